@@ -1,0 +1,1 @@
+"""The reference mobile bank: the system under test."""

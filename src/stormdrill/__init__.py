@@ -1,0 +1,1 @@
+"""The harness: drives, measures and judges a disaster-recovery drill."""

@@ -1,0 +1,1 @@
+"""Datacenters on one machine: real programs in network namespaces behind the Kubernetes API."""
