@@ -1,0 +1,46 @@
+# Every target does its own set-up; `make help` lists them.
+SHELL := /bin/sh
+BIN := .venv/bin
+# The lab needs root (TUN devices, namespaces, cgroups).
+AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
+EXPERIMENTS ?= experiments/pod-kill.yaml experiments/db-primary-loss.yaml
+
+.PHONY: help setup drill gate test check lab-up lab-down lock clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Debian packages and the Python environment (every target below does this itself)
+	@scripts/setup-debian.sh
+	@scripts/setup-venv.sh
+
+drill: setup ## the main job: lab up, the drills, one table, lab down
+	@$(AS_ROOT) $(BIN)/stormdrill run --lab small $(EXPERIMENTS)
+
+gate: setup ## the CI resilience gate: the same with a time budget, JUnit and a Markdown summary
+	@$(AS_ROOT) $(BIN)/stormdrill gate --lab small
+
+test: setup ## all tests (real local processes; root for the lab's)
+	@$(AS_ROOT) $(BIN)/python -m pytest $(ARGS)
+
+check: setup ## ruff, mypy strict, import directions, content files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/stormdrill check
+
+lab-up: setup ## start the lab and print how to use it
+	@$(AS_ROOT) $(BIN)/stormdrill lab up
+
+lab-down: ## take the lab down; removes exactly what it made
+	@$(AS_ROOT) $(BIN)/stormdrill lab down
+
+lock: setup ## write requirements.lock anew from pyproject.toml
+	@$(BIN)/python -m pip install -q pip-tools
+	@$(BIN)/pip-compile -q --upgrade --generate-hashes --strip-extras --allow-unsafe --all-build-deps \
+	  --extra dev --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
+
+clean: ## remove caches, build output and the Python environment (runs/ stays)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build src/*.egg-info

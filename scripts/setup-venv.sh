@@ -1,0 +1,26 @@
+#!/bin/sh
+# Make .venv with exactly the locked packages and this project; quick when nothing changed.
+set -eu
+
+here=$(cd "$(dirname "$0")/.." && pwd)
+cd "$here"
+stamp=.venv/.installed
+want=$(cat requirements.lock pyproject.toml scripts/setup-venv.sh | sha256sum)
+[ "$(cat "$stamp" 2>/dev/null)" != "$want" ] || exit 0
+
+python=${PYTHON:-python3}
+if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    echo "setup: Python 3.11 or newer is needed; '$python' is not one (set PYTHON=/path/to/python3.11)" >&2
+    exit 2
+fi
+echo "setup: installing the locked Python packages into .venv (about a minute)"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+run() { "$@" >"$log" 2>&1 || { cat "$log" >&2; echo "setup: failed: $*" >&2; exit 2; }; }
+[ -x .venv/bin/python ] || run "$python" -m venv --clear .venv
+rm -f "$stamp"
+run .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+run .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+# Compiled once here, so that the first drill does not pay for it in many processes at a time.
+.venv/bin/python -m compileall -q src >/dev/null || true
+echo "$want" >"$stamp"
