@@ -9,15 +9,18 @@ set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 list=$here/debian-packages.txt
 
+entries() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$list"; }
+
 missing() {
-    sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$list" | while read -r package; do
+    entries | while read -r package program; do
+        [ -n "$program" ] && command -v "$program" >/dev/null && continue
         dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || echo "$package"
     done | tr '\n' ' '
 }
 
 if ! command -v dpkg-query >/dev/null; then
     echo "setup: this is not a Debian machine; install these by hand, without starting their services:" >&2
-    sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$list" >&2
+    entries >&2
     exit 2
 fi
 packages=$(missing)
