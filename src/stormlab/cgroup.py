@@ -1,0 +1,122 @@
+"""Control groups of the lab: the v2 hierarchy to kill and freeze by, v1 `cpu` (or v2) for the lab's share."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import time
+from functools import cache
+from pathlib import Path
+
+from stormlab.errors import LabError
+from stormlab.inventory import Inventory
+
+LAB_CPU_SHARES = 512
+"""Half of the default 1024: the harness and its load generator go first when the machine is full."""
+
+
+@cache
+def v2_root() -> Path:
+    """Where the v2 hierarchy is mounted. Raises LabError when it is not."""
+    return _mounted("cgroup2", None)
+
+
+@cache
+def v1_cpu_root() -> Path | None:
+    """Where the v1 cpu controller is mounted, None on a machine with v2 only."""
+    try:
+        return _mounted("cgroup", "cpu")
+    except LabError:
+        return None
+
+
+def _mounted(kind: str, controller: str | None) -> Path:
+    for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines():
+        _, place, found, options = line.split()[:4]
+        if found == kind and (controller is None or controller in options.split(",")):
+            return Path(place)
+    raise LabError(f"no {kind} {controller or ''} hierarchy is mounted; the lab needs it to kill pods")
+
+
+def make_lab(inventory: Inventory, name: str) -> None:
+    """Make the lab's group in each hierarchy, recorded first. `name` as Estate.cgroup."""
+    for path in _lab_groups(name):
+        inventory.add("cgroup", path)
+        path.mkdir(exist_ok=True)
+    cpu = v1_cpu_root()
+    if cpu is not None:
+        (cpu / name / "cpu.shares").write_text(str(LAB_CPU_SHARES), encoding="ascii")
+        return
+    with contextlib.suppress(OSError):  # v2 only: possible unless the root delegates no cpu controller
+        (v2_root() / "cgroup.subtree_control").write_text("+cpu", encoding="ascii")
+        (v2_root() / name / "cpu.weight").write_text("50", encoding="ascii")
+
+
+def _lab_groups(name: str) -> list[Path]:
+    cpu = v1_cpu_root()
+    return [v2_root() / name, *([cpu / name] if cpu is not None else [])]
+
+
+def pod_path(lab: str, zone: str, uid: str) -> Path:
+    """The v2 group of a pod; the shim lives in `sandbox` below it, each container beside that."""
+    return v2_root() / lab / zone / "kubepods" / f"pod{uid}"
+
+
+def kill(path: Path) -> None:
+    """SIGKILL every process in the group and below, at once; nothing happens when it does not exist."""
+    with contextlib.suppress(FileNotFoundError, OSError):
+        (path / "cgroup.kill").write_text("1", encoding="ascii")
+
+
+def populated(path: Path) -> bool:
+    """Whether any process, zombies aside, is in the group or below."""
+    try:
+        return "populated 1" in (path / "cgroup.events").read_text(encoding="ascii")
+    except OSError:
+        return False
+
+
+def wait_empty(path: Path, timeout_s: float) -> bool:
+    """Wait on the kernel's notification until the group holds no process; whether it does not."""
+    try:
+        fd = os.open(path / "cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        poll = select.poll()
+        poll.register(fd, select.POLLPRI)
+        deadline = time.monotonic() + timeout_s
+        while b"populated 1" in os.pread(fd, 256, 0):
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                return False
+            poll.poll(min(left_s, 0.05) * 1000)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return True
+
+
+def remove(path: Path) -> bool:
+    """Remove the group and all below; whether nothing is left of it. Processes must be gone before."""
+    try:
+        children = [Path(entry.path) for entry in os.scandir(path) if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return True
+    for child in children:
+        remove(child)
+    with contextlib.suppress(OSError):
+        path.rmdir()
+    return not path.exists()
+
+
+def processes(path: Path) -> list[int]:
+    """Pids in the group and below, as seen from the caller's PID namespace."""
+    found: list[int] = []
+    for directory, _, _ in os.walk(path):
+        with contextlib.suppress(OSError):
+            text = (Path(directory) / "cgroup.procs").read_text(encoding="ascii")
+            found += [int(pid) for pid in text.split()]
+    return found

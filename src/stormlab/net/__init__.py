@@ -1,0 +1,1 @@
+"""The lab's networks: namespaces, links with delay, packet rules."""

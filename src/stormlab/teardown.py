@@ -1,0 +1,121 @@
+"""Removing a lab: exactly what its inventory lists, in any state a SIGKILL left it, as often as asked."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from stormlab import cgroup
+from stormlab.inventory import Inventory, Item, boot_id
+from stormlab.net import netns
+from stormlab.process import ProcessId, stop
+
+_EMPTY_S = 3.0
+
+
+def teardown(inventory: Inventory, *, keep_state: bool = False) -> list[str]:
+    """Kill, unmount and remove everything recorded, then the state directory itself.
+
+    Returns one line for each thing that could not be removed (and stays recorded); empty is success.
+    """
+    left = _processes(inventory)
+    left += _cgroups(inventory)
+    left += _mounts(inventory)
+    left += _namespaces(inventory)
+    if left:
+        return left
+    left += _paths(inventory)
+    if not left and not keep_state:
+        inventory.path.unlink(missing_ok=True)
+        _remove_tree(inventory.state)
+    return left
+
+
+def _current(inventory: Inventory, item: Item) -> bool:
+    """Whether it can still exist: nothing but files survives a reboot."""
+    if item.boot and item.boot != boot_id():
+        inventory.gone(item.kind, item.name)
+        return False
+    return True
+
+
+def _processes(inventory: Inventory) -> list[str]:
+    items = [item for item in inventory.of_kind("process") if _current(inventory, item)]
+    stubborn = {str(process) for process in stop([ProcessId.parse(item.name) for item in items], grace_s=0)}
+    for item in items:
+        if item.name not in stubborn:
+            inventory.gone("process", item.name)
+    return [f"process {item.note} {item.name} does not die" for item in items if item.name in stubborn]
+
+
+def _cgroups(inventory: Inventory) -> list[str]:
+    items = [item for item in reversed(inventory.of_kind("cgroup")) if _current(inventory, item)]
+    for item in items:
+        cgroup.kill(Path(item.name))
+    left = []
+    for item in items:
+        path = Path(item.name)
+        if cgroup.wait_empty(path, _EMPTY_S) and _removed(path):
+            inventory.gone("cgroup", item.name)
+        else:
+            left.append(f"cgroup {item.name} still holds processes {cgroup.processes(path)}")
+    return left
+
+
+def _removed(path: Path) -> bool:
+    if cgroup.remove(path):
+        return True
+    # A v1 group has no kill file: its processes are killed through v2, their exit may still be under way.
+    for pid in cgroup.processes(path):
+        process = ProcessId.of(pid)
+        if process is not None:
+            process.wait_gone(_EMPTY_S)
+    return cgroup.remove(path)
+
+
+def _mounts(inventory: Inventory) -> list[str]:
+    left = []
+    for item in reversed(inventory.of_kind("mount")):
+        while os.path.ismount(item.name):
+            argv = ["umount", "--lazy", item.name]
+            done = subprocess.run(argv, capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                left.append(f"mount {item.name}: {done.stderr.strip()}")
+                break
+        else:
+            inventory.gone("mount", item.name)
+    return left
+
+
+def _namespaces(inventory: Inventory) -> list[str]:
+    left = []
+    for item in reversed(inventory.of_kind("netns")):
+        error = netns.delete(item.name)
+        if error:
+            left.append(f"namespace {item.name}: {error}")
+        else:
+            inventory.gone("netns", item.name)
+    return left
+
+
+def _paths(inventory: Inventory) -> list[str]:
+    left = []
+    for item in reversed([*inventory.of_kind("dir"), *inventory.of_kind("file")]):
+        path = Path(item.name)
+        if item.kind == "dir":
+            _remove_tree(path)
+        else:
+            path.unlink(missing_ok=True)
+        if path.exists():
+            left.append(f"{item.kind} {path} could not be removed")
+        else:
+            inventory.gone(item.kind, item.name)
+    return left
+
+
+def _remove_tree(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(path, ignore_errors=True)

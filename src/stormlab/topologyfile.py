@@ -1,0 +1,206 @@
+"""The topology file as the lab reads it: `name`, `regions`, `links` and `lab`, strictly, into an Estate."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from ipaddress import IPv4Network
+from itertools import combinations
+from pathlib import Path
+
+from stormlab import yamltree
+from stormlab.errors import BadInputError
+from stormlab.estate import OUTSIDE, Estate, Forward, Image, Region, Site, Zone
+from stormlab.yamltree import Tree
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s)")
+_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+_MAX_RTT_MS = 10_000.0
+_LAB_KEYS = ("network", "manifests", "images", "api_ports", "forwards", "prometheus")
+_DEFAULT_RTT_MS = {"within_region": 1.0, "between_regions": 30.0, "outside": 2.0}
+_COPY, _ORIGIN = "topology.yaml", "topology.origin"
+
+
+def load(path: Path | str, name: str | None = None) -> Estate:
+    """Read the topology file; `name` replaces the lab's name, so that one file can serve two labs.
+
+    Raises BadInputError with every problem as `file:line: text`.
+    """
+    return _load(Path(path).resolve(), Path(path).resolve(), name)
+
+
+def keep(estate: Estate, state: Path) -> None:
+    """Copy the topology file into the state directory, where the lab's own processes read it."""
+    state.mkdir(parents=True, exist_ok=True)
+    (state / _ORIGIN).write_text(f"{estate.name}\n{estate.source}\n", encoding="utf-8")
+    temporary = state / f"{_COPY}.new"
+    temporary.write_bytes(estate.source.read_bytes())
+    temporary.replace(state / _COPY)
+
+
+def of_state(state: Path | str) -> Estate:
+    """The estate of an existing lab, as `keep` left it. Raises BadInputError when there is none."""
+    state = Path(state)
+    try:
+        name, origin = (state / _ORIGIN).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise BadInputError([f"{state}: no lab here"]) from error
+    return _load(state / _COPY, Path(origin), name)
+
+
+def _load(path: Path, origin: Path, name: str | None) -> Estate:
+    root, problems = yamltree.read(path)
+    top = dict(root.items())
+    absent = Tree(None, "", 1, problems)
+    for key in ("name", "regions", "lab"):
+        if key not in top:
+            problems.add(1, f"'{key}' is missing")
+    lab_name = name or _label(top.get("name", absent), 20)
+    lab = top.get("lab", absent).fields(_LAB_KEYS, ["network"])
+    network = _network(lab["network"])
+    regions = _regions(top.get("regions", absent), lab, lab_name, network, origin.parent)
+    sites = [OUTSIDE, *(zone.name for region in regions for zone in region.zones)]
+    estate = Estate(
+        name=lab_name,
+        source=origin,
+        network=network,
+        regions=regions,
+        outside=Site(OUTSIDE, f"sl-{lab_name}-outside", _slice(network, 0), _first(_slice(network, 0))),
+        rtt_ms=_links(top.get("links", absent), regions),
+        images=_images(lab["images"]),
+        forwards=_forwards(lab["forwards"], sites),
+        prometheus=lab["prometheus"].plain(),
+    )
+    problems.raise_if_any()
+    return estate
+
+
+def _label(tree: Tree, longest: int) -> str:
+    text = tree.text("unnamed")
+    if not _LABEL.fullmatch(text) or len(text) > longest:
+        tree.problem(f"'{text}' must be lower-case letters, digits and '-', at most {longest} characters")
+    return text
+
+
+def _network(tree: Tree) -> IPv4Network:
+    default = IPv4Network("10.77.0.0/16")
+    try:
+        network = IPv4Network(tree.text(str(default)))
+    except ValueError as error:
+        tree.problem(f"not an IPv4 network: {error}")
+        return default
+    if network.prefixlen != 16 or 96 <= network.network_address.packed[1] <= 127:
+        tree.problem("must be an IPv4 /16 outside x.96-127.0.0 (those are service addresses)")
+        return default
+    return network
+
+
+def _slice(network: IPv4Network, index: int) -> IPv4Network:
+    return IPv4Network((int(network.network_address) + (index << 8), 24))
+
+
+def _first(network: IPv4Network) -> str:
+    return str(network.network_address + 1)
+
+
+def _service_network(network: IPv4Network, index: int) -> IPv4Network:
+    first = network.network_address.packed[0]
+    return IPv4Network(f"{first}.{95 + index}.0.0/16")
+
+
+def _regions(
+    tree: Tree, lab: dict[str, Tree], lab_name: str, network: IPv4Network, base: Path
+) -> tuple[Region, ...]:
+    regions: list[Region] = []
+    zone_names: set[str] = set()
+    ports = _per_region(lab["api_ports"], tree)
+    manifests = _per_region(lab["manifests"], tree)
+    for index, (name, part) in enumerate(tree.items(), start=1):
+        if not _LABEL.fullmatch(name) or name == OUTSIDE:
+            part.problem("a region's name is lower-case letters, digits and '-', and not 'outside'")
+        fields = part.fields(("context", "zones"), ["zones"])
+        zones = []
+        for element in fields["zones"].elements():
+            zone_name = _label(element, 40)
+            if zone_name in zone_names or zone_name == OUTSIDE:
+                element.problem(f"zone '{zone_name}' is already taken")
+            zone_names.add(zone_name)
+            zone_index = len(zone_names)
+            cidr = _slice(network, zone_index)
+            zones.append(Zone(zone_name, f"sl-{lab_name}-{zone_name}", cidr, _first(cidr), name, zone_index))
+        if not zones:
+            part.problem("a region needs at least one zone")
+        port = ports[name].integer(0, 1024, 65535) if name in ports else 0
+        if not port and lab["network"].present:
+            lab["api_ports"].problem(f"no port for region '{name}'")
+        place = (base / manifests[name].text()) if name in manifests else None
+        services = _service_network(network, index)
+        regions.append(Region(name, fields["context"].text(name), index, tuple(zones), services, port, place))
+    if len(zone_names) > 200 or len(regions) > 32:
+        tree.problem("at most 32 regions and 200 zones fit into the address plan")
+    return tuple(regions)
+
+
+def _per_region(tree: Tree, regions: Tree) -> dict[str, Tree]:
+    names = [name for name, _ in regions.items()]
+    return {key: child for key, child in tree.fields(names).items() if child.present}
+
+
+def _links(tree: Tree, regions: Iterable[Region]) -> dict[frozenset[str], float]:
+    parts = tree.fields((*_DEFAULT_RTT_MS, "pairs"))
+    default = {
+        kind: _rtt(parts[kind].fields(["rtt"], ["rtt"])["rtt"], usual)
+        for kind, usual in _DEFAULT_RTT_MS.items()
+    }
+    home = {zone.name: region.name for region in regions for zone in region.zones}
+    rtts = {frozenset((OUTSIDE, zone)): default["outside"] for zone in home}
+    for one, other in combinations(home, 2):
+        kind = "within_region" if home[one] == home[other] else "between_regions"
+        rtts[frozenset((one, other))] = default[kind]
+    for pair in parts["pairs"].elements():
+        fields = pair.fields(("between", "rtt"), ("between", "rtt"))
+        ends = frozenset(end.text() for end in fields["between"].elements())
+        if ends not in rtts:
+            fields["between"].problem(f"must name two different sites of: {', '.join([OUTSIDE, *home])}")
+        rtts[ends] = _rtt(fields["rtt"], 1.0)
+    return rtts
+
+
+def _rtt(tree: Tree, default_ms: float) -> float:
+    if not tree.present:
+        return default_ms
+    match = _DURATION.fullmatch(tree.text())
+    value = float(match[1]) * _MS[match[2]] if match else -1.0
+    if not 0 <= value <= _MAX_RTT_MS:
+        tree.problem("must be a duration from 0ms to 10s, such as 30ms")
+        return default_ms
+    return value
+
+
+def _images(tree: Tree) -> dict[str, Image]:
+    images = {}
+    for name, part in tree.items():
+        path = tuple(element.text() for element in part.fields(["path"])["path"].elements())
+        if any(not entry.startswith("/") for entry in path):
+            part.problem("'path' entries are absolute directories of this machine")
+        images[name] = Image(name, path)
+    return images
+
+
+def _forwards(tree: Tree, sites: list[str]) -> tuple[Forward, ...]:
+    forwards: list[Forward] = []
+    for part in tree.elements():
+        fields = part.fields(("name", "listen", "zone", "node_port", "outside_port"), ("name", "listen"))
+        zone = fields["zone"].text() if fields["zone"].present else None
+        if zone is not None and (zone == OUTSIDE or zone not in sites):
+            fields["zone"].problem(f"no zone '{zone}'")
+        inside, outside = zone is not None and fields["node_port"].present, fields["outside_port"].present
+        if inside == outside:
+            part.problem("give either 'zone' and 'node_port', or 'outside_port'")
+        port = fields["node_port" if inside else "outside_port"].integer(0, 1, 65535)
+        forward = Forward(_label(fields["name"], 40), fields["listen"].integer(0, 1024, 65535), zone, port)
+        if any(forward.name == known.name or forward.listen == known.listen for known in forwards):
+            part.problem("name or listen port given twice")
+        forwards.append(forward)
+    return tuple(forwards)
