@@ -42,10 +42,16 @@ class History:
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         self._seq = sum(1 for _ in read(path)) if path.exists() else 0
+        if path.exists():
+            os.truncate(
+                path, path.read_bytes().rfind(b"\n") + 1
+            )  # a line torn by a kill must not be glued to
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self.phase = "plan"
 
-    def append(self, kind: str, actor: str = "stormdrill", *, mono_ns: int | None = None, **data: Any) -> Event:
+    def append(
+        self, kind: str, actor: str = "stormdrill", *, mono_ns: int | None = None, **data: Any
+    ) -> Event:
         """Write one event now. `mono_ns` back-dates it to when it was observed."""
         with self._lock:
             now_ns = time.monotonic_ns()

@@ -78,9 +78,20 @@ class RequestLog(RecordFile):
         """Write one attempt now."""
         self._append(
             _REQUEST.pack(
-                seq, due_ns, sent_ns, answered_ns, session, operation, cell, min(attempt, 255),
-                outcome, reason, site, flags, status,
-            )  # fmt: skip
+                seq,
+                due_ns,
+                sent_ns,
+                answered_ns,
+                session,
+                operation,
+                cell,
+                min(attempt, 255),
+                outcome,
+                reason,
+                site,
+                flags,
+                status,
+            )
         )
 
 
@@ -108,7 +119,19 @@ class WitnessJournal(RecordFile):
         """Write one act now; an intent must be written before its request is sent."""
         self._append(
             _WITNESS.pack(
-                seq, mono_ns, wall_ns, key, amount, source, target, act, min(attempt, 255),
-                operation, status, cell, flags, movement,
-            )  # fmt: skip
+                seq,
+                mono_ns,
+                wall_ns,
+                key,
+                amount,
+                source,
+                target,
+                act,
+                min(attempt, 255),
+                operation,
+                status,
+                cell,
+                flags,
+                movement,
+            )
         )
