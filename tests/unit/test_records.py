@@ -54,8 +54,8 @@ def write_intents(path: Path, count: int) -> None:
     journal = WitnessJournal(path, legend("witness"))
     for seq in range(count):
         journal.append(
-            seq=seq, mono_ns=seq, wall_ns=-seq, key=key_bytes(f"key-{seq}"), amount=seq * 100, source=1, target=-2,
-            act=Act.INTENT, attempt=1, operation=1, status=0, cell=0, flags=0, movement=seq,
+            seq=seq, mono_ns=seq, wall_ns=-seq, key=key_bytes(f"key-{seq}"), amount=seq * 100, source=1,
+            target=-2, act=Act.INTENT, attempt=1, operation=1, status=0, cell=0, flags=0, movement=seq,
         )  # fmt: skip
     journal.close()
 
@@ -119,8 +119,8 @@ def test_records_survive_the_death_of_their_writer(tmp_path: Path) -> None:
         "from stormdrill.records.layout import Legend\n"
         "legend = Legend('requests', ('a',), ('A1',), ('c',), ('s',), 1, 2)\n"
         "log = RequestLog(Path(sys.argv[1]), legend)\n"
-        "for seq in range(1000): log.append(seq=seq, due_ns=1, sent_ns=1, answered_ns=1, session=0, operation=0,"
-        " cell=0, attempt=1, outcome=0, reason=0, site=0, flags=0, status=200)\n"
+        "for seq in range(1000): log.append(seq=seq, due_ns=1, sent_ns=1, answered_ns=1, session=0,"
+        " operation=0, cell=0, attempt=1, outcome=0, reason=0, site=0, flags=0, status=200)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     path = tmp_path / "load-0.rec"
