@@ -1,0 +1,68 @@
+"""The actions and probes an experiment may call, with their arguments: what `chaos/` implements, as data.
+
+The plan is checked against these tables, so that a typo is found before anything is injected. To add an
+action, add its line here and the function of the same name to `stormdrill.chaos.actions` (probes likewise).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+ACTIONS_MODULE = "stormdrill.chaos.actions"
+PROBES_MODULE = "stormdrill.chaos.probes"
+CONTROLS_MODULE = "stormdrill.chaos.controls"
+
+
+class Kind(StrEnum):
+    """What an argument names or measures."""
+
+    SERVICE = "service"
+    ZONE = "zone"
+    REGION = "region"
+    CELL = "cell"
+    OPERATION = "operation"
+    COUNT = "count"  # a whole number from 1
+    RATIO = "ratio"  # 50%, 0.5
+    DURATION = "duration"  # 20s
+    TEXT = "text"
+    FLAG = "flag"
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument: its kind and whether it must be given."""
+
+    kind: Kind
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Signature:
+    """An activity's arguments. At most one of each group in `exclusive` may be given."""
+
+    arguments: Mapping[str, Argument]
+    exclusive: tuple[tuple[str, ...], ...] = ()
+
+
+_SERVICE = Argument(Kind.SERVICE, required=True)
+_ZONE = Argument(Kind.ZONE)
+_CELL = Argument(Kind.CELL, required=True)
+
+ACTIONS: Mapping[str, Signature] = {
+    "kill_pods": Signature(
+        {"service": _SERVICE, "zone": _ZONE, "count": Argument(Kind.COUNT), "share": Argument(Kind.RATIO)},
+        exclusive=(("count", "share"),),
+    ),
+    "crash_primary": Signature({"cell": _CELL}),
+    "kill_primary": Signature({"cell": _CELL}),
+    "wait": Signature({"duration": Argument(Kind.DURATION, required=True)}),
+}
+
+PROBES: Mapping[str, Signature] = {
+    "load_healthy": Signature({"success_ratio": Argument(Kind.RATIO), "within": Argument(Kind.DURATION)}),
+    "pods_ready": Signature({"service": _SERVICE, "zone": _ZONE, "count": Argument(Kind.COUNT)}),
+    "replication_in_sync": Signature({"cell": _CELL}),
+    "prometheus_fresh": Signature({}),
+}

@@ -1,0 +1,65 @@
+"""One YAML file as a tree of nodes with lines, and the hash of the bytes that were read."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from stormdrill.content.node import Node
+from stormdrill.content.problems import Problems
+from stormdrill.errors import InputError
+
+
+@dataclass(frozen=True)
+class Document:
+    """A parsed file. `problems` collects until its `raise_if_any` is called by the decoder."""
+
+    path: Path
+    sha256: str
+    root: Node
+    problems: Problems
+
+
+def open_document(path: Path, schema: str | None = None) -> Document:
+    """Read one YAML document.
+
+    With `schema`, the top-level key `schema` must hold exactly that. Raises InputError when the file cannot
+    be read, is not YAML, or is of another schema: then nothing else in it is worth reporting.
+    """
+    try:
+        data = path.read_bytes()
+        tree = yaml.compose(data.decode("utf-8"), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise InputError.at(path, 0, error.strerror or str(error)) from None
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InputError.at(path, line, "not UTF-8") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f" (column {mark.column + 1})" if mark else ""
+        raise InputError.at(path, mark.line + 1 if mark else 0, f"not YAML: {error.problem}{where}") from None
+    except yaml.YAMLError as error:
+        raise InputError.at(path, 0, f"not YAML: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise InputError.at(path, 0, "nested too deeply to be read") from None
+    if tree is None:
+        raise InputError.at(path, 0, "empty file")
+    problems = Problems(path)
+    root = Node(tree, "", 1, problems)
+    if schema is not None:
+        _check_schema(root, path, schema)
+    return Document(path, hashlib.sha256(data).hexdigest(), root, problems)
+
+
+def _check_schema(root: Node, path: Path, schema: str) -> None:
+    found = dict(root.items()).get("schema")
+    if found is None:
+        root.problems.raise_if_any()
+        raise InputError.at(path, 1, f"'schema: {schema}' is missing")
+    text = found.text()
+    root.problems.raise_if_any()
+    if text != schema:
+        raise InputError.at(path, found.line, f"schema is '{text}', expected '{schema}'")

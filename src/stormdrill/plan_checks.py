@@ -1,0 +1,146 @@
+"""What the files of a plan say about each other: names that must exist, arguments that must fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from stormdrill.activities import ACTIONS, PROBES, Argument, Kind, Signature
+from stormdrill.content.problems import unknown
+from stormdrill.continuity import Continuity
+from stormdrill.errors import Problem
+from stormdrill.estate import Topology
+from stormdrill.profile import Profile
+from stormdrill.scenario import Activity, ActivityKind, Experiment
+from stormdrill.units import parse_duration_s, parse_ratio
+
+
+def check(
+    experiment: Experiment, topology: Topology, continuity: Continuity, profile: Profile
+) -> list[Problem]:
+    """Every contradiction between the files, at its place in the experiment."""
+    return [
+        *_activity_problems(experiment, topology),
+        *_objective_problems(experiment, topology, continuity),
+        *_metric_problems(experiment, topology),
+        *_profile_problems(experiment, topology, profile),
+    ]
+
+
+def _activity_problems(experiment: Experiment, topology: Topology) -> Iterable[Problem]:
+    file = str(experiment.path)
+    for activity in (*experiment.hypothesis, *experiment.method, *experiment.rollbacks):
+        table = ACTIONS if activity.kind is ActivityKind.ACTION else PROBES
+        signature = table.get(activity.function)
+        if signature is None:
+            yield Problem(file, activity.line, unknown(str(activity.kind), activity.function, table))
+            continue
+        for message in _argument_problems(activity, signature, topology):
+            yield Problem(file, activity.line, f"{activity.name}: {message}")
+
+
+def _argument_problems(activity: Activity, signature: Signature, topology: Topology) -> Iterable[str]:
+    given = activity.arguments
+    for name, value in given.items():
+        argument = signature.arguments.get(name)
+        if argument is None:
+            yield unknown(f"argument of {activity.function}", name, signature.arguments)
+        elif message := _value_problem(argument, value, topology):
+            yield f"{name}: {message}"
+    for name, argument in signature.arguments.items():
+        if argument.required and name not in given:
+            yield f"argument '{name}' of {activity.function} is missing"
+    for group in signature.exclusive:
+        if sum(name in given for name in group) > 1:
+            yield f"give only one of {', '.join(group)}"
+    zone, service = given.get("zone"), topology.services.get(str(given.get("service")))
+    if service is not None and service.regions and zone in topology.zones:
+        region = topology.zones[str(zone)]
+        if region not in service.regions:
+            yield f"service '{service.name}' does not run in region '{region}' of zone '{zone}'"
+
+
+def _value_problem(argument: Argument, value: Any, topology: Topology) -> str | None:
+    named: Mapping[Kind, Iterable[str]] = {
+        Kind.SERVICE: topology.services,
+        Kind.ZONE: topology.zones,
+        Kind.REGION: topology.regions,
+        Kind.CELL: topology.cells,
+        Kind.OPERATION: topology.operations,
+    }
+    if isinstance(value, str) and "${" in value:
+        return "substitutions cannot be checked before the start; write the value"
+    if argument.kind in named:
+        names = list(named[argument.kind])
+        return None if value in names else unknown(str(argument.kind), value, names)
+    return _SCALARS[argument.kind](value)
+
+
+def _count(value: Any) -> str | None:
+    ok = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return None if ok else f"must be a whole number from 1: {value!r}"
+
+
+def _parsed(parse: Callable[[Any], float]) -> Callable[[Any], str | None]:
+    def problem(value: Any) -> str | None:
+        try:
+            return None if parse(value) > 0 else f"must be above 0: {value!r}"
+        except (ValueError, TypeError) as error:
+            return str(error)
+
+    return problem
+
+
+_SCALARS: dict[Kind, Callable[[Any], str | None]] = {
+    Kind.COUNT: _count,
+    Kind.RATIO: _parsed(parse_ratio),
+    Kind.DURATION: _parsed(parse_duration_s),
+    Kind.TEXT: lambda value: None if isinstance(value, str) and value else f"must be text: {value!r}",
+    Kind.FLAG: lambda value: None if isinstance(value, bool) else f"must be true or false: {value!r}",
+}
+
+
+def _objective_problems(
+    experiment: Experiment, topology: Topology, continuity: Continuity
+) -> Iterable[Problem]:
+    file = str(experiment.path)
+    if experiment.fault_class not in continuity.fault_classes:
+        message = unknown("fault class", experiment.fault_class, continuity.fault_classes)
+        yield Problem(file, experiment.lines.get("fault_class", 0), f"{message} in {continuity.path.name}")
+    tiers = {*topology.tiers, *(tier[:1] for tier in topology.tiers)}
+    stated = {
+        "recovery_time": experiment.objectives.recovery_time_s,
+        "data_loss": experiment.objectives.data_loss_s,
+        "hurt": experiment.objectives.hurt,
+        "success": experiment.objectives.success,
+    }
+    for name, table in stated.items():
+        for tier in set(table) - tiers:
+            place = f"objectives.{name}.{tier}"
+            yield Problem(
+                file, experiment.lines.get(place, 0), f"{place}: {unknown('tier', tier, sorted(tiers))}"
+            )
+    order = experiment.flow_control.order if experiment.flow_control else ()
+    for tier in order:
+        if tier not in tiers:
+            line = experiment.lines.get("flow_control.order", 0)
+            yield Problem(file, line, f"flow_control.order: {unknown('tier', tier, sorted(tiers))}")
+
+
+def _metric_problems(experiment: Experiment, topology: Topology) -> Iterable[Problem]:
+    if experiment.flow_control is None:
+        return
+    for name in ("admission_highwater", "admission_limit", "shed_by_tier", "admitted_by_tier"):
+        if name not in topology.metrics:
+            line = experiment.lines.get("flow_control", 0)
+            message = f"flow_control needs the metric '{name}', which {topology.path.name} does not map"
+            yield Problem(str(experiment.path), line, message)
+
+
+def _profile_problems(experiment: Experiment, topology: Topology, profile: Profile) -> Iterable[Problem]:
+    line = experiment.lines.get("load.profile", 0)
+    for operation in sorted(profile.operations - set(topology.operations)):
+        message = unknown("operation", operation, topology.operations)
+        yield Problem(
+            str(experiment.path), line, f"profile {profile.name}: {message} in {topology.path.name}"
+        )

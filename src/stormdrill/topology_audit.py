@@ -1,0 +1,102 @@
+"""The part of a topology that says who reads the books, and where secrets are kept."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from stormdrill.content import Fields, Node
+from stormdrill.estate import Audit, Credential, CsvAudit, HttpAudit, Invariant, NoAudit, SecretKey, SqlAudit
+
+_KINDS = ("sql", "http", "csv", "none")
+
+
+def decode_audit(node: Node, base: Path) -> Audit:
+    """`audit:` by its kind. `base` is the directory that file names are relative to."""
+    with node.fields() as fields:
+        kind = fields.need("kind").choice(_KINDS, "none")
+        if kind == "sql":
+            return _sql(fields)
+        if kind == "http":
+            return _http(fields)
+        if kind == "csv":
+            return _csv(fields, base)
+        return NoAudit(fields.get("why").text("no audit reader is configured"))
+
+
+def decode_credential(node: Node) -> Credential:
+    """`{env: NAME}`, `{file: PATH}` or `{secret: {region, namespace, name, key}}`."""
+    with node.fields() as fields:
+        env, file, secret = fields.get("env"), fields.get("file"), fields.get("secret")
+        if sum(part.present for part in (env, file, secret)) != 1:
+            node.problem(
+                "give exactly one of 'env', 'file' and 'secret'; secrets themselves never stand here"
+            )
+        path = file.maybe(Node.text)
+        return Credential(env.maybe(Node.text), Path(path) if path else None, secret.maybe(_secret_key))
+
+
+def _secret_key(node: Node) -> SecretKey:
+    with node.fields() as fields:
+        return SecretKey(
+            fields.need("region").text(),
+            fields.need("namespace").text(),
+            fields.need("name").text(),
+            fields.need("key").text(),
+        )
+
+
+def _sql(fields: Fields) -> SqlAudit:
+    dsn = fields.need("dsn")
+    text = dsn.text()
+    if re.search(r"password\s*=|://[^/@\s]*:[^/@\s]*@", text):
+        dsn.problem(
+            "no password here: plans are kept as evidence; use 'password: {env|file|secret: ...}' beside it"
+        )
+    movements = fields.need("movements")
+    if movements.present and "%(since)s" not in movements.text():
+        movements.problem("must limit itself to ids above %(since)s")
+    return SqlAudit(
+        dsn=text,
+        password=fields.get("password").maybe(decode_credential),
+        high_water=fields.need("high_water").text(),
+        movements=movements.text(),
+        invariants=tuple(_invariant(element) for element in fields.get("invariants").elements()),
+        deadline_s=fields.get("deadline").duration_s(60.0, low=1),
+    )
+
+
+def _invariant(node: Node) -> Invariant:
+    with node.fields() as fields:
+        return Invariant(
+            fields.need("id").name(), fields.need("query").text(), fields.need("expect").integer()
+        )
+
+
+def _http(fields: Fields) -> HttpAudit:
+    url = fields.need("url")
+    if url.present and "{key}" not in url.text():
+        url.problem("must contain {key}, where the idempotency key goes")
+    return HttpAudit(
+        url=url.text(),
+        found=fields.get("found").integer(200, low=100, high=599),
+        missing=fields.get("missing").integer(404, low=100, high=599),
+        headers={name: value.text() for name, value in fields.get("headers").items()},
+        bearer=fields.get("bearer").maybe(decode_credential),
+        amount_field=fields.get("amount_field").maybe(Node.text),
+        source_field=fields.get("source_field").maybe(Node.text),
+        target_field=fields.get("target_field").maybe(Node.text),
+        id_field=fields.get("id_field").maybe(Node.text),
+        deadline_s=fields.get("deadline").duration_s(60.0, low=1),
+    )
+
+
+def _csv(fields: Fields, base: Path) -> CsvAudit:
+    return CsvAudit(
+        file=Path(base, fields.need("file").text("books.csv")).resolve(),
+        key_column=fields.need("key_column").text(),
+        amount_column=fields.need("amount_column").text(),
+        source_column=fields.get("source_column").maybe(Node.text),
+        target_column=fields.get("target_column").maybe(Node.text),
+        id_column=fields.get("id_column").maybe(Node.text),
+    )
