@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any
+
+from stormlab.preset import Preset
 
 OUTSIDE = "outside"
 STATE_PARENT_ENV = "STORMLAB_STATE"
@@ -82,8 +83,8 @@ class Estate:
     """Round-trip time of each pair of sites, milliseconds."""
     images: Mapping[str, Image]
     forwards: tuple[Forward, ...] = ()
-    prometheus: Any = None
-    """The `lab.prometheus` part as written; its own reader checks it."""
+    preset: Preset = field(default_factory=Preset)
+    """What only `up` and `status` read."""
     environment: str = field(default="lab")
 
     @property

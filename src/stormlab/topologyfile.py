@@ -8,7 +8,7 @@ from ipaddress import IPv4Network
 from itertools import combinations
 from pathlib import Path
 
-from stormlab import yamltree
+from stormlab import preset, yamltree
 from stormlab.errors import BadInputError
 from stormlab.estate import OUTSIDE, Estate, Forward, Image, Region, Site, Zone
 from stormlab.yamltree import Tree
@@ -17,7 +17,7 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s)")
 _MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 _MAX_RTT_MS = 10_000.0
-_LAB_KEYS = ("network", "manifests", "images", "api_ports", "forwards", "prometheus")
+_LAB_KEYS = ("network", "manifests", "images", "api_ports", "forwards", "prometheus", "secrets", "ready")
 _DEFAULT_RTT_MS = {"within_region": 1.0, "between_regions": 30.0, "outside": 2.0}
 _COPY, _ORIGIN = "topology.yaml", "topology.origin"
 
@@ -61,6 +61,8 @@ def _load(path: Path, origin: Path, name: str | None) -> Estate:
     network = _network(lab["network"])
     regions = _regions(top.get("regions", absent), lab, lab_name, network, origin.parent)
     sites = [OUTSIDE, *(zone.name for region in regions for zone in region.zones)]
+    forwards = _forwards(lab["forwards"], sites)
+    parts = preset.read(lab, [r.name for r in regions], [f.name for f in forwards], origin.parent)
     estate = Estate(
         name=lab_name,
         source=origin,
@@ -69,8 +71,8 @@ def _load(path: Path, origin: Path, name: str | None) -> Estate:
         outside=Site(OUTSIDE, f"sl-{lab_name}-outside", _slice(network, 0), _first(_slice(network, 0))),
         rtt_ms=_links(top.get("links", absent), regions),
         images=_images(lab["images"]),
-        forwards=_forwards(lab["forwards"], sites),
-        prometheus=lab["prometheus"].plain(),
+        forwards=forwards,
+        preset=parts,
     )
     problems.raise_if_any()
     return estate

@@ -1,0 +1,150 @@
+"""What only `up` and `status` read of the lab block: Prometheus, secrets to make, what "ready" means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stormlab.yamltree import Tree
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_KEY = re.compile(r"[A-Za-z0-9._-]+")
+_PATRONI_ROLES = ("leader", "sync_standby", "replica", "standby_leader")
+
+
+@dataclass(frozen=True)
+class PrometheusPart:
+    """The Prometheus outside every site."""
+
+    port: int
+    """Where it listens outside, all addresses."""
+    config: Path
+    """Jinja template of prometheus.yml."""
+    rules: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class SecretPart:
+    """A Secret with random values, made once and put into every region."""
+
+    namespace: str
+    name: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PatroniReady:
+    """A Patroni scope with a running member of each role in `expect`, the standbys among them streaming."""
+
+    selector: str
+    region: str
+    port: int
+    expect: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HttpReady:
+    """A forward that answers 200."""
+
+    forward: str
+    path: str
+
+
+@dataclass(frozen=True)
+class PrometheusReady:
+    """Every annotated pod is scraped, seen through a forward."""
+
+    forward: str
+
+
+ReadyPart = PatroniReady | HttpReady | PrometheusReady
+
+
+@dataclass(frozen=True)
+class Preset:
+    """The parts together."""
+
+    prometheus: PrometheusPart | None = None
+    secrets: tuple[SecretPart, ...] = ()
+    ready: tuple[ReadyPart, ...] = ()
+
+
+def read(lab: dict[str, Tree], regions: Iterable[str], forwards: Iterable[str], base: Path) -> Preset:
+    """Read `lab.{prometheus,secrets,ready}`; paths are relative to `base`. Problems go to the trees."""
+    return Preset(
+        prometheus=_prometheus(lab["prometheus"], base),
+        secrets=tuple(_secret(part) for part in lab["secrets"].elements()),
+        ready=_ready(lab["ready"], list(regions), list(forwards)),
+    )
+
+
+def _prometheus(tree: Tree, base: Path) -> PrometheusPart | None:
+    if not tree.present:
+        return None
+    fields = tree.fields(("port", "config", "rules"), ("config",))
+    config = _file(fields["config"], base)
+    rules = tuple(_file(element, base) for element in fields["rules"].elements())
+    return PrometheusPart(fields["port"].integer(9090, 1024, 65535), config, rules)
+
+
+def _file(tree: Tree, base: Path) -> Path:
+    path = base / tree.text()
+    if not path.is_file():
+        tree.problem(f"no such file: {path}")
+    return path
+
+
+def _secret(tree: Tree) -> SecretPart:
+    fields = tree.fields(("namespace", "name", "keys"), ("namespace", "name", "keys"))
+    for key in ("namespace", "name"):
+        if fields[key].present and not _NAME.fullmatch(fields[key].text()):
+            fields[key].problem("must be lower-case letters, digits, '-' and '.'")
+    keys = tuple(element.text() for element in fields["keys"].elements())
+    for key in keys:
+        if not _KEY.fullmatch(key):
+            fields["keys"].problem(f"'{key}' is no key of a Secret")
+    return SecretPart(fields["namespace"].text(), fields["name"].text(), keys)
+
+
+def _ready(tree: Tree, regions: Sequence[str], forwards: Sequence[str]) -> tuple[ReadyPart, ...]:
+    parts: list[ReadyPart] = []
+    for element in tree.elements():
+        kinds = [key for key, _ in element.items() if key in _READERS]
+        if len(kinds) != 1:
+            element.problem(f"give exactly one of: {', '.join(_READERS)}")
+            continue
+        parts.append(_READERS[kinds[0]](element, regions, forwards))
+    return tuple(parts)
+
+
+def _patroni(tree: Tree, regions: Sequence[str], _: Sequence[str]) -> ReadyPart:
+    fields = tree.fields(("patroni", "region", "port", "expect"), ("region", "expect"))
+    region = fields["region"].text()
+    if region not in regions:
+        fields["region"].problem(f"no region '{region}' (known: {', '.join(regions)})")
+    roles = tuple(element.text() for element in fields["expect"].elements())
+    for role in roles:
+        if role not in _PATRONI_ROLES:
+            fields["expect"].problem(f"no role '{role}' (known: {', '.join(_PATRONI_ROLES)})")
+    return PatroniReady(fields["patroni"].text(), region, fields["port"].integer(8008, 1, 65535), roles)
+
+
+def _http(tree: Tree, _: Sequence[str], forwards: Sequence[str]) -> ReadyPart:
+    fields = tree.fields(("http", "path"))
+    return HttpReady(_forward(fields["http"], forwards), fields["path"].text("/"))
+
+
+def _prometheus_ready(tree: Tree, _: Sequence[str], forwards: Sequence[str]) -> ReadyPart:
+    return PrometheusReady(_forward(tree.fields(("prometheus",))["prometheus"], forwards))
+
+
+def _forward(tree: Tree, forwards: Sequence[str]) -> str:
+    name = tree.text()
+    if name not in forwards:
+        tree.problem(f"no forward '{name}' (known: {', '.join(forwards)})")
+    return name
+
+
+_READERS = {"patroni": _patroni, "http": _http, "prometheus": _prometheus_ready}

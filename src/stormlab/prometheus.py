@@ -1,0 +1,83 @@
+"""The Prometheus outside every site: Debian's, rendered from the topology's template."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import jinja2
+
+from stormlab.errors import BadInputError, LabError
+from stormlab.estate import Estate
+from stormlab.preset import PrometheusPart
+
+DIRECTORY = "prometheus"
+_CONFIG = "prometheus.yml"
+
+
+def text(estate: Estate, part: PrometheusPart, state: Path) -> str:
+    """The rendered configuration. Raises BadInputError with file and line when the template is wrong."""
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)  # noqa: S701  YAML, not HTML
+    regions = [{"name": r.name, "api_url": estate.api_url(r.name)} for r in estate.regions]
+    try:
+        return environment.from_string(part.config.read_text(encoding="utf-8")).render(
+            name=estate.name,
+            address=estate.outside.address,
+            port=part.port,
+            regions=regions,
+            rules=[str(file) for file in part.rules],
+            token_file=str(state / "pki" / "admin.token"),
+            ca_file=str(state / "pki" / "ca.crt"),
+        )
+    except jinja2.TemplateSyntaxError as error:
+        raise BadInputError([f"{part.config}:{error.lineno}: {error.message}"]) from error
+    except jinja2.UndefinedError as error:
+        raise BadInputError([f"{part.config}: {error.message}"]) from error
+    except OSError as error:
+        raise BadInputError([f"{part.config}: {error.strerror}"]) from error
+
+
+def write(estate: Estate, part: PrometheusPart, state: Path) -> bool:
+    """Write the configuration; whether it differs from what was there. Raises like `text`."""
+    path, new = state / DIRECTORY / _CONFIG, text(estate, part, state)
+    if path.exists() and path.read_text(encoding="utf-8") == new:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".new")
+    beside.write_text(new, encoding="utf-8")
+    beside.replace(path)
+    return True
+
+
+def problems(estate: Estate, part: PrometheusPart, scratch: Path) -> list[str]:
+    """What `promtool` finds wrong with the rendered configuration and its rules."""
+    path = scratch / _CONFIG
+    path.write_text(text(estate, part, Path("/")), encoding="utf-8")
+    argv_ = ["promtool", "check", "config", "--syntax-only", str(path)]
+    found = [] if not (said := _promtool(argv_)) else [f"{part.config}: {said}"]
+    said_of = {rules: _promtool(["promtool", "check", "rules", str(rules)]) for rules in part.rules}
+    return found + [f"{rules}: {said}" for rules, said in said_of.items() if said]
+
+
+def _promtool(arguments: list[str]) -> str:
+    try:
+        done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise LabError("the program 'promtool' is not installed") from error
+    return "" if done.returncode == 0 else " ".join(done.stderr.split())
+
+
+def argv(estate: Estate, part: PrometheusPart, state: Path) -> list[str]:
+    """How it is started: inside the outside's namespace, reachable from there and through a forward."""
+    place = state / DIRECTORY
+    return [
+        "nsenter",
+        f"--net=/run/netns/{estate.outside.netns}",
+        "prometheus",
+        f"--config.file={place / _CONFIG}",
+        f"--storage.tsdb.path={place / 'data'}",
+        "--storage.tsdb.retention.time=7d",
+        "--storage.tsdb.retention.size=2GB",
+        f"--web.listen-address={estate.outside.address}:{part.port}",
+        "--log.level=warn",
+    ]
