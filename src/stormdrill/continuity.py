@@ -45,7 +45,8 @@ class Objective:
     """What one tier must keep under one fault class. None: not stated.
 
     `recovery_time` and `data_loss` in seconds (a data loss of 0 means no acknowledged write is lost);
-    `hurt` is the largest ratio of requests that may suffer; `bystanders` the largest loss of success of other cells.
+    `hurt` is the largest ratio of requests that may suffer; `bystanders` the largest loss of
+    success of other cells.
     """
 
     recovery_time: Figure | None

@@ -165,7 +165,10 @@ class SqlAudit:
 
 @dataclass(frozen=True)
 class HttpAudit:
-    """Books asked by idempotency key (`{key}` in `url`). Statuses say found or missing; fields are of its JSON."""
+    """Books asked by idempotency key, `{key}` in `url`.
+
+    The statuses say found or missing; the fields are names in its JSON answer.
+    """
 
     url: str
     found: int

@@ -33,7 +33,8 @@ SCHEMA = "stormdrill.plan/1"
 class Overrides:
     """What the command line puts in place of the files.
 
-    `contexts` maps region names to kubeconfig contexts; the empty name stands for the only region. Times given here replace those of the experiment one by one.
+    `contexts` maps region names to kubeconfig contexts; the empty name stands for the only region. Times
+    given here replace those of the experiment one by one.
     """
 
     topology: Path | None = None

@@ -75,7 +75,7 @@ def _decode(top: Fields, path: Path, sha256: str) -> Topology:
         audit=decode_audit(top.need("audit"), path.parent),
         metrics=_metrics(top.get("metrics")),
         continuity=top.need("continuity").file(path.parent),
-        lock=_lock(top.get("lock")),
+        lock=_lock(top.get("lock"), namespace),
         has_lab=top.get("lab").present,
     )
 
@@ -191,9 +191,9 @@ def _metrics(node: Node) -> dict[str, str]:
     return {name: child.text() for name, child in node.items()}
 
 
-def _lock(node: Node) -> DrillLock:
+def _lock(node: Node, namespace: str) -> DrillLock:
     with node.fields() as fields:
-        return DrillLock(fields.get("namespace").name("default"), fields.get("name").name("stormdrill"))
+        return DrillLock(fields.get("namespace").name(namespace), fields.get("name").name("stormdrill"))
 
 
 def _cross_check(top: Fields, topology: Topology, problems: Problems) -> None:
