@@ -1,0 +1,100 @@
+"""System calls of the shim that Python 3.11 does not offer: namespaces, mounts, capabilities.
+
+Imported by the shim, which runs without site-packages: standard library only, and little of it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
+MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+MNT_DETACH = 2
+_SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+_PR_CAPBSET_DROP = 24
+_LAST_CAPABILITY = 40
+# chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service, net_raw,
+# sys_chroot, mknod, audit_write, setfcap: what container runtimes leave to root by default.
+_KEPT_CAPABILITIES = frozenset({0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31})
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def unshare(flags: int) -> None:
+    """Leave the namespaces in `flags` for new ones."""
+    _check(_libc.unshare(flags), "unshare")
+
+
+def setns(path: str, kind: int) -> None:
+    """Join the namespace that the file `path` stands for."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _check(_libc.setns(fd, kind), f"setns {path}")
+    finally:
+        os.close(fd)
+
+
+def mount(source: str, target: str, kind: str, flags: int = 0, options: str = "") -> None:
+    """Mount, as the system call of that name does. Raises OSError."""
+    arguments = (source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode())
+    _check(_libc.mount(*arguments), f"mount {kind or source} on {target}")
+
+
+def bind(source: str, target: str, *, read_only: bool) -> None:
+    """Make `source` appear at `target`, without what is mounted below it."""
+    mount(source, target, "", MS_BIND)
+    if read_only:
+        mount("", target, "", MS_BIND | MS_REMOUNT | MS_RDONLY)
+
+
+def detach(target: str) -> None:
+    """Unmount `target` and all below it, at once for us and later for whoever still uses it."""
+    _check(_libc.umount2(target.encode(), MNT_DETACH), f"umount {target}")
+
+
+def pivot_root(new: str) -> None:
+    """Make `new` (a mount point) the root directory and let go of the old one."""
+    os.chdir(new)
+    old = os.path.join(new, ".old")  # noqa: PTH118  pathlib costs the shim 3 ms
+    os.mkdir(old)  # noqa: PTH102
+    number = _SYS_PIVOT_ROOT[os.uname().machine]
+    _check(_libc.syscall(ctypes.c_long(number), new.encode(), old.encode()), "pivot_root")
+    os.chdir("/")
+    detach("/.old")
+    os.rmdir("/.old")  # noqa: PTH106
+
+
+def drop_capabilities() -> None:
+    """Give up what a container's root does not have, for this process and all it becomes."""
+    for capability in range(_LAST_CAPABILITY + 1):
+        if capability not in _KEPT_CAPABILITIES:
+            _check(_libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0), "drop capability")
+
+
+def become(user: int, group: int) -> None:
+    """Become `user` in a user namespace where that is the name of the machine's root.
+
+    The process loses every capability at exec, yet reads and owns the files root has: PostgreSQL
+    refuses to run as root, and a Python environment under /root must stay readable.
+    """
+    unshare(CLONE_NEWUSER)
+    for name, content in (("setgroups", "deny"), ("uid_map", f"{user} 0 1"), ("gid_map", f"{group} 0 1")):
+        fd = os.open(f"/proc/self/{name}", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(fd, content.encode())
+        finally:
+            os.close(fd)

@@ -1,0 +1,117 @@
+"""A pod's place on this machine, made and removed by the node process: group, namespace, address, shim."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import stormlab
+from stormlab import cgroup
+from stormlab.errors import LabError
+from stormlab.estate import Zone
+from stormlab.inventory import Inventory
+from stormlab.net import veth
+
+_BOOT = "import sys; sys.path.insert(0, {source!r}); from stormlab.pod.shim import main; main()"
+_START_S = 20.0
+FILE = "sandbox.json"
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """What the shim is told, kept in `sandbox.json` of the pod's directory."""
+
+    uid: str
+    namespace: str
+    name: str
+    zone: str
+    hostname: str
+    address: str
+    netns: str
+    """Network namespace the pod lives in: its own, or the zone's for hostNetwork."""
+    own_network: bool
+    cgroup: str
+    cpu_cgroup: str
+
+    @property
+    def group(self) -> Path:
+        """The pod's v2 control group."""
+        return Path(self.cgroup)
+
+
+def load(directory: Path) -> Sandbox | None:
+    """The sandbox a pod's directory describes, None when it never got that far."""
+    try:
+        return Sandbox(**json.loads((directory / FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+async def create(sandbox: Sandbox, directory: Path, zone: Zone, inventory: Inventory) -> None:
+    """Make everything a pod lives in and start its shim. Raises LabError when the machine refuses.
+
+    Each thing is recorded before it is made; what is left of a failed attempt is removed by `remove`.
+    """
+    await asyncio.to_thread(_prepare, sandbox, directory, zone, inventory)
+    source = str(Path(stormlab.__file__).resolve().parent.parent)
+    with (directory / "shim.log").open("ab") as log:  # noqa: ASYNC230  a file of this machine, at once there
+        shim = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", "-c", _BOOT.format(source=source), str(directory)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        code = await asyncio.wait_for(shim.wait(), _START_S)
+    except TimeoutError as error:
+        shim.kill()
+        raise LabError(f"the pod's first process did not come up within {_START_S:g} s") from error
+    if code != 0:
+        said = (directory / "shim.log").read_text(encoding="utf-8", errors="replace").strip()
+        raise LabError(f"the pod's first process failed: {said.splitlines()[-1] if said else code}")
+
+
+def _prepare(sandbox: Sandbox, directory: Path, zone: Zone, inventory: Inventory) -> None:
+    inventory.add("dir", directory, f"pod {sandbox.namespace}/{sandbox.name}")
+    (directory / "root").mkdir(parents=True, exist_ok=True)
+    _write(directory / FILE, json.dumps(asdict(sandbox)))
+    if sandbox.own_network:
+        inventory.add("netns", sandbox.netns, f"pod {sandbox.namespace}/{sandbox.name}")
+        veth.connect(zone, sandbox.netns, sandbox.uid, sandbox.address)
+    sandbox.group.mkdir(parents=True, exist_ok=True)  # below the lab's group, which is on record
+    (directory / "shim.sock").unlink(missing_ok=True)
+
+
+def kill(sandbox: Sandbox) -> None:
+    """SIGKILL every process of the pod, at once."""
+    cgroup.kill(sandbox.group)
+
+
+async def remove(
+    sandbox: Sandbox, directory: Path, zone: Zone, inventory: Inventory, *, keep_files: bool = False
+) -> None:
+    """Kill what is left of the pod and remove what `create` made. Harmless when repeated.
+
+    Raises LabError when a process survives SIGKILL (it sits in the kernel): the pod is not gone then.
+    """
+    kill(sandbox)
+    if not await asyncio.to_thread(cgroup.wait_empty, sandbox.group, 10.0):
+        raise LabError(f"processes {cgroup.processes(sandbox.group)} do not die")
+    if sandbox.own_network:
+        await asyncio.to_thread(veth.disconnect, zone, sandbox.netns, sandbox.uid)
+        inventory.gone("netns", sandbox.netns)
+    cgroup.remove(sandbox.group)
+    if not keep_files:
+        await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
+        inventory.gone("dir", directory)
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
