@@ -1,1 +1,3 @@
 """The reference mobile bank: the system under test."""
+
+VERSION = "1"

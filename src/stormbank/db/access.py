@@ -1,0 +1,105 @@
+"""Running one piece of database work for one request: in time, at most one retry, never a false answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import asyncpg
+
+from stormbank.db.pool import Connection
+from stormbank.db.primary import LOST, Primary
+from stormbank.deadline import Deadline
+from stormbank.problem import DeadlineExceeded, Unavailable
+
+T = TypeVar("T")
+Work = Callable[[Connection], Awaitable[T]]
+
+READ_TIMEOUT_S: Final = 1.0
+LEASE_TIMEOUT_S: Final = 0.5
+SETTLE_S: Final = 0.25
+READ_RESERVE: Final = 2  # connections that writes may not take
+
+
+class Access:
+    """The requests' way to the primary. Both methods raise Unavailable or DeadlineExceeded."""
+
+    def __init__(self, primary: Primary, pool_size: int) -> None:
+        self._primary = primary
+        self._write_permits = asyncio.Semaphore(max(1, pool_size - READ_RESERVE))
+        self._parked: set[asyncio.Task[object]] = set()
+
+    async def read(self, work: Work[T], deadline: Deadline) -> T:
+        """Run `work`, which changes nothing."""
+
+        async def once() -> T:
+            async with self._primary.lease(_wait_s(deadline)) as connection:
+                limit_s = min(READ_TIMEOUT_S, max(0.0, deadline.remaining_s()))
+                overdue = asyncio.get_running_loop().call_later(limit_s, connection.terminate)
+                try:
+                    return await work(connection)
+                finally:
+                    overdue.cancel()
+
+        return await self._twice(once, deadline, outcome="none")
+
+    async def write(self, work: Work[T], deadline: Deadline) -> T:
+        """Run `work`, one statement that commits and may be repeated; its answer means committed.
+
+        A commit that outlives the deadline is left to end by itself and never cancelled: PostgreSQL would
+        answer a cancelled wait for the standby by showing data that is not replicated. It keeps its
+        connection and its permit, so commits that stand still cannot take the connections of the readers.
+        """
+
+        async def once() -> T:
+            task = asyncio.create_task(self._hold_and_write(work, deadline))
+            done, _ = await asyncio.wait({task}, timeout=max(0.0, deadline.remaining_s()))
+            if done:
+                return task.result()
+            self._parked.add(task)
+            task.add_done_callback(self._unpark)
+            self._primary.suspect()
+            raise DeadlineExceeded("database", outcome="unknown")
+
+        return await self._twice(once, deadline, outcome="unknown")
+
+    async def _hold_and_write(self, work: Work[T], deadline: Deadline) -> T:
+        try:
+            async with asyncio.timeout(_wait_s(deadline)):
+                await self._write_permits.acquire()
+        except TimeoutError:
+            # Commits stand still; the ones that wait have raised the suspicion already.
+            raise Unavailable("database_busy") from None
+        try:
+            async with self._primary.lease(_wait_s(deadline)) as connection:
+                return await work(connection)
+        finally:
+            self._write_permits.release()
+
+    def _unpark(self, task: asyncio.Task[object]) -> None:
+        self._parked.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at: whoever asked has long been answered
+
+    async def _twice(self, once: Callable[[], Awaitable[T]], deadline: Deadline, *, outcome: str) -> T:
+        for last in (False, True):
+            try:
+                return await once()
+            except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+                raise Unavailable("contention") from None
+            except (TimeoutError, asyncpg.InsufficientResourcesError):
+                # No connection within the time, nothing was sent.
+                self._primary.suspect()
+                raise Unavailable("database_busy") from None
+            except LOST:
+                self._primary.suspect()
+                if deadline.remaining_s() <= 0:
+                    raise DeadlineExceeded("database", outcome=outcome) from None
+                if last or not await self._primary.settled(min(SETTLE_S, deadline.remaining_s())):
+                    raise Unavailable("database", outcome=outcome) from None
+        raise AssertionError("unreachable")
+
+
+def _wait_s(deadline: Deadline) -> float:
+    return max(0.0, min(LEASE_TIMEOUT_S, deadline.remaining_s()))

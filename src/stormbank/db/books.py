@@ -1,0 +1,133 @@
+"""What the books can do, each by one statement: verify a customer, show, move money, check in."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import uuid
+from dataclasses import dataclass
+from typing import Any, Final
+
+import asyncpg
+
+from stormbank.db.access import Access
+from stormbank.db.pool import Connection
+from stormbank.db.schema import CLEARING_ACCOUNTS
+from stormbank.deadline import Deadline
+from stormbank.problem import Conflict, Refused
+
+BILL_ENTRIES: Final = 20
+
+_MOVE: Final = "SELECT movement, repeated, balance FROM bank_move($1, $2, $3, $4, $5, $6, $7)"
+_BILLS: Final = """
+SELECT e.movement, m.operation, e.amount, e.balance_after, m.created_at
+FROM entry e JOIN movement m ON m.id = e.movement WHERE e.account = $1 ORDER BY e.id DESC LIMIT $2
+"""
+_CHECKIN: Final = "INSERT INTO checkin (customer, place) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+_REFUSALS: Final = {
+    "BK001": Refused("insufficient_funds"),
+    "BK002": Refused("unknown_account"),
+    "BK409": Conflict("key_reused"),
+}
+
+
+@dataclass(frozen=True)
+class Movement:
+    """Money to be moved: `amount` in fen; `key` makes a second attempt the same movement."""
+
+    key: uuid.UUID
+    operation: str
+    from_account: int
+    to_account: int
+    amount: int
+    payee: str | None = None
+
+
+@dataclass(frozen=True)
+class Booked:
+    """A movement that is committed; `balance` is the payer's right after it."""
+
+    movement: int
+    repeated: bool
+    balance: int
+
+
+def clearing_account(payee: str) -> int:
+    """Return the clearing account (a negative id) through which `payee` is paid, always the same one."""
+    return -1 - hashlib.sha256(payee.encode()).digest()[0] % CLEARING_ACCOUNTS
+
+
+class Books:
+    """The operations on the books. `idempotency` off books every retry again, for drills that must fail."""
+
+    def __init__(self, access: Access, *, idempotency: bool) -> None:
+        self._access = access
+        self._idempotency = idempotency
+
+    async def password_is(self, customer: int, password: str, deadline: Deadline) -> bool:
+        """Whether `customer` exists and has this password."""
+
+        async def work(connection: Connection) -> Any:
+            return await connection.fetchrow(
+                "SELECT salt, password_hash FROM customer WHERE id = $1", customer
+            )
+
+        row = await self._access.read(work, deadline)
+        if row is None:
+            return False
+        digest = hashlib.sha256(f"{row['salt']}:{password}".encode()).digest()
+        return hmac.compare_digest(digest, row["password_hash"])
+
+    async def balance(self, account: int, deadline: Deadline) -> int:
+        """Return the account's balance in fen."""
+
+        async def work(connection: Connection) -> Any:
+            return await connection.fetchval("SELECT balance FROM account WHERE id = $1", account)
+
+        found = await self._access.read(work, deadline)
+        if found is None:
+            raise Refused("unknown_account")
+        return int(found)
+
+    async def bills(self, account: int, deadline: Deadline) -> list[dict[str, Any]]:
+        """Return the account's newest entries, newest first."""
+
+        async def work(connection: Connection) -> Any:
+            return await connection.fetch(_BILLS, account, BILL_ENTRIES)
+
+        rows = await self._access.read(work, deadline)
+        return [{**row, "created_at": row["created_at"].isoformat()} for row in rows]
+
+    async def move(self, wanted: Movement, deadline: Deadline) -> Booked:
+        """Book `wanted` or find it booked; returns after the commit. Refused and Conflict change nothing."""
+        dedupe = wanted.key if self._idempotency else None
+
+        async def work(connection: Connection) -> Any:
+            rows = await connection.fetch(
+                _MOVE,
+                wanted.key,
+                dedupe or uuid.uuid4(),
+                wanted.operation,
+                wanted.from_account,
+                wanted.to_account,
+                wanted.amount,
+                wanted.payee,
+            )
+            return rows[0]
+
+        try:
+            row = await self._access.write(work, deadline)
+        except asyncpg.PostgresError as error:
+            refusal = _REFUSALS.get(error.sqlstate)
+            if refusal is None:
+                raise
+            raise type(refusal)(refusal.fields["reason"]) from None
+        return Booked(row["movement"], row["repeated"], row["balance"])
+
+    async def check_in(self, customer: int, place: str, deadline: Deadline) -> None:
+        """Record that `customer` was at `place` today; once a day is enough."""
+
+        async def work(connection: Connection) -> None:
+            await connection.execute(_CHECKIN, customer, place)
+
+        await self._access.write(work, deadline)

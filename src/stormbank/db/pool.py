@@ -1,0 +1,70 @@
+"""A few connections to one database server, most recently used first.
+
+asyncpg has a pool, with another purpose: it restores and resets connections by itself. Here a connection that
+failed is evidence about the server, and the decision to drop all of them or none lies with `primary`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+Connection = Any  # asyncpg ships no types
+Connect = Callable[[], Awaitable[Connection]]
+
+
+class Pool:
+    """At most `size` connections from `connect`; `first` is already open."""
+
+    def __init__(self, connect: Connect, size: int, first: Connection) -> None:
+        self.connect = connect
+        self._room = asyncio.Semaphore(size)
+        self._idle: list[Connection] = [first]
+        self._lent: set[Connection] = set()
+        self._closed = False
+
+    @asynccontextmanager
+    async def lease(self, timeout_s: float) -> AsyncIterator[Connection]:
+        """Lend a connection; TimeoutError when none comes free or opens within `timeout_s`."""
+        async with asyncio.timeout(timeout_s):
+            await self._room.acquire()
+            try:
+                connection = await self._take()
+            except BaseException:
+                self._room.release()
+                raise
+        try:
+            yield connection
+        finally:
+            self._lent.discard(connection)
+            if not connection.is_closed():
+                self._idle.append(connection)
+            self._room.release()
+
+    async def _take(self) -> Connection:
+        connection = self._open_idle()
+        if connection is None:
+            connection = await self.connect()
+            if self._closed:
+                connection.terminate()
+                raise ConnectionAbortedError("the pool was closed")
+        self._lent.add(connection)
+        return connection
+
+    def _open_idle(self) -> Connection | None:
+        if self._closed:
+            raise ConnectionAbortedError("the pool was closed")
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+        return None
+
+    def terminate(self) -> None:
+        """Close every connection at once, lent ones too: whoever waits on one is told that it is lost."""
+        self._closed = True
+        for connection in (*self._idle, *self._lent):
+            connection.terminate()
+        self._idle.clear()

@@ -1,0 +1,190 @@
+"""Finding the primary, holding on to it, and noticing that it is gone.
+
+One background task asks all members at the same time who takes writes, opens a pool there and lets go of it
+when the server turns out to be dead, read-only or silent. Requests never search: they use what is there or
+are told at once that there is nothing, so that a lost database costs neither time nor threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from stormbank.db.address import without_user
+from stormbank.db.pool import Connection, Pool
+from stormbank.problem import Unavailable
+from stormbank.wait import pause, until_set
+
+CONNECT_TIMEOUT_S = 1.0
+SEARCH_PAUSE_S = 0.1
+CHECK_EVERY_S = 2.0
+LOCK_TIMEOUT_MS = 1000
+
+# What a broken, dying, starting, demoted or silent server sounds like. TimeoutError is an OSError.
+LOST = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+
+log = logging.getLogger(__name__)
+
+
+class Primary:
+    """The member that takes writes, if there is one. `prepare` runs on the first connection to each."""
+
+    def __init__(
+        self,
+        dsns: Sequence[str],
+        *,
+        password: str | None,
+        pool_size: int,
+        prepare: Callable[[Connection], Awaitable[None]],
+    ) -> None:
+        self._dsns = dsns
+        self._password = password
+        self._pool_size = pool_size
+        self._prepare = prepare
+        self._pool: Pool | None = None
+        self._where = ""
+        self._suspected = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._last_error = ""
+        self.found_once = asyncio.Event()
+
+    @property
+    def available(self) -> bool:
+        """Whether there is a primary as far as is known."""
+        return self._pool is not None
+
+    @asynccontextmanager
+    async def lease(self, timeout_s: float) -> AsyncIterator[Connection]:
+        """Lend a connection to the primary; Unavailable at once when there is none."""
+        if self._pool is None:
+            raise Unavailable("database")
+        async with self._pool.lease(timeout_s) as connection:
+            yield connection
+
+    def suspect(self) -> None:
+        """Report that the primary misbehaved: it is asked again, on a connection of its own."""
+        self._settled.clear()
+        self._suspected.set()
+
+    async def settled(self, timeout_s: float) -> bool:
+        """Wait until the last suspicion is resolved; true when there is a primary after it."""
+        return await until_set(self._settled, timeout_s) and self.available
+
+    async def watch(self) -> None:
+        """Find, hold, notice, find again; runs until cancelled."""
+        try:
+            while True:
+                if self._pool is None and not await self._find():
+                    await pause(SEARCH_PAUSE_S)
+                elif not await self._holds_still():
+                    self._let_go()
+        finally:
+            self._let_go()
+
+    async def _holds_still(self) -> bool:
+        """Wait for a suspicion or the time of the next check; false when the primary is one no more."""
+        if not self._suspected.is_set():
+            self._settled.set()
+        suspected = await until_set(self._suspected, CHECK_EVERY_S)
+        self._suspected.clear()
+        pool = self._pool
+        if pool is None:
+            return False
+        try:
+            if suspected:
+                # On a connection of its own: one broken connection is not a lost server.
+                return await _takes_writes(await pool.connect(), keep=False)
+            async with pool.lease(CONNECT_TIMEOUT_S) as connection:
+                return await _takes_writes(connection, keep=True)
+        except asyncpg.TooManyConnectionsError:
+            return True
+        except (*LOST, asyncpg.PostgresError) as error:
+            self._note(error)
+            return False
+
+    def _let_go(self) -> None:
+        if self._pool is not None:
+            log.warning("database lost: %s", self._where)
+            self._pool.terminate()
+            self._pool = None
+
+    async def _find(self) -> bool:
+        asked = [asyncio.create_task(self._open_if_primary(dsn)) for dsn in self._dsns]
+        chosen: Connection = None
+        try:
+            for answer in asyncio.as_completed(asked):
+                try:
+                    dsn, connection = await answer
+                    await self._prepare(connection)
+                except (*LOST, asyncpg.PostgresError) as error:
+                    self._note(error)
+                    continue
+                chosen = connection
+                self._pool = Pool(functools.partial(self._connect, dsn), self._pool_size, connection)
+                self._where, self._last_error = without_user(dsn), ""
+                self.found_once.set()
+                log.info("database found: %s", self._where)
+                return True
+        finally:
+            await _discard(asked, chosen)
+        # A search that failed settles a suspicion too: there is none.
+        self._settled.set()
+        return False
+
+    def _note(self, error: BaseException) -> None:
+        text = f"{type(error).__name__}: {error}"
+        if text != self._last_error:
+            self._last_error = text
+            log.info("database: %s", text)
+
+    async def _connect(self, dsn: str) -> Connection:
+        return await asyncpg.connect(
+            dsn,
+            password=self._password,
+            timeout=CONNECT_TIMEOUT_S,
+            server_settings={
+                "application_name": "stormbank-ledger",
+                "lock_timeout": str(LOCK_TIMEOUT_MS),
+                "synchronous_commit": "on",
+            },
+        )
+
+    async def _open_if_primary(self, dsn: str) -> tuple[str, Connection]:
+        connection = await self._connect(dsn)
+        if not await _takes_writes(connection, keep=True):
+            connection.terminate()
+            raise ConnectionRefusedError(f"{without_user(dsn)} takes no writes")
+        return dsn, connection
+
+
+async def _takes_writes(connection: Connection, *, keep: bool) -> bool:
+    """Ask a server whether it is the primary; the connection is closed on trouble, or when not to be kept."""
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            return bool(await connection.fetchval("SHOW transaction_read_only") == "off")
+    except BaseException:
+        keep = False
+        raise
+    finally:
+        if not keep:
+            connection.terminate()
+
+
+async def _discard(asked: Sequence[asyncio.Task[tuple[str, Connection]]], chosen: Connection) -> None:
+    """End the questions still open, and the connections of answers that nobody uses."""
+    for task in asked:
+        task.cancel()
+    for answer in await asyncio.gather(*asked, return_exceptions=True):
+        if not isinstance(answer, BaseException) and answer[1] is not chosen:
+            answer[1].terminate()

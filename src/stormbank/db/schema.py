@@ -1,0 +1,68 @@
+"""Founding the bank: the schema and the customers, by whichever ledger comes first on a writable primary."""
+
+from __future__ import annotations
+
+import logging
+from importlib.resources import files
+from typing import Final
+
+from stormbank.db.pool import Connection
+
+VERSION: Final = 1
+CLEARING_ACCOUNTS: Final = 16
+OPENING_BALANCE: Final = 100_000_000
+_LOCK: Final = 0x5354_4F52_4D42  # one number for all ledgers, no meaning beyond that
+
+# Synthetic customers with known passwords. A real bank hashes slowly on purpose; here the declared service
+# time of login stands for that, so that the processor stays free.
+_CUSTOMERS: Final = """
+WITH born AS (
+    INSERT INTO account (id, kind, opening, balance)
+    SELECT id, 'customer', $3::bigint, $3::bigint FROM generate_series($1::bigint, $2::bigint) id
+    RETURNING id
+)
+INSERT INTO customer (id, salt, password_hash)
+SELECT id, to_hex(id), sha256(convert_to(to_hex(id) || ':pw-' || id, 'UTF8')) FROM born
+"""
+_CLEARING: Final = """
+INSERT INTO account (id, kind, opening, balance)
+SELECT -id, 'clearing', 0, 0 FROM generate_series(1, $1::int) id
+"""
+_FOUNDED: Final = "SELECT EXISTS (SELECT FROM pg_tables WHERE tablename = 'bank_schema')"
+
+log = logging.getLogger(__name__)
+
+
+class SchemaError(ConnectionRefusedError):
+    """The database belongs to another version of the bank: not one this ledger may write to."""
+
+
+async def ensure(connection: Connection, customers: int) -> None:
+    """Create what is missing: tables, function, clearing accounts, customers 1..`customers`. Safe to race."""
+    if await _customers_there(connection) >= customers:
+        return
+    async with connection.transaction():
+        # Waiting for the other founder takes longer than a request may wait for a row.
+        await connection.execute("SET LOCAL lock_timeout = '30s'")
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        there = await _customers_there(connection)
+        if there < 0:
+            await connection.execute((files("stormbank.db") / "schema.sql").read_text(encoding="utf-8"))
+            await connection.execute(_CLEARING, CLEARING_ACCOUNTS)
+            await connection.execute("INSERT INTO bank_schema VALUES ($1, 0)", VERSION)
+            there = 0
+        if there < customers:
+            await connection.execute(_CUSTOMERS, there + 1, customers, OPENING_BALANCE)
+            await connection.execute("UPDATE bank_schema SET customers = $1", customers)
+            log.info("bank founded: customers %d to %d", there + 1, customers)
+
+
+async def _customers_there(connection: Connection) -> int:
+    """Return how many customers exist, -1 when there is no bank yet."""
+    # Asked of the rows: to_regclass answers from a cache that waiting for the lock does not refresh.
+    if not await connection.fetchval(_FOUNDED):
+        return -1
+    row = await connection.fetchrow("SELECT version, customers FROM bank_schema")
+    if row["version"] != VERSION:
+        raise SchemaError(f"the database holds schema version {row['version']}, not {VERSION}")
+    return int(row["customers"])

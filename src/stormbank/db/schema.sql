@@ -1,0 +1,100 @@
+-- The books: accounts, movements of money between two of them, and the two entries of each movement.
+
+CREATE TABLE bank_schema (
+    version   integer NOT NULL,
+    customers bigint  NOT NULL
+);
+
+CREATE TABLE account (
+    id      bigint PRIMARY KEY,
+    kind    text   NOT NULL CHECK (kind IN ('customer', 'clearing')),
+    opening bigint NOT NULL,
+    balance bigint NOT NULL CHECK (kind = 'clearing' OR balance >= 0)
+) WITH (fillfactor = 70);
+
+CREATE TABLE customer (
+    id            bigint PRIMARY KEY REFERENCES account,
+    salt          text   NOT NULL,
+    password_hash bytea  NOT NULL
+);
+
+-- `dedupe` is what makes a retry harmless: the key itself, or a random value where the bank runs without it.
+CREATE TABLE movement (
+    id           bigserial   PRIMARY KEY,
+    key          uuid        NOT NULL,
+    dedupe       uuid        NOT NULL UNIQUE,
+    operation    text        NOT NULL,
+    from_account bigint      NOT NULL,
+    to_account   bigint      NOT NULL CHECK (to_account <> from_account),
+    amount       bigint      NOT NULL CHECK (amount > 0),
+    payee        text,
+    created_at   timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX movement_key ON movement (key);
+
+CREATE TABLE entry (
+    id            bigserial PRIMARY KEY,
+    movement      bigint    NOT NULL,
+    account       bigint    NOT NULL,
+    amount        bigint    NOT NULL,
+    balance_after bigint    NOT NULL,
+    UNIQUE (movement, account)
+);
+CREATE INDEX entry_account ON entry (account, id);
+
+CREATE TABLE checkin (
+    customer bigint      NOT NULL,
+    place    text        NOT NULL,
+    day      date        NOT NULL DEFAULT current_date,
+    at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (customer, place, day)
+);
+
+-- One movement of money, whole or not at all. Answers the movement of an earlier call with the same `dedupe`.
+-- Errors: BK409 key used for something else, BK001 insufficient funds, BK002 unknown account.
+CREATE FUNCTION bank_move(
+    p_key uuid, p_dedupe uuid, p_operation text, p_from bigint, p_to bigint, p_amount bigint, p_payee text,
+    OUT movement bigint, OUT repeated boolean, OUT balance bigint
+) LANGUAGE plpgsql AS $$
+DECLARE
+    earlier movement%ROWTYPE;
+    locked  integer;
+    to_balance bigint;
+BEGIN
+    repeated := false;
+    INSERT INTO movement AS m (key, dedupe, operation, from_account, to_account, amount, payee)
+        VALUES (p_key, p_dedupe, p_operation, p_from, p_to, p_amount, p_payee)
+        ON CONFLICT (dedupe) DO NOTHING
+        RETURNING m.id INTO movement;
+
+    IF movement IS NULL THEN
+        SELECT * INTO STRICT earlier FROM movement m WHERE m.dedupe = p_dedupe;
+        IF (earlier.operation, earlier.from_account, earlier.to_account, earlier.amount, earlier.payee)
+           IS DISTINCT FROM (p_operation, p_from, p_to, p_amount, p_payee) THEN
+            RAISE EXCEPTION 'key used for another movement' USING ERRCODE = 'BK409';
+        END IF;
+        movement := earlier.id;
+        repeated := true;
+        SELECT e.balance_after INTO STRICT balance FROM entry e
+            WHERE e.movement = earlier.id AND e.account = p_from;
+        -- What is seen here may be on this server only (its own commit may have been cut off while it waited
+        -- for the standby). Writing something makes this commit wait for everything before it.
+        PERFORM pg_logical_emit_message(true, 'stormbank', 'repeated');
+        RETURN;
+    END IF;
+
+    -- In the order of their ids, so that two movements between the same accounts cannot deadlock.
+    PERFORM FROM account a WHERE a.id IN (p_from, p_to) ORDER BY a.id FOR NO KEY UPDATE;
+    GET DIAGNOSTICS locked = ROW_COUNT;
+    IF locked <> 2 THEN
+        RAISE EXCEPTION 'unknown account' USING ERRCODE = 'BK002';
+    END IF;
+    UPDATE account a SET balance = a.balance - p_amount
+        WHERE a.id = p_from AND a.balance >= p_amount RETURNING a.balance INTO balance;
+    IF balance IS NULL THEN
+        RAISE EXCEPTION 'insufficient funds' USING ERRCODE = 'BK001';
+    END IF;
+    UPDATE account a SET balance = a.balance + p_amount WHERE a.id = p_to RETURNING a.balance INTO to_balance;
+    INSERT INTO entry (movement, account, amount, balance_after)
+        VALUES (movement, p_from, -p_amount, balance), (movement, p_to, p_amount, to_balance);
+END $$;

@@ -1,0 +1,175 @@
+"""The bank's Prometheus metrics: every name, label and bucket in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+
+from stormbank import VERSION
+from stormbank.admission import Admission
+from stormbank.operations import OPERATIONS, Operation
+from stormbank.slots import Slots
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_REQUEST_BUCKETS_S: Final = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0, 4.0)
+_WAIT_BUCKETS_S: Final = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+class ServiceMetrics:
+    """What every bank process reports about the requests it answers."""
+
+    def __init__(self, service: str, *, zone: str, pod: str) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        build = Gauge(
+            "bank_build_info",
+            "Constant 1; who this is.",
+            ("service", "version", "zone", "pod"),
+            registry=self.registry,
+        )
+        build.labels(service, VERSION, zone, pod).set(1)
+        self._service = service
+        self._requests = Counter(
+            "bank_requests",
+            "Requests answered, shed ones too.",
+            ("service", "operation", "tier", "code"),
+            registry=self.registry,
+        )
+        seconds = Histogram(
+            "bank_request_seconds",
+            "Time to answer, without shed requests.",
+            ("service", "operation"),
+            buckets=_REQUEST_BUCKETS_S,
+            registry=self.registry,
+        )
+        inflight = Gauge(
+            "bank_inflight", "Requests being answered now.", ("service",), registry=self.registry
+        )
+        self.inflight = inflight.labels(service)
+        # Looking up labels costs more than counting: each child is looked up once.
+        self._seconds = {each.name: seconds.labels(service, each.name) for each in OPERATIONS}
+        self._answered: dict[tuple[str, int], Counter] = {}
+
+    def answered(self, operation: Operation, status: int, duration_s: float) -> None:
+        """Count one answer."""
+        known = self._answered.get((operation.name, status))
+        if known is None:
+            known = self._requests.labels(self._service, operation.name, operation.tier, str(status))
+            self._answered[operation.name, status] = known
+        known.inc()
+        if status != 429:
+            self._seconds[operation.name].observe(duration_s)
+
+    def exposition(self) -> bytes:
+        """Return everything in Prometheus's text format."""
+        return generate_latest(self.registry)
+
+
+class AdmissionMetrics:
+    """What flow control did."""
+
+    def __init__(self, registry: CollectorRegistry, admission: Admission) -> None:
+        limit = Gauge("bank_admission_limit", "Most requests in flight.", registry=registry)
+        limit.set(admission.limit)
+        threshold = Gauge(
+            "bank_admission_threshold",
+            "Requests in flight, of all tiers, from which a tier is shed.",
+            ("tier",),
+            registry=registry,
+        )
+        for tier, value in admission.thresholds.items():
+            threshold.labels(tier).set(value)
+        inflight = Gauge("bank_admission_inflight", "Admitted requests in flight.", registry=registry)
+        inflight.set_function(lambda: admission.inflight)
+        registry.register(
+            _AtScrape(
+                "bank_admission_highwater",
+                "Most requests in flight at an admission since the last scrape.",
+                admission.take_highwater,
+            )
+        )
+        admitted = Counter("bank_admitted", "Requests let in.", ("operation", "tier"), registry=registry)
+        self._shed = Counter(
+            "bank_shed", "Requests given up.", ("operation", "tier", "reason"), registry=registry
+        )
+        self._admitted = {each.name: admitted.labels(each.name, each.tier) for each in OPERATIONS}
+        # Present from the start: an order of shedding cannot be judged on series that are not there.
+        for each in OPERATIONS:
+            for reason in ("overload", "rate"):
+                self._shed.labels(each.name, each.tier, reason)
+
+    def admitted(self, operation: Operation) -> None:
+        """Count one request let in."""
+        self._admitted[operation.name].inc()
+
+    def shed(self, operation: Operation, reason: str) -> None:
+        """Count one request given up."""
+        self._shed.labels(operation.name, operation.tier, reason).inc()
+
+
+class SlotMetrics:
+    """How busy the worker slots are. `wait` is to be told each request's time in the queue."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        wait = Histogram(
+            "bank_slot_wait_seconds",
+            "Time a request waited for a worker slot.",
+            buckets=_WAIT_BUCKETS_S,
+            registry=registry,
+        )
+        self.wait = wait.observe
+
+    def watch(self, slots: Slots) -> None:
+        """Report `slots`."""
+        Gauge("bank_slots", "Worker slots.", registry=self._registry).set(slots.count)
+        busy = Gauge("bank_slots_busy", "Worker slots in use.", registry=self._registry)
+        busy.set_function(lambda: slots.busy)
+
+
+class BookMetrics:
+    """What the ledger booked, and whether it has a primary."""
+
+    def __init__(self, registry: CollectorRegistry, available: Callable[[], bool]) -> None:
+        self._movements = Counter(
+            "bank_movements", "Movements acknowledged.", ("operation", "repeated"), registry=registry
+        )
+        for each in OPERATIONS:
+            if each.money:
+                self._movements.labels(each.name, "false")
+                self._movements.labels(each.name, "true")
+        Gauge("bank_database_available", "1 while a primary is known.", registry=registry).set_function(
+            lambda: float(available())
+        )
+
+    def moved(self, operation: str, *, repeated: bool) -> None:
+        """Count one movement acknowledged."""
+        self._movements.labels(operation, "true" if repeated else "false").inc()
+
+
+class _AtScrape:
+    """A gauge that is asked when it is scraped, and only then."""
+
+    def __init__(self, name: str, text: str, read: Callable[[], float]) -> None:
+        self._name, self._text, self._read = name, text, read
+
+    def describe(self) -> Iterable[Metric]:
+        """Name the metric without reading it: reading resets it."""
+        return [GaugeMetricFamily(self._name, self._text)]
+
+    def collect(self) -> Iterable[Metric]:
+        """Read it."""
+        return [GaugeMetricFamily(self._name, self._text, value=self._read())]

@@ -1,0 +1,96 @@
+"""Refusals: every answer that is not a success is one of these, with a status, an error and a reason.
+
+Problem
++-- BadRequest (400)      the caller must change the request
++-- Unauthorized (401)
++-- Conflict (409)        an idempotency key that already stands for something else
++-- Refused (422)         understood, and the books say no
++-- Shed (429)            flow control gave the request up; try again later
++-- Unavailable (503)     a dependency is in trouble
++-- DeadlineExceeded (504)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Problem(Exception):  # noqa: N818 - an answer, not a fault of ours
+    """A request that ends without success. `fields` is the JSON body of the answer."""
+
+    status = 500
+    error = "internal"
+
+    def __init__(self, reason: str, *, retry_after_s: int | None = None, **fields: Any) -> None:
+        super().__init__(f"{self.error}: {reason}")
+        self.fields: dict[str, Any] = {"error": self.error, "reason": reason, **fields}
+        self.retry_after_s = retry_after_s
+
+
+class BadRequest(Problem):
+    """The request cannot be understood."""
+
+    status = 400
+    error = "bad_request"
+
+
+class NotFound(Problem):
+    """No such address."""
+
+    status = 404
+    error = "not_found"
+
+
+class MethodNotAllowed(Problem):
+    """The address exists, the method does not."""
+
+    status = 405
+    error = "method_not_allowed"
+
+
+class Unauthorized(Problem):
+    """No session, or not one of ours."""
+
+    status = 401
+    error = "unauthorized"
+
+
+class Conflict(Problem):
+    """The idempotency key was used before, with other content."""
+
+    status = 409
+    error = "conflict"
+
+
+class Refused(Problem):
+    """The books refuse the movement (funds, account)."""
+
+    status = 422
+    error = "refused"
+
+
+class Shed(Problem):
+    """Given up on purpose by flow control, before any work was done."""
+
+    status = 429
+    error = "shed"
+
+
+class Unavailable(Problem):
+    """A dependency does not answer. `outcome` says whether money may have moved: `none` or `unknown`."""
+
+    status = 503
+    error = "unavailable"
+
+    def __init__(self, reason: str, *, outcome: str = "none") -> None:
+        super().__init__(reason, retry_after_s=1, outcome=outcome)
+
+
+class DeadlineExceeded(Problem):
+    """The caller's time is over. `outcome` as for Unavailable."""
+
+    status = 504
+    error = "deadline"
+
+    def __init__(self, reason: str, *, outcome: str = "none") -> None:
+        super().__init__(reason, outcome=outcome)

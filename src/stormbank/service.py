@@ -1,0 +1,128 @@
+"""The shell of a bank process: one HTTP port for business, health and metrics, and a decent end.
+
+`/livez` the process runs; `/readyz` it wants traffic; `/metrics` for Prometheus. On SIGTERM readiness goes
+first, requests still arriving are served for a while (somebody may not have noticed), then the port closes
+and what is in flight is finished.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiohttp import web
+
+from stormbank.metrics import CONTENT_TYPE, ServiceMetrics
+from stormbank.operations import BY_ADDRESS, PATHS, Operation
+from stormbank.problem import MethodNotAllowed, NotFound, Problem
+from stormbank.wait import pause
+
+FINISH_S: Final = 3.0  # for requests in flight once the port is closed
+
+log = logging.getLogger(__name__)
+
+Answer = Callable[[Operation, web.BaseRequest], Awaitable[web.Response]]
+
+
+def reply(status: int, fields: dict[str, Any]) -> web.Response:
+    """Answer with JSON."""
+    return web.Response(status=status, body=json.dumps(fields).encode(), content_type="application/json")
+
+
+def refusal(problem: Problem) -> web.Response:
+    """Answer with a problem."""
+    response = reply(problem.status, problem.fields)
+    if problem.retry_after_s is not None:
+        response.headers["Retry-After"] = str(problem.retry_after_s)
+    return response
+
+
+@dataclass
+class Service:
+    """One role: `answer` serves an operation or raises Problem; `ready` says whether traffic is wanted."""
+
+    name: str
+    answer: Answer
+    metrics: ServiceMetrics
+    ready: Callable[[], bool]
+    draining: bool = False
+
+    async def handle(self, request: web.BaseRequest) -> web.Response:
+        """Answer one request, whatever it is."""
+        operation = BY_ADDRESS.get((request.method, request.path))
+        if operation is None:
+            response = self._housekeeping(request)
+        else:
+            response = await self._business(operation, request)
+        if self.draining:
+            response.force_close()
+        return response
+
+    async def _business(self, operation: Operation, request: web.BaseRequest) -> web.Response:
+        started_s = time.perf_counter()
+        self.metrics.inflight.inc()
+        try:
+            response = await self.answer(operation, request)
+        except Problem as problem:
+            response = refusal(problem)
+        except Exception:
+            log.exception("%s failed", operation.name)
+            response = reply(500, {"error": "internal", "reason": "unexpected"})
+        finally:
+            self.metrics.inflight.dec()
+        self.metrics.answered(operation, response.status, time.perf_counter() - started_s)
+        return response
+
+    def _housekeeping(self, request: web.BaseRequest) -> web.Response:
+        match request.path:
+            case "/livez":
+                return web.Response(text="ok\n")
+            case "/readyz" if self.ready() and not self.draining:
+                return web.Response(text="ok\n")
+            case "/readyz":
+                return web.Response(status=503, text="draining\n" if self.draining else "starting\n")
+            case "/metrics":
+                return web.Response(body=self.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
+            case path if path in PATHS:
+                return refusal(MethodNotAllowed(request.method))
+            case path:
+                return refusal(NotFound(path))
+
+    async def run(self, host: str, port: int, drain_s: float) -> None:
+        """Serve until SIGTERM or SIGINT, then drain; OSError when the port cannot be had."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        server = web.Server(self.handle, access_log=None)
+        runner = web.ServerRunner(server, shutdown_timeout=FINISH_S)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host, port, backlog=512).start()
+            # What was loaded so far stays: the collector need not look at it again.
+            gc.collect()
+            gc.freeze()
+            log.info("%s ready on %s:%d", self.name, host, port)
+            await stop.wait()
+            self.draining = True
+            log.info("%s draining", self.name)
+            await pause(drain_s)
+        finally:
+            # Closes the port, then waits for requests in flight.
+            await runner.cleanup()
+        log.info("%s ended", self.name)
+
+
+async def cancelled(task: asyncio.Task[None]) -> None:
+    """Cancel a background task and see it end."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

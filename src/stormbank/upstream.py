@@ -1,0 +1,136 @@
+"""The gateway's way to the ledgers: kept-alive connections, and another ledger when one breaks.
+
+A broken connection is retried at once: every operation is idempotent, money by its key. A slow answer is
+never retried; that would multiply load on a system that is already behind.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+import aiohttp
+from aiohttp.connector import AddrInfoType
+from aiohttp.typedefs import StrOrURL
+from yarl import URL
+
+from stormbank.deadline import HEADER, Deadline
+from stormbank.operations import OPERATIONS, Operation
+from stormbank.problem import DeadlineExceeded, Unavailable
+from stormbank.wait import pause
+
+# Each try comes after so many seconds. With two ledgers in a zone, several new connections that all meet the
+# dead one are rare, and by the last one its endpoint is gone.
+BACKOFF_S: Final = (0.0, 0.0, 0.02, 0.1, 0.3)
+CONNECT_TIMEOUT_S: Final = 0.4
+KEEPALIVE_S: Final = 30.0
+# Sent and not acknowledged by the other kernel for this long: the pod is gone, however silently.
+UNACKNOWLEDGED_MS: Final = 1000
+
+
+@dataclass(frozen=True)
+class LedgerAnswer:
+    """What a ledger answered, unread."""
+
+    status: int
+    body: bytes
+    retry_after: str | None
+
+
+class Ledgers:
+    """Connections to the ledgers at `urls`; with several, a retry goes to the next one."""
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        self._addresses: dict[str, tuple[StrOrURL, ...]] = {
+            each.name: tuple(URL(url + each.path) for url in urls) for each in OPERATIONS
+        }
+        self._first = 0
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0,
+                keepalive_timeout=KEEPALIVE_S,
+                socket_factory=_watchful_socket,
+                # One try at a time: the addresses of a name are equals here.
+                happy_eyeballs_delay=None,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("User-Agent", "Accept-Encoding", "Accept"),
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def ask(
+        self, operation: Operation, headers: Mapping[str, str], body: bytes, deadline: Deadline
+    ) -> LedgerAnswer:
+        """Pass one request on; Unavailable when no ledger is reached, DeadlineExceeded when none answers."""
+        addresses = self._addresses[operation.name]
+        self._first += 1
+        sent = False
+        for attempt, backoff_s in enumerate(BACKOFF_S):
+            if backoff_s:
+                await pause(backoff_s)
+            budget_ms = deadline.next_hop_ms()
+            if budget_ms <= 0:
+                raise DeadlineExceeded("ledger", outcome=_outcome(operation, sent=sent))
+            address = addresses[(self._first + attempt) % len(addresses)]
+            try:
+                passed_on = {**headers, HEADER: str(budget_ms)}
+                return await self._send(operation, address, passed_on, body, deadline)
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+                continue
+            except TimeoutError:
+                raise DeadlineExceeded("ledger", outcome=_outcome(operation, sent=True)) from None
+            except aiohttp.ClientError:
+                sent = True
+        raise Unavailable("ledger", outcome=_outcome(operation, sent=sent))
+
+    async def _send(
+        self,
+        operation: Operation,
+        address: StrOrURL,
+        headers: Mapping[str, str],
+        body: bytes,
+        deadline: Deadline,
+    ) -> LedgerAnswer:
+        if self._session is None:
+            raise RuntimeError("used before it was entered")
+        timeout = aiohttp.ClientTimeout(
+            total=max(0.001, deadline.remaining_s()), sock_connect=CONNECT_TIMEOUT_S
+        )
+        async with self._session.request(
+            operation.method,
+            address,
+            headers=headers,
+            data=body or None,
+            timeout=timeout,
+            allow_redirects=False,
+        ) as response:
+            return LedgerAnswer(response.status, await response.read(), response.headers.get("Retry-After"))
+
+
+def _outcome(operation: Operation, *, sent: bool) -> str:
+    return "unknown" if operation.money and sent else "none"
+
+
+def _watchful_socket(address: AddrInfoType) -> socket.socket:
+    """Open a socket that notices a peer which vanished without a word."""
+    family, kind, protocol, _, _ = address
+    opened = socket.socket(family, kind, protocol)
+    opened.setblocking(False)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
+    return opened
