@@ -34,6 +34,7 @@ def wanted(estate: Estate, state: Path) -> list[Daemon]:
     found += [Daemon(f"api-{r.name}", _own("api", state, "--region", r.name)) for r in estate.regions]
     found += [Daemon(f"node-{z.name}", _own("node", state, "--zone", z.name)) for z in estate.zones]
     if estate.preset.prometheus is not None:
+        found.append(Daemon("targets", _own("targets", state)))
         found.append(Daemon("prometheus", tuple(prometheus.argv(estate, estate.preset.prometheus, state))))
     if estate.forwards:
         found.append(Daemon("forwards", tuple(forwards.argv(state))))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jinja2
 
+from stormlab import targets
 from stormlab.errors import BadInputError, LabError
 from stormlab.estate import Estate
 from stormlab.preset import PrometheusPart
@@ -18,16 +19,13 @@ _CONFIG = "prometheus.yml"
 def text(estate: Estate, part: PrometheusPart, state: Path) -> str:
     """The rendered configuration. Raises BadInputError with file and line when the template is wrong."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)  # noqa: S701  YAML, not HTML
-    regions = [{"name": r.name, "api_url": estate.api_url(r.name)} for r in estate.regions]
     try:
         return environment.from_string(part.config.read_text(encoding="utf-8")).render(
             name=estate.name,
             address=estate.outside.address,
             port=part.port,
-            regions=regions,
             rules=[str(file) for file in part.rules],
-            token_file=str(state / "pki" / "admin.token"),
-            ca_file=str(state / "pki" / "ca.crt"),
+            targets=str(state / targets.DIRECTORY / "*.json"),
         )
     except jinja2.TemplateSyntaxError as error:
         raise BadInputError([f"{part.config}:{error.lineno}: {error.message}"]) from error
@@ -78,6 +76,8 @@ def argv(estate: Estate, part: PrometheusPart, state: Path) -> list[str]:
         f"--storage.tsdb.path={place / 'data'}",
         "--storage.tsdb.retention.time=7d",
         "--storage.tsdb.retention.size=2GB",
+        # A new pod's first sample should come within seconds (default 5 s).
+        "--scrape.discovery-reload-interval=1s",
         f"--web.listen-address={estate.outside.address}:{part.port}",
         "--log.level=warn",
     ]

@@ -17,6 +17,7 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s)")
 _MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 _MAX_RTT_MS = 10_000.0
+RTT_FORM = "must be a duration from 0ms to 10s, such as 30ms"
 _LAB_KEYS = ("network", "manifests", "images", "api_ports", "forwards", "prometheus", "secrets", "ready")
 _DEFAULT_RTT_MS = {"within_region": 1.0, "between_regions": 30.0, "outside": 2.0}
 _COPY, _ORIGIN = "topology.yaml", "topology.origin"
@@ -172,12 +173,18 @@ def _links(tree: Tree, regions: Iterable[Region]) -> dict[frozenset[str], float]
 def _rtt(tree: Tree, default_ms: float) -> float:
     if not tree.present:
         return default_ms
-    match = _DURATION.fullmatch(tree.text())
-    value = float(match[1]) * _MS[match[2]] if match else -1.0
-    if not 0 <= value <= _MAX_RTT_MS:
-        tree.problem("must be a duration from 0ms to 10s, such as 30ms")
+    value = parse_rtt_ms(tree.text())
+    if value is None:
+        tree.problem(RTT_FORM)
         return default_ms
     return value
+
+
+def parse_rtt_ms(text: str) -> float | None:
+    """A round-trip time such as "30ms" in milliseconds; None when it is none from 0 to 10 s."""
+    match = _DURATION.fullmatch(text)
+    value = float(match[1]) * _MS[match[2]] if match else -1.0
+    return value if 0 <= value <= _MAX_RTT_MS else None
 
 
 def _images(tree: Tree) -> dict[str, Image]:

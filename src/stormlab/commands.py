@@ -1,0 +1,177 @@
+"""The commands for people and scripts: up, down, status, kubeconfig, logs, link, check."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from stormlab import topologyfile
+from stormlab.errors import BadInputError, LabError
+from stormlab.estate import Estate, state_dir
+
+_TOPOLOGY = Path("topology/small.yaml")
+_TIMEOUT_S = 120.0
+
+
+def run(argv: Sequence[str]) -> int:
+    """Parse and run one command. argparse exits with 2 on arguments it does not know."""
+    options = _parser().parse_args(argv)
+    code: int = options.run(options)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="stormlab", description="Datacenters on one machine.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    which = argparse.ArgumentParser(add_help=False)
+    which.add_argument("--topology", type=Path, help=f"topology file (default: {_TOPOLOGY})")
+    which.add_argument("--name", help="name of the lab (default: the topology's)")
+    as_json = argparse.ArgumentParser(add_help=False)
+    as_json.add_argument("--json", action="store_true", help="print JSON for a script")
+
+    up = commands.add_parser("up", parents=[which, as_json], help="make the lab, or what is missing of it")
+    up.add_argument("--timeout", type=float, default=_TIMEOUT_S, help="seconds until it must be ready")
+    up.set_defaults(run=_up)
+    down = commands.add_parser("down", parents=[which, as_json], help="remove everything the lab made")
+    down.set_defaults(run=_down)
+    status = commands.add_parser("status", parents=[which, as_json], help="processes, pods, links, databases")
+    status.set_defaults(run=_status)
+    kubeconfig = commands.add_parser("kubeconfig", parents=[which], help="print the path of the kubeconfig")
+    kubeconfig.set_defaults(run=_kubeconfig)
+    logs = commands.add_parser("logs", parents=[which], help="log of a process of the lab or of a pod")
+    logs.add_argument("of", metavar="PROCESS|[NAMESPACE/]POD[:CONTAINER]")
+    logs.add_argument("-n", "--lines", type=int, default=50)
+    logs.add_argument("-f", "--follow", action="store_true")
+    logs.set_defaults(run=_logs)
+    link = commands.add_parser("link", parents=[which, as_json], help="change the delay between two sites")
+    link.add_argument("between", nargs=2, metavar="SITE", help="a zone, or 'outside'")
+    link.add_argument("--rtt", required=True, help="round-trip time, such as 500ms")
+    link.set_defaults(run=_link)
+    check = commands.add_parser("check", parents=[as_json], help="check the lab part of a topology file")
+    check.add_argument("file", type=Path)
+    check.set_defaults(run=_check)
+    return parser
+
+
+def _name(options: argparse.Namespace) -> str:
+    """Name of the lab, without asking the topology file to be right: a lab must come down in any case."""
+    if options.name:
+        return str(options.name)
+    path: Path = options.topology or _TOPOLOGY
+    try:
+        name = yaml.safe_load(path.read_text(encoding="utf-8"))["name"]
+    except OSError as error:
+        if options.topology is None:
+            return _TOPOLOGY.stem
+        raise BadInputError([f"{path}: {error.strerror}"]) from error
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise BadInputError([f"{path}: no name of a lab in it; give --name"]) from error
+    return str(name)
+
+
+def _running(options: argparse.Namespace) -> tuple[Estate, Path]:
+    """The estate as it was brought up, and its state directory."""
+    name = _name(options)
+    state = state_dir(name)
+    if not state.exists():
+        raise BadInputError([f"lab '{name}' is not up (nothing in {state})"])
+    return topologyfile.of_state(state), state
+
+
+def _up(options: argparse.Namespace) -> int:
+    from stormlab import progress  # noqa: PLC0415
+    from stormlab.up import up  # noqa: PLC0415
+
+    estate = topologyfile.load(options.topology or _TOPOLOGY, options.name)
+    shown = progress.for_stream()
+    try:
+        done = up(estate, shown, options.timeout)
+        shown.step("ready")
+    finally:
+        shown.close()
+    endpoints = {entry.name: f"127.0.0.1:{entry.listen}" for entry in estate.forwards}
+    if options.json:
+        report = {"ok": True, "name": estate.name, "ready_s": round(done.seconds, 2), "started": done.started}
+        report |= {"kubeconfig": str(done.state / "kubeconfig"), "topology": str(estate.source)}
+        print(json.dumps(report | {"endpoints": endpoints}))
+        return 0
+    print(f"lab '{estate.name}' is ready ({done.seconds:.1f} s)")
+    print(f"  export KUBECONFIG={done.state / 'kubeconfig'}")
+    for name, where in endpoints.items():
+        print(f"  {name:20} {where}")
+    return 0
+
+
+def _down(options: argparse.Namespace) -> int:
+    from stormlab.down import down  # noqa: PLC0415
+
+    name = _name(options)
+    done = down(name, state_dir(name))
+    if options.json:
+        print(json.dumps({"ok": True, "name": name, "down_s": round(done.seconds, 2), "things": done.things}))
+    elif done.things:
+        print(f"lab '{name}' is down ({done.seconds:.1f} s)")
+    else:
+        print(f"lab '{name}' was not up")
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    from stormlab import status, statustable  # noqa: PLC0415
+
+    report = status.gather(*_running(options))
+    if options.json:
+        print(json.dumps(report))
+    else:
+        statustable.show(report)
+    return 1 if report["troubles"] else 0
+
+
+def _kubeconfig(options: argparse.Namespace) -> int:
+    path = _running(options)[1] / "kubeconfig"
+    if not path.exists():
+        raise LabError(f"{path} is not there yet: `up` has not come that far")
+    print(path)
+    return 0
+
+
+def _logs(options: argparse.Namespace) -> int:
+    from stormlab import logs  # noqa: PLC0415
+
+    estate, state = _running(options)
+    return logs.show(estate, state, options.of, lines=options.lines, follow=options.follow)
+
+
+def _link(options: argparse.Namespace) -> int:
+    from stormlab.net import control, relay  # noqa: PLC0415
+
+    rtt_ms = topologyfile.parse_rtt_ms(options.rtt)
+    if rtt_ms is None:
+        raise BadInputError([f"--rtt {options.rtt}: {topologyfile.RTT_FORM}"])
+    estate, state = _running(options)
+    if frozenset(options.between) not in estate.rtt_ms:
+        sites = ", ".join(site.name for site in estate.sites)
+        raise BadInputError([f"no link between {' and '.join(options.between)} (sites: {sites})"])
+    control.ask(state / relay.SOCKET, {"set": {"between": options.between, "rtt_ms": rtt_ms}})
+    if options.json:
+        print(json.dumps({"ok": True, "between": options.between, "rtt_ms": rtt_ms}))
+    else:
+        print(f"{options.between[0]} - {options.between[1]}: {rtt_ms:g} ms round trip")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from stormlab import check  # noqa: PLC0415
+
+    problems = check.problems(options.file)
+    if problems:
+        raise BadInputError(problems)
+    if options.json:
+        print(json.dumps({"ok": True, "problems": []}))
+    else:
+        print(f"{options.file}: the lab part is right")
+    return 0

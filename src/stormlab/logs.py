@@ -1,0 +1,47 @@
+"""`logs`: of a process of the lab from its file, of a pod through the API."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from stormlab import daemons, observe
+from stormlab.errors import BadInputError
+from stormlab.estate import Estate
+from stormlab.regions import clients
+
+
+def show(estate: Estate, state: Path, name: str, *, lines: int, follow: bool) -> int:
+    """Print the end of a log: `name` is a process of `status`, or [namespace/]pod[:container].
+
+    Raises BadInputError when there is no such thing.
+    """
+    if name in {daemon.name for daemon in daemons.wanted(estate, state)}:
+        path = daemons.log_path(state, name)
+        if follow:
+            os.execvp("tail", ["tail", "-n", str(lines), "-F", str(path)])  # noqa: S606  no shell wanted
+        return subprocess.run(["tail", "-n", str(lines), str(path)], check=False).returncode
+    pod, _, container = name.partition(":")
+    namespace, _, pod = pod.rpartition("/")
+    region, found = asyncio.run(_find(estate, state, namespace, pod))
+    argv = ["kubectl", "--kubeconfig", str(state / "kubeconfig"), "--context", region, "logs"]
+    argv += ["--tail", str(lines), "-n", found["metadata"]["namespace"], found["metadata"]["name"]]
+    argv += ["-c", container] if container else []
+    argv += ["-f"] if follow else []
+    sys.stdout.flush()
+    os.execvp(argv[0], argv)  # noqa: S606  no shell wanted
+
+
+async def _find(estate: Estate, state: Path, namespace: str, name: str) -> tuple[str, dict[str, Any]]:
+    async with clients(estate, state) as by_region:
+        for region, client in by_region.items():
+            for pod in await observe.pods(client):
+                meta = pod["metadata"]
+                if meta["name"] == name and namespace in {"", meta["namespace"]}:
+                    return region, dict(pod)
+    processes = ", ".join(daemon.name for daemon in daemons.wanted(estate, state))
+    raise BadInputError([f"no process and no pod is called '{name}' (processes: {processes})"])

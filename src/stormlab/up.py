@@ -1,0 +1,158 @@
+"""Bringing a lab up: what runs is adopted, what is missing is made, then wait until it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stormlab import cgroup, credentials, daemons, manifests, oplock, pki, preflight, ready, topologyfile
+from stormlab.apply import Applier
+from stormlab.client import ApiError, Client
+from stormlab.errors import BadInputError, LabError
+from stormlab.estate import Estate, state_dir
+from stormlab.inventory import Inventory
+from stormlab.manifests import Object
+from stormlab.net import control, relay, setup
+from stormlab.progress import Progress
+from stormlab.regions import clients
+from stormlab.wait import WaitTimeoutError, until, until_async
+
+_DAEMONS_S = 20.0
+_POLL_S = 0.25
+
+
+@dataclass(frozen=True)
+class Up:
+    """A lab that is ready."""
+
+    state: Path
+    seconds: float
+    started: tuple[str, ...]
+    """Processes that this call started; empty when everything ran already."""
+
+
+def up(estate: Estate, progress: Progress, timeout_s: float) -> Up:
+    """Make the lab as the topology says and return when it is ready.
+
+    In order: render manifests, check the machine, then record and make state directory, control groups,
+    networks, trust, secrets, processes and objects. Every step is idempotent, so a call after a SIGKILL
+    continues. Raises BadInputError when nothing was made because something is wrong with files or
+    machine, LabError when the lab does not become ready within `timeout_s` (it then stays as it is).
+    """
+    began = time.monotonic()
+    objects = manifests.render_all(estate)
+    state = state_dir(estate.name)
+    with oplock.held(estate.name):
+        problems = [*preflight.problems(estate, state, objects), *_other_estate(estate, state)]
+        if problems:
+            raise BadInputError(problems)
+        secrets = _prepare(estate, state)
+        progress.step(f"network of {len(estate.sites)} sites, trust and secrets in {state}")
+        started = daemons.start_missing(estate, state, Inventory(state))
+        progress.step(f"started {', '.join(started)}" if started else "all processes run already")
+        for region in objects:
+            objects[region] = _with_secrets(objects[region], secrets)
+        asyncio.run(_objects_and_wait(estate, state, objects, progress, began + timeout_s))
+    return Up(state, time.monotonic() - began, tuple(started))
+
+
+def _other_estate(estate: Estate, state: Path) -> list[str]:
+    """What is wrong when the lab runs with a topology that this one cannot be changed into."""
+    try:
+        present = topologyfile.of_state(state)
+    except BadInputError:
+        return []
+    if not daemons.running(Inventory(state), daemons.wanted(present, state)):
+        return []
+    if _shape(present) == _shape(estate):
+        return []
+    return [f"lab '{estate.name}' runs with other regions, zones, ports or images: take it down first"]
+
+
+def _shape(estate: Estate) -> object:
+    """What cannot change under a running lab."""
+    regions = [(r.name, r.context, r.zones, r.api_port) for r in estate.regions]
+    return estate.network, regions, dict(estate.images)
+
+
+def _prepare(estate: Estate, state: Path) -> list[Object]:
+    """Everything the processes need before they start; the secret objects."""
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.chmod(state, 0o700)  # noqa: PTH101
+    topologyfile.keep(estate, state)
+    inventory = Inventory(state)
+    cgroup.make_lab(inventory, estate.cgroup)
+    setup.setup(estate, inventory)
+    names = [region.name for region in estate.regions]
+    pki.ensure(state, names, hosts=(*pki.DEFAULT_HOSTS, estate.outside.address))
+    pki.write_kubeconfig(state, {region.name: region.api_port for region in estate.regions})
+    return credentials.ensure(state, estate.preset.secrets)
+
+
+def _with_secrets(objects: list[Object], secrets: list[Object]) -> list[Object]:
+    """The objects of a region with those secrets whose namespace it has, right after the namespaces."""
+    names = {part["metadata"]["name"] for part in objects if part["kind"] == "Namespace"}
+    mine = [part for part in secrets if part["metadata"]["namespace"] in names]
+    first = [part for part in objects if part["kind"] == "Namespace"]
+    return [*first, *mine, *(part for part in objects if part["kind"] != "Namespace")]
+
+
+async def _objects_and_wait(
+    estate: Estate, state: Path, objects: Mapping[str, list[Object]], progress: Progress, deadline: float
+) -> None:
+    async with clients(estate, state) as by_region:
+        await _apis_answer(estate, state, by_region)
+        await asyncio.gather(*(Applier(by_region[region]).apply(parts) for region, parts in objects.items()))
+        count = sum(len(parts) for parts in objects.values())
+        progress.step(f"{count} objects in {len(objects)} regions")
+        await asyncio.to_thread(_set_links, estate, state)
+        missing: list[str] = []
+
+        async def is_ready() -> bool:
+            nonlocal missing
+            _alive(estate, state)
+            missing = await ready.missing(estate, by_region, objects)
+            progress.waiting(missing)
+            return not missing
+
+        try:
+            await until_async(is_ready, "ready", max(0.0, deadline - time.monotonic()), _POLL_S)
+        except WaitTimeoutError as error:
+            lines = "\n  ".join(missing)
+            raise LabError(f"lab '{estate.name}' is up but not ready in time; missing:\n  {lines}") from error
+
+
+def _alive(estate: Estate, state: Path) -> None:
+    """Raise LabError when a process of the lab has ended, with the end of its log."""
+    ended = daemons.dead(estate, state, Inventory(state))
+    if ended:
+        raise LabError("\n".join(ended))
+
+
+async def _apis_answer(estate: Estate, state: Path, by_region: Mapping[str, Client]) -> None:
+    async def answers() -> bool:
+        _alive(estate, state)
+        try:
+            await asyncio.gather(*(client.get("/version") for client in by_region.values()))
+        except ApiError as error:
+            if error.code not in {0, 503}:
+                raise
+            return False
+        return True
+
+    await until_async(answers, "the API servers answer", _DAEMONS_S)
+
+
+def _set_links(estate: Estate, state: Path) -> None:
+    """Give each link the delay of the file: a lab that is adopted may have had them changed."""
+    path = state / relay.SOCKET
+    until(path.exists, "the link relay listens", _DAEMONS_S)
+    links = control.ask(path, {"get": True})["links"]
+    present = {frozenset(link["between"]): link["rtt_ms"] for link in links}
+    for pair, rtt_ms in estate.rtt_ms.items():
+        if present.get(pair) != rtt_ms:
+            control.ask(path, {"set": {"between": sorted(pair), "rtt_ms": rtt_ms}})
