@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from stormlab.errors import BadInputError, LabError
 
-# The lab's processes start through the same command; each parses its own arguments and loads its own code only.
+# The lab's own processes start through the same command; each parses its arguments and loads its code.
 _DAEMONS = {
     "relay": "stormlab.net.relay",
     "api": "stormlab.api.main",

@@ -143,7 +143,7 @@ def _logs(options: argparse.Namespace) -> int:
     from stormlab import logs  # noqa: PLC0415
 
     estate, state = _running(options)
-    return logs.show(estate, state, options.of, lines=options.lines, follow=options.follow)
+    logs.show(estate, state, options.of, lines=options.lines, follow=options.follow)
 
 
 def _link(options: argparse.Namespace) -> int:

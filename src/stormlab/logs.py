@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from stormlab import daemons, observe
 from stormlab.errors import BadInputError
@@ -15,16 +14,16 @@ from stormlab.estate import Estate
 from stormlab.regions import clients
 
 
-def show(estate: Estate, state: Path, name: str, *, lines: int, follow: bool) -> int:
-    """Print the end of a log: `name` is a process of `status`, or [namespace/]pod[:container].
+def show(
+    estate: Estate, state: Path, name: str, *, lines: int, follow: bool
+) -> NoReturn:
+    """Become the program that prints the end of a log: `name` is a process of `status`, or [namespace/]pod[:container].
 
     Raises BadInputError when there is no such thing.
     """
     if name in {daemon.name for daemon in daemons.wanted(estate, state)}:
         path = daemons.log_path(state, name)
-        if follow:
-            os.execvp("tail", ["tail", "-n", str(lines), "-F", str(path)])  # noqa: S606  no shell wanted
-        return subprocess.run(["tail", "-n", str(lines), str(path)], check=False).returncode
+        _become(["tail", "-n", str(lines), *(["-F"] if follow else []), str(path)])
     pod, _, container = name.partition(":")
     namespace, _, pod = pod.rpartition("/")
     region, found = asyncio.run(_find(estate, state, namespace, pod))
@@ -32,6 +31,10 @@ def show(estate: Estate, state: Path, name: str, *, lines: int, follow: bool) ->
     argv += ["--tail", str(lines), "-n", found["metadata"]["namespace"], found["metadata"]["name"]]
     argv += ["-c", container] if container else []
     argv += ["-f"] if follow else []
+    _become(argv)
+
+
+def _become(argv: list[str]) -> NoReturn:
     sys.stdout.flush()
     os.execvp(argv[0], argv)  # noqa: S606  no shell wanted
 
