@@ -14,11 +14,10 @@ from stormlab.estate import Estate
 from stormlab.regions import clients
 
 
-def show(
-    estate: Estate, state: Path, name: str, *, lines: int, follow: bool
-) -> NoReturn:
-    """Become the program that prints the end of a log: `name` is a process of `status`, or [namespace/]pod[:container].
+def show(estate: Estate, state: Path, name: str, *, lines: int, follow: bool) -> NoReturn:
+    """Become the program that prints the end of the log of `name`.
 
+    It is a process of `status`, or [namespace/]pod[:container].
     Raises BadInputError when there is no such thing.
     """
     if name in {daemon.name for daemon in daemons.wanted(estate, state)}:

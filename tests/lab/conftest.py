@@ -26,7 +26,7 @@ class SmallLab:
     ready_s: float
 
     def lab(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a command of the lab's command line on it, such as lab("link", "city1-a", "city1-b", "--rtt", "5ms")."""
+        """Run a command of the lab's command line on it, such as lab("logs", "relay")."""
         return stormlab(arguments[0], "--topology", str(self.topology), *arguments[1:], check=check)
 
     def kubectl(self, region: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
