@@ -1,0 +1,28 @@
+"""Kubernetes as the harness uses it: plain dicts over HTTP, a timeout on every call, one client per region.
+
+`config` reads kubeconfig, `cluster` does the verbs, `pods` and `run` (exec) know pods, `lease` is the
+drill lock. Only this package
+imports `kubernetes`; the typed API classes are not used (they cost seconds and 140 MB).
+"""
+
+from __future__ import annotations
+
+from stormdrill.kube.answers import ApiError
+from stormdrill.kube.cluster import Cluster
+from stormdrill.kube.config import Access, contexts, read_access
+from stormdrill.kube.lease import Lease, LeaseHeldError
+from stormdrill.kube.pods import ContainerRef, PodRef
+from stormdrill.kube.run import ExecResult
+
+__all__ = [
+    "Access",
+    "ApiError",
+    "Cluster",
+    "ContainerRef",
+    "ExecResult",
+    "Lease",
+    "LeaseHeldError",
+    "PodRef",
+    "contexts",
+    "read_access",
+]
