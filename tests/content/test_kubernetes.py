@@ -1,0 +1,110 @@
+"""The manifests of preset `small` as kustomize renders them."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stormlab import manifests
+
+TOPOLOGY = Path(__file__).parents[2] / "topology"
+KUBERNETES = TOPOLOGY / "kubernetes"
+
+
+@pytest.fixture(scope="module")
+def rendered():
+    return {region: manifests.render(KUBERNETES / "lab" / region) for region in ("city1", "city2")}
+
+
+def of_kind(objects, kind):
+    return {part["metadata"]["name"]: part for part in objects if part["kind"] == kind}
+
+
+def test_every_workload_is_placed_in_the_zone_it_is_named_after(rendered):
+    for objects in rendered.values():
+        for part in manifests.workloads(objects):
+            zone = part["spec"]["template"]["spec"]["nodeSelector"]["topology.kubernetes.io/zone"]
+            assert part["metadata"]["name"].endswith(f"-{zone}")
+            assert part["spec"]["template"]["metadata"]["labels"]["topology.kubernetes.io/zone"] == zone
+
+
+def test_member_names_are_unique_over_both_regions(rendered):
+    """Patroni would let the wrong node acknowledge synchronous commits otherwise."""
+    names = [name for objects in rendered.values() for name in of_kind(objects, "StatefulSet")]
+    assert len(names) == len(set(names))
+    assert {name for name in names if name.startswith("pg-")} == {"pg-city1-a", "pg-city1-b", "pg-city2-a"}
+
+
+def test_only_the_first_site_founds_the_database_cluster(rendered):
+    sets = of_kind(rendered["city1"], "StatefulSet")
+
+    def configured(name):
+        volumes = sets[name]["spec"]["template"]["spec"]["volumes"]
+        config = next(volume for volume in volumes if volume["name"] == "config")
+        return {item["key"] for item in config["configMap"]["items"]}
+
+    assert "bootstrap.yml" in configured("pg-city1-a")
+    assert "bootstrap.yml" not in configured("pg-city1-b")
+    assert "region.yml" in configured("pg-city1-b")
+
+
+def test_patroni_can_recover_within_its_lease(rendered):
+    """Patroni's own rule: loop_wait + 2 * retry_timeout <= ttl."""
+    for objects in rendered.values():
+        data = of_kind(objects, "ConfigMap")["patroni"]["data"]
+        dcs = yaml.safe_load(data["bootstrap.yml"])["bootstrap"]["dcs"]
+        assert dcs["loop_wait"] + 2 * dcs["retry_timeout"] <= dcs["ttl"]
+        assert dcs["synchronous_mode"] is True
+
+
+def test_the_standby_cluster_follows_a_slot_that_the_source_keeps(rendered):
+    def bootstrap(region):
+        data = of_kind(rendered[region], "ConfigMap")["patroni"]["data"]
+        return yaml.safe_load(data["bootstrap.yml"])["bootstrap"]["dcs"], yaml.safe_load(data["region.yml"])
+
+    source, source_region = bootstrap("city1")
+    standby, standby_region = bootstrap("city2")
+    assert standby["standby_cluster"]["primary_slot_name"] in source["slots"]
+    assert source_region["scope"] != standby_region["scope"]
+    for member in ("pg-city1-a-0", "pg-city1-b-0"):
+        assert f"{member}.pg.bank.svc.city1.local" in standby["standby_cluster"]["host"]
+
+
+def test_node_ports_are_unique_in_a_region_and_meet_the_forwards(rendered):
+    forwards = yaml.safe_load((TOPOLOGY / "small.yaml").read_text())["lab"]["forwards"]
+    for region, objects in rendered.items():
+        ports = [
+            port["nodePort"]
+            for service in of_kind(objects, "Service").values()
+            for port in service["spec"].get("ports", [])
+            if "nodePort" in port
+        ]
+        assert len(ports) == len(set(ports))
+        wanted = {entry["node_port"] for entry in forwards if str(entry.get("zone", "")).startswith(region)}
+        assert wanted <= set(ports)
+
+
+def test_no_secret_is_in_the_repository(rendered):
+    for objects in rendered.values():
+        assert not of_kind(objects, "Secret")
+
+
+def test_the_edge_is_a_configuration_haproxy_accepts(rendered, tmp_path):
+    if shutil.which("haproxy") is None:
+        pytest.skip("haproxy is not installed")
+    path = tmp_path / "haproxy.cfg"
+    path.write_text(of_kind(rendered["city1"], "ConfigMap")["edge"]["data"]["haproxy.cfg"])
+    zones = {"EDGE_ZONE": "city1-a", "EDGE_BACKUP_ZONE": "city1-b", "PATH": "/usr/sbin:/usr/bin:/bin"}
+    argv = ["haproxy", "-c", "-f", str(path)]
+    done = subprocess.run(argv, capture_output=True, text=True, env=zones, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+
+
+def test_each_edge_has_the_other_site_behind_it(rendered):
+    deployments = of_kind(rendered["city1"], "Deployment")
+    for zone, other in (("city1-a", "city1-b"), ("city1-b", "city1-a")):
+        (container,) = deployments[f"edge-{zone}"]["spec"]["template"]["spec"]["containers"]
+        assert {"name": "EDGE_BACKUP_ZONE", "value": other} in container["env"]

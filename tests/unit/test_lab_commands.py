@@ -1,0 +1,82 @@
+"""The lab's command line on bad input: one message, exit 2, nothing made."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TOPOLOGY = Path(__file__).parents[2] / "topology" / "small.yaml"
+
+
+def run(tmp_path, *arguments, **environment):
+    """Run it with a state directory of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "stormlab", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "STORMLAB_STATE": str(tmp_path / "state"), **environment},
+    )
+
+
+def refused(done, *words):
+    assert done.returncode == 2, done
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_commands_on_a_lab_that_is_not_up(tmp_path):
+    for arguments in (["status"], ["kubeconfig"], ["logs", "relay"], ["link", "a", "b", "--rtt", "1ms"]):
+        refused(run(tmp_path, *arguments), "lab 'small' is not up")
+
+
+def test_down_without_a_lab_is_done(tmp_path):
+    done = run(tmp_path, "down", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["things"] == 0
+
+
+def test_a_topology_that_is_not_there(tmp_path):
+    refused(run(tmp_path, "up", "--topology", "absent.yaml"), "absent.yaml: No such file")
+    refused(run(tmp_path, "down", "--topology", "absent.yaml"), "absent.yaml: No such file")
+
+
+def test_up_names_every_problem_and_makes_nothing(tmp_path):
+    text = "name: bad\nregions: {r: {zonez: [a]}}\nlab: {network: 10.300.0.0/16, x: 1}\n"
+    (tmp_path / "bad.yaml").write_text(text)
+    done = run(tmp_path, "up", "--topology", "bad.yaml")
+    refused(done, "bad.yaml:2:", "zonez", "bad.yaml:3:", "unknown key")
+    assert not (tmp_path / "state").exists()
+
+
+def test_up_names_missing_programs_and_taken_ports(tmp_path):
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        lab = f"lab: {{network: 10.77.0.0/16, api_ports: {{r: {port}}}}}"
+        (tmp_path / "t.yaml").write_text(f"name: tcheck\nregions: {{r: {{zones: [a]}}}}\n{lab}\n")
+        (tmp_path / "bin").mkdir()
+        done = run(tmp_path, "up", "--topology", "t.yaml", PATH=str(tmp_path / "bin"))
+    refused(done, "'nft' is missing (Debian package nftables)", f"port 127.0.0.1:{port} is taken")
+    assert not (tmp_path / "state").exists()
+
+
+def test_check_prints_problems_as_json(tmp_path):
+    text = "name: bad\nregions: {r: {zones: [a]}}\nlab: {network: 1, api_ports: {r: 1}}\n"
+    (tmp_path / "bad.yaml").write_text(text)
+    done = run(tmp_path, "check", "bad.yaml", "--json")
+    assert done.returncode == 2
+    report = json.loads(done.stdout)
+    assert not report["ok"]
+    for word in ("lab.network", "lab.api_ports"):
+        assert word in str(report["problems"])
+
+
+def test_the_preset_is_right(tmp_path):
+    done = run(tmp_path, "check", str(TOPOLOGY))
+    assert done.returncode == 0, done.stderr

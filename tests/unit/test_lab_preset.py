@@ -1,0 +1,80 @@
+"""The parts of the lab block that `up` reads: right ones as values, wrong ones all at once."""
+
+from pathlib import Path
+
+import pytest
+
+from stormlab import topologyfile
+from stormlab.errors import BadInputError
+from stormlab.preset import HttpReady, PatroniReady, PrometheusReady
+
+HEAD = """\
+name: t
+regions: {r: {zones: [a]}}
+lab:
+  network: 10.77.0.0/16
+  api_ports: {r: 26443}
+  forwards:
+    - {name: web, listen: 28081, zone: a, node_port: 30080}
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "t.yaml"
+    path.write_text(HEAD + text)
+    return path
+
+
+def test_every_kind_of_readiness_is_read(tmp_path):
+    text = """\
+  ready:
+    - {patroni: "app=pg", region: r, expect: [leader, sync_standby]}
+    - {http: web, path: /readyz}
+    - {prometheus: web}
+"""
+    assert topologyfile.load(written(tmp_path, text)).preset.ready == (
+        PatroniReady("app=pg", "r", 8008, ("leader", "sync_standby")),
+        HttpReady("web", "/readyz"),
+        PrometheusReady("web"),
+    )
+
+
+def test_prometheus_files_are_relative_to_the_topology(tmp_path):
+    (tmp_path / "p.j2").write_text("")
+    part = topologyfile.load(written(tmp_path, "  prometheus: {config: p.j2}\n")).preset.prometheus
+    assert part is not None
+    assert (part.config, part.port, part.rules) == (tmp_path / "p.j2", 9090, ())
+
+
+def test_all_problems_come_together_with_their_lines(tmp_path):
+    text = """\
+  prometheus: {config: absent.j2, retention: 3d}
+  secrets:
+    - {namespace: Bank, name: s, keys: ["a b"]}
+  ready:
+    - {http: nowhere}
+    - {patroni: x, region: q, expect: [king]}
+    - {http: web, prometheus: web}
+"""
+    path = written(tmp_path, text)
+    with pytest.raises(BadInputError) as caught:
+        topologyfile.load(path)
+    found = [problem.removeprefix(f"{path}:") for problem in caught.value.problems]
+    for line, words in [
+        (8, "no such file"),
+        (8, "unknown key"),
+        (10, "lower-case"),
+        (10, "'a b' is no key"),
+        (12, "no forward 'nowhere'"),
+        (13, "no region 'q'"),
+        (13, "no role 'king'"),
+        (14, "exactly one of"),
+    ]:
+        assert any(problem.startswith(f"{line}:") and words in problem for problem in found), (words, found)
+    assert len(found) == 8
+
+
+def test_a_second_name_leaves_everything_else(tmp_path):
+    path = written(tmp_path, "")
+    assert topologyfile.load(path, "other").outside.netns == "sl-other-outside"
+    assert topologyfile.load(path).outside.netns == "sl-t-outside"
