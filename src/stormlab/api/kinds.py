@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 READ_WRITE = ("get", "patch", "update")
@@ -24,7 +23,8 @@ STATUS = Subresource("", READ_WRITE)
 SCALE = Subresource("Scale", READ_WRITE, "autoscaling", "v1")
 
 
-@dataclass(frozen=True, slots=True)
+# One object per kind, compared and hashed by identity: kinds are keys of hot dictionaries.
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
     """One kind of object. `status` subresources answer with the kind itself."""
 
@@ -35,7 +35,7 @@ class Kind:
     namespaced: bool = True
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
-    subresources: Mapping[str, Subresource] = MappingProxyType({})
+    subresources: Mapping[str, Subresource] = field(default_factory=dict)
     verbs: tuple[str, ...] = ALL_VERBS
     # PUT without a resourceVersion overwrites; a Lease refuses it (topics 05, 15).
     unconditional_update: bool = True

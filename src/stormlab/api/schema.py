@@ -110,24 +110,21 @@ def _wrong(value: Any, owner: str, path: str, wanted: str) -> DecodeError:
 _GO = {"str": "string", "int": "int32", "bool": "bool", "float": "float64"}
 
 
+_PLAIN: dict[str, tuple[type, ...]] = {"str": (str,), "bool": (bool,), "int": (int,), "float": (int, float)}
+
+
 def _leaf(name: str, value: Any, owner: str, path: str) -> Any:
-    match name:
-        case "any":
-            return value
-        case "str" if isinstance(value, str):
-            return value
-        case "bool" if isinstance(value, bool):
-            return value
-        case "int" if isinstance(value, int) and not isinstance(value, bool):
-            return value
-        case "float" if isinstance(value, int | float) and not isinstance(value, bool):
-            return value
-        case "quantity":
-            return _quantity(value, owner, path)
-        case "time" | "microtime" if isinstance(value, str):
-            return _time(name, value)
-        case "bytes" if isinstance(value, str):
-            return _base64(value)
+    if name == "any":
+        return value
+    if name == "quantity":
+        return _quantity(value, owner, path)
+    # bool is an int to Python, not to Kubernetes.
+    if isinstance(value, _PLAIN.get(name, ())) and (name == "bool" or not isinstance(value, bool)):
+        return value
+    if isinstance(value, str) and name in {"time", "microtime"}:
+        return _time(name, value)
+    if isinstance(value, str) and name == "bytes":
+        return _base64(value)
     raise _wrong(value, owner, path, _GO.get(name, name))
 
 

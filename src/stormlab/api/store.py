@@ -61,6 +61,7 @@ class Store:
         self._log = Log(path)
         self._window = window
         self.version, rows = self._log.load()
+        self._everything: list[Listener] = []
         self._shelves = {kind: _Shelf(self.version) for kind in KINDS}
         by_resource = {f"{kind.group}/{kind.plural}": kind for kind in KINDS}
         for resource, version, tree in rows:
@@ -71,7 +72,9 @@ class Store:
         """Return the object, or None."""
         return self._shelves[kind].records.get(key_of(namespace, name))
 
-    def list(self, kind: Kind, namespace: str | None = None, *, version: int | None = None) -> list[Record]:
+    def records(
+        self, kind: Kind, namespace: str | None = None, *, version: int | None = None
+    ) -> list[Record]:
         """Return objects in key order, of one namespace or of all, now or as they were at `version`.
 
         Raises TooOldError when the history does not reach back that far.
@@ -128,6 +131,11 @@ class Store:
         listeners.append(listener)
         return lambda: listeners.remove(listener)
 
+    def listen_all(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` after each change of any kind; returns what ends it."""
+        self._everything.append(listener)
+        return lambda: self._everything.remove(listener)
+
     def compact(self) -> None:
         """Forget all history, as etcd does when it compacts."""
         for shelf in self._shelves.values():
@@ -146,5 +154,5 @@ class Store:
         if len(shelf.history) > 2 * self._window:
             shelf.floor = shelf.history[self._window - 1].version
             del shelf.history[: self._window]
-        for listener in tuple(shelf.listeners):
+        for listener in (*shelf.listeners, *self._everything):
             listener(event)

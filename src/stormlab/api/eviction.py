@@ -1,0 +1,92 @@
+"""Eviction: a delete that a PodDisruptionBudget may refuse (topic 12)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from stormlab.api.jsontree import at
+from stormlab.api.kinds import DISRUPTION_BUDGET, POD
+from stormlab.api.objects import Objects
+from stormlab.api.record import Record
+from stormlab.api.removal import DeleteOptions, Removal, delete
+from stormlab.api.selectors import from_object, matches
+from stormlab.api.status import ApiError, internal
+from stormlab.api.store import Store
+
+_BLOCKED = "Cannot evict pod as it would violate the pod's disruption budget."
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetState:
+    """What a budget allows now: pods it covers, those healthy, and those it needs."""
+
+    expected: int
+    healthy: int
+    desired: int
+
+    @property
+    def allowed(self) -> int:
+        """Return how many pods may be evicted."""
+        return max(self.healthy - self.desired, 0)
+
+
+def is_ready(record: Record) -> bool:
+    """Say whether a pod's Ready condition is true."""
+    conditions = at(record.tree, "status", "conditions", default=[])
+    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+
+
+def _share(value: Any, total: int) -> int:
+    if isinstance(value, str) and value.endswith("%"):
+        return math.ceil(total * int(value[:-1]) / 100)
+    return int(value)
+
+
+def covers(budget: Record, pod: Record) -> bool:
+    """Say whether a budget is about a pod; a budget without selector covers nothing."""
+    selector = budget.tree["spec"].get("selector")
+    return (
+        selector is not None
+        and budget.namespace == pod.namespace
+        and matches(from_object(selector), pod.labels)
+    )
+
+
+def budget_state(store: Store, budget: Record) -> BudgetState:
+    """Return a budget's state from the pods there are."""
+    pods = [
+        pod
+        for pod in store.records(POD, budget.namespace)
+        if covers(budget, pod) and at(pod.tree, "status", "phase") not in {"Succeeded", "Failed"}
+    ]
+    total = len(pods)
+    spec = budget.tree["spec"]
+    if "maxUnavailable" in spec:
+        desired = max(total - _share(spec["maxUnavailable"], total), 0)
+    else:
+        desired = _share(spec.get("minAvailable", 1), total)
+    return BudgetState(total, sum(is_ready(pod) and not pod.deleting for pod in pods), desired)
+
+
+def evict(objects: Objects, namespace: str, name: str, options: DeleteOptions) -> Removal | None:
+    """Delete a pod if its budgets allow; None when it is terminating already. ApiError 429 or 500."""
+    pod = objects.require(POD, namespace, name)
+    budgets = [item for item in objects.store.records(DISRUPTION_BUDGET, namespace) if covers(item, pod)]
+    if len(budgets) > 1:
+        raise internal(
+            "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+        )
+    if pod.deleting:
+        return None
+    for budget in budgets if pod.tree["spec"].get("nodeName") else []:
+        state = budget_state(objects.store, budget)
+        if is_ready(pod) and state.allowed == 0:
+            why = (
+                f"The disruption budget {budget.name} needs {state.desired} healthy pods "
+                f"and has {state.healthy} currently"
+            )
+            cause = {"reason": "DisruptionBudget", "message": why}
+            raise ApiError(429, "TooManyRequests", _BLOCKED, {"causes": [cause]})
+    return delete(objects, POD, namespace, name, options)

@@ -1,0 +1,1 @@
+"""The HTTP face of the API: paths, users, negotiation, and one module for each family of verbs."""

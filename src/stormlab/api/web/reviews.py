@@ -1,0 +1,49 @@
+"""Reviews: questions about oneself that are asked by POST and kept nowhere (topic 18)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stormlab.api.decoding import parse_json
+from stormlab.api.jsontree import Tree, at
+from stormlab.api.metadata import stamp
+from stormlab.api.objects import Clock
+from stormlab.api.status import Cause, bad_request, invalid, method_not_allowed, no_such_resource
+from stormlab.api.web.discovery import REVIEWS
+from stormlab.api.web.route import Target
+from stormlab.api.web.users import User, allowed
+
+
+def answer(target: Target, method: str, user: User, body: bytes, now: Clock) -> Tree:
+    """Answer a review; ApiError 404 or 405 for anything but POST on its collection."""
+    if REVIEWS.get(target.group, ("", ""))[0] != target.resource or target.name:
+        raise no_such_resource()
+    if method != "POST":
+        raise method_not_allowed()
+    try:
+        asked, _ = parse_json(body or b"{}")
+    except ValueError as error:
+        raise bad_request(str(error)) from None
+    head = {"kind": REVIEWS[target.group][1], "apiVersion": f"{target.group}/v1"}
+    if target.resource == "selfsubjectreviews":
+        info = {"username": user.name, "groups": list(user.groups)}
+        metadata = {"creationTimestamp": stamp(now())}
+        return {**head, "metadata": metadata, "status": {"userInfo": info}}
+    return {**head, "metadata": {"creationTimestamp": None}, **_access(asked, user)}
+
+
+def _access(asked: Any, user: User) -> Tree:
+    spec = at(asked, "spec", default={})
+    resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    if (resource is None) == (path is None):
+        why = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        cause = Cause("FieldValueInvalid", "spec.resourceAttributes", f'Invalid value: "null": {why}')
+        raise invalid("authorization.k8s.io", "", "", [cause])
+    if path is not None:
+        granted = user.role == "admin"
+    else:
+        name = resource.get("resource", "")
+        if resource.get("subresource"):
+            name = f"{name}/{resource['subresource']}"
+        granted = allowed(user, resource.get("group", ""), name, resource.get("verb", ""))
+    return {"spec": spec, "status": {"allowed": granted}}
