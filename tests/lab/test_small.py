@@ -1,0 +1,147 @@
+"""Preset `small` is what the design says: facts of a lab that is ready, and what happens to its pods."""
+
+import json
+import re
+import subprocess
+import time
+import urllib.request
+
+import pytest
+
+pytestmark = pytest.mark.lab
+
+
+def wait(condition, what, timeout_s, poll_s=0.1):
+    deadline = time.monotonic() + timeout_s
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"{what}: not within {timeout_s} s"
+        time.sleep(poll_s)
+    return value
+
+
+def get(lab, endpoint, path):
+    with urllib.request.urlopen(f"http://{lab.endpoints[endpoint]}{path}", timeout=5) as answer:
+        return answer.status, answer.read()
+
+
+def query(lab, expression):
+    quoted = urllib.request.quote(expression)
+    return json.loads(get(lab, "prometheus", f"/api/v1/query?query={quoted}")[1])["data"]["result"]
+
+
+def test_it_is_whole(small_lab):
+    status = small_lab.status()
+    assert status["troubles"] == []
+    assert all(pod["ready"] for pod in status["pods"]), status["pods"]
+    names = {re.sub(r"-0$|-[0-9a-z]+-[0-9a-z]{5}$", "", pod["name"]) for pod in status["pods"]}
+    assert {"etcd-city1-a", "etcd-city1-b", "etcd-city1-w", "etcd-city2-a"} <= names
+    assert {"pg-city1-a", "pg-city1-b", "pg-city2-a", "edge-city1-a", "edge-city1-b"} <= names
+    assert {f"{app}-{zone}" for app in ("gateway", "ledger") for zone in ("city1-a", "city1-b")} <= names
+    for pod in status["pods"]:
+        assert pod["zone"] in pod["name"], "a pod runs in the zone it is named after"
+
+
+def test_the_pair_is_synchronous_and_the_remote_site_follows(small_lab):
+    roles = {member["name"]: member for member in small_lab.status()["databases"]}
+    assert roles["pg-city2-a-0"]["role"] == "standby_leader"
+    assert roles["pg-city2-a-0"]["state"] == "streaming"
+    pair = [roles["pg-city1-a-0"]["role"], roles["pg-city1-b-0"]["role"]]
+    assert sorted(pair) == ["leader", "sync_standby"]
+
+
+def test_phones_reach_a_gateway_through_either_edge(small_lab):
+    for edge in ("edge-city1-a", "edge-city1-b"):
+        assert get(small_lab, edge, "/readyz")[0] == 200
+        body = json.dumps({"customer": 1, "device": "d", "password": "pw-1"}).encode()
+        call = urllib.request.Request(f"http://{small_lab.endpoints[edge]}/v1/login", data=body)
+        with urllib.request.urlopen(call, timeout=5) as answer:
+            assert answer.status == 200
+            assert json.load(answer)["token"]
+
+
+def test_prometheus_sees_every_pod_every_second_with_its_place(small_lab):
+    pods = {pod["name"]: pod for pod in small_lab.status()["pods"]}
+    series = {row["metric"]["pod"]: row for row in query(small_lab, 'up{job="pods"}')}
+    assert set(series) == set(pods)
+    for name, row in series.items():
+        assert row["value"][1] == "1", name
+        assert row["metric"]["zone"] == pods[name]["zone"]
+        assert row["metric"]["region"] == pods[name]["region"]
+        assert row["metric"]["app"] == name.split("-")[0]
+    counts = query(small_lab, 'count_over_time(up{job="pods",app!="etcd"}[5s])')
+    assert {row["metric"]["app"] for row in counts} >= {"pg", "edge", "gateway", "ledger"}
+    for name in ("patroni_primary", "haproxy_backend_active_servers", "etcd_server_has_leader"):
+        assert query(small_lab, name), f"no series {name}"
+
+
+def test_rules_are_loaded(small_lab):
+    groups = json.loads(get(small_lab, "prometheus", "/api/v1/rules")[1])["data"]["groups"]
+    assert "DatabaseWithoutPrimary" in {rule["name"] for group in groups for rule in group["rules"]}
+    assert all(rule["health"] in {"ok", "unknown"} for group in groups for rule in group["rules"])
+
+
+def rtt_ms(zone, address):
+    argv = ["ip", "netns", "exec", f"sl-small-{zone}", "ping", "-c", "3", "-i", "0.2", "-q", address]
+    text = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    return float(re.search(r"= ([0-9.]+)/", text)[1])
+
+
+def test_a_link_changes_while_it_carries(small_lab):
+    if subprocess.run(["which", "ping"], capture_output=True, check=False).returncode:
+        pytest.skip("ping is not installed")
+    assert rtt_ms("city1-w", "10.77.1.1") < 20
+    small_lab.lab("link", "city1-w", "city1-a", "--rtt", "120ms")
+    try:
+        assert 119 < rtt_ms("city1-w", "10.77.1.1") < 160
+    finally:
+        small_lab.lab("link", "city1-a", "city1-w", "--rtt", "1ms")
+    assert rtt_ms("city1-w", "10.77.1.1") < 20
+
+
+def processes_of(uid):
+    """Pids that live in the pod's control groups."""
+    out = subprocess.run(["grep", "-l", f"pod{uid}", *_cgroup_files()], capture_output=True, text=True, check=False)
+    return [line.split("/")[2] for line in out.stdout.splitlines()]
+
+
+def _cgroup_files():
+    from pathlib import Path
+
+    return [str(path) for path in Path("/proc").glob("[0-9]*/cgroup")]
+
+
+@pytest.mark.parametrize("app", ["gateway", "ledger"])
+def test_a_deleted_pod_is_dead_at_once_and_replaced(small_lab, app):
+    def pods():
+        out = small_lab.kubectl("city1", "get", "pods", "-n", "bank", "-l", f"app={app}", "-o", "json").stdout
+        return {item["metadata"]["uid"]: item for item in json.loads(out)["items"]}
+
+    def ready(pod):
+        return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+
+    before = pods()
+    uid, victim = next(iter(before.items()))
+    assert processes_of(uid)
+    name = victim["metadata"]["name"]
+    small_lab.kubectl("city1", "delete", "pod", "-n", "bank", name, "--grace-period=0", "--force", "--wait=false")
+    wait(lambda: not processes_of(uid), "all processes of the pod are gone", 1.0, 0.02)
+
+    def replaced():
+        now = pods()
+        return uid not in now and len(now) == len(before) and all(map(ready, now.values()))
+
+    wait(replaced, "a new pod is ready", 20)
+    small_lab.up()
+
+
+def test_kubectl_shows_pods_and_their_nodes(small_lab):
+    out = small_lab.kubectl("city1", "get", "pods", "-A", "-o", "wide").stdout
+    assert re.search(r"^bank +pg-city1-a-0 +1/1 +Running +\d+ .* 10\.77\.1\.\d+ +city1-a", out, re.MULTILINE), out
+    nodes = small_lab.kubectl("city1", "get", "nodes").stdout
+    assert {line.split()[0] for line in nodes.splitlines()[1:]} == {"city1-a", "city1-b", "city1-w"}
+
+
+def test_up_again_starts_nothing_and_is_quick(small_lab):
+    report = small_lab.up()
+    assert report["started"] == []
+    assert report["ready_s"] < 10
