@@ -1,10 +1,13 @@
 """Preset `small` is what the design says: facts of a lab that is ready, and what happens to its pods."""
 
+import contextlib
 import json
 import re
 import subprocess
 import time
+import urllib.parse
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -19,13 +22,14 @@ def wait(condition, what, timeout_s, poll_s=0.1):
     return value
 
 
-def get(lab, endpoint, path):
-    with urllib.request.urlopen(f"http://{lab.endpoints[endpoint]}{path}", timeout=5) as answer:
+def get(lab, endpoint, path, body=None):
+    """GET, or POST when there is a body."""
+    with urllib.request.urlopen(f"http://{lab.endpoints[endpoint]}{path}", body, timeout=5) as answer:
         return answer.status, answer.read()
 
 
 def query(lab, expression):
-    quoted = urllib.request.quote(expression)
+    quoted = urllib.parse.quote(expression)
     return json.loads(get(lab, "prometheus", f"/api/v1/query?query={quoted}")[1])["data"]["result"]
 
 
@@ -53,10 +57,9 @@ def test_phones_reach_a_gateway_through_either_edge(small_lab):
     for edge in ("edge-city1-a", "edge-city1-b"):
         assert get(small_lab, edge, "/readyz")[0] == 200
         body = json.dumps({"customer": 1, "device": "d", "password": "pw-1"}).encode()
-        call = urllib.request.Request(f"http://{small_lab.endpoints[edge]}/v1/login", data=body)
-        with urllib.request.urlopen(call, timeout=5) as answer:
-            assert answer.status == 200
-            assert json.load(answer)["token"]
+        status, answer = get(small_lab, edge, "/v1/login", body)
+        assert status == 200
+        assert json.loads(answer)["token"]
 
 
 def test_prometheus_sees_every_pod_every_second_with_its_place(small_lab):
@@ -100,30 +103,30 @@ def test_a_link_changes_while_it_carries(small_lab):
 
 def processes_of(uid):
     """Pids that live in the pod's control groups."""
-    out = subprocess.run(["grep", "-l", f"pod{uid}", *_cgroup_files()], capture_output=True, text=True, check=False)
-    return [line.split("/")[2] for line in out.stdout.splitlines()]
-
-
-def _cgroup_files():
-    from pathlib import Path
-
-    return [str(path) for path in Path("/proc").glob("[0-9]*/cgroup")]
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"pod{uid}" in (entry / "cgroup").read_text():
+                found.append(entry.name)
+    return found
 
 
 @pytest.mark.parametrize("app", ["gateway", "ledger"])
 def test_a_deleted_pod_is_dead_at_once_and_replaced(small_lab, app):
     def pods():
-        out = small_lab.kubectl("city1", "get", "pods", "-n", "bank", "-l", f"app={app}", "-o", "json").stdout
-        return {item["metadata"]["uid"]: item for item in json.loads(out)["items"]}
+        done = small_lab.kubectl("city1", "get", "pods", "-n", "bank", "-l", f"app={app}", "-o", "json")
+        return {item["metadata"]["uid"]: item for item in json.loads(done.stdout)["items"]}
 
     def ready(pod):
-        return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+        conditions = pod["status"].get("conditions", [])
+        return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
     before = pods()
     uid, victim = next(iter(before.items()))
     assert processes_of(uid)
     name = victim["metadata"]["name"]
-    small_lab.kubectl("city1", "delete", "pod", "-n", "bank", name, "--grace-period=0", "--force", "--wait=false")
+    now = ("--grace-period=0", "--force", "--wait=false")
+    small_lab.kubectl("city1", "delete", "pod", "-n", "bank", name, *now)
     wait(lambda: not processes_of(uid), "all processes of the pod are gone", 1.0, 0.02)
 
     def replaced():
@@ -136,7 +139,8 @@ def test_a_deleted_pod_is_dead_at_once_and_replaced(small_lab, app):
 
 def test_kubectl_shows_pods_and_their_nodes(small_lab):
     out = small_lab.kubectl("city1", "get", "pods", "-A", "-o", "wide").stdout
-    assert re.search(r"^bank +pg-city1-a-0 +1/1 +Running +\d+ .* 10\.77\.1\.\d+ +city1-a", out, re.MULTILINE), out
+    line = r"^bank +pg-city1-a-0 +1/1 +Running +\d+ .* 10\.77\.1\.\d+ +city1-a"
+    assert re.search(line, out, re.MULTILINE), out
     nodes = small_lab.kubectl("city1", "get", "nodes").stdout
     assert {line.split()[0] for line in nodes.splitlines()[1:]} == {"city1-a", "city1-b", "city1-w"}
 
