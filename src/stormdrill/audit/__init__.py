@@ -1,0 +1,26 @@
+"""Audit readers: what the bank's own books say, read after the drill. One file per kind of reader.
+
+A reader never raises past this edge: what could not be read is a `Books` that is not complete and says why.
+"""
+
+from __future__ import annotations
+
+from stormdrill.audit.books import Books, Movement, Reader
+from stormdrill.audit.csvfile import CsvReader
+from stormdrill.audit.http import HttpReader
+from stormdrill.audit.none import NoReader
+from stormdrill.audit.sql import SqlReader
+from stormdrill.estate import Audit, CsvAudit, HttpAudit, SqlAudit
+
+__all__ = ["Books", "Movement", "Reader", "reader_of"]
+
+
+def reader_of(audit: Audit, secret: str | None = None) -> Reader:
+    """The reader a topology asks for; `secret` is its password or bearer token, already resolved."""
+    if isinstance(audit, SqlAudit):
+        return SqlReader(audit, secret)
+    if isinstance(audit, HttpAudit):
+        return HttpReader(audit, secret)
+    if isinstance(audit, CsvAudit):
+        return CsvReader(audit)
+    return NoReader(audit)
