@@ -1,0 +1,99 @@
+"""What a recovery time is made of, as far as events and answers tell; the rest is named unexplained.
+
+The marks are the leader seen lost, the leader's promotion (or the new pod's readiness, when no leader
+changed), and the first good answer after that. A part that no event bounds is not invented: a sum that ends in
+"unexplained" is a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stormdrill.history import Event
+from stormdrill.measure.values import Part
+from stormdrill.units import NS_PER_S
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A moment in nanoseconds, the part of the recovery that it ends, and where it is known from."""
+
+    at_ns: int
+    ends: str
+    how: str
+
+
+def marks(events: Sequence[Event], t0_ns: int) -> tuple[Mark, ...]:
+    """The moments after t0 that split a recovery, in order."""
+    leaders = [event for event in events if event.kind == "db.leader"]
+    before = [_member(event) for event in leaders if _since_ns(event) < t0_ns and _member(event)]
+    found = []
+    lost = next((e for e in leaders if _since_ns(e) >= t0_ns and not _member(e)), None)
+    if lost:
+        found.append(Mark(_since_ns(lost), "detect", "the leader was seen to be gone"))
+    new = next((e for e in leaders if _since_ns(e) >= t0_ns and _member(e)), None)
+    if new:
+        name = "promote" if lost else "detect and promote"
+        again = "again " if before and before[-1] == _member(new) else ""
+        timeline = f", timeline {new.data['timeline']}" if new.data.get("timeline") is not None else ""
+        found.append(Mark(_since_ns(new), name, f"{_member(new)} is {again}leader{timeline}"))
+        return tuple(sorted(found, key=lambda mark: mark.at_ns))
+    ready = [_ready(event) for event in events if event.kind == "pod.replaced"]
+    found += [mark for mark in ready if mark.at_ns >= t0_ns]
+    return tuple(sorted(found, key=lambda mark: mark.at_ns))
+
+
+def parts(
+    found: Sequence[Mark],
+    t0_ns: int,
+    recovered_s: float | None,
+    first_good_after_s: Sequence[float | None],
+    resolution_s: float,
+) -> tuple[Part, ...]:
+    """Split [0, recovered_s] at the marks inside it.
+
+    `first_good_after_s` holds, for each mark, the due time of the first good request after it. Nothing is
+    split when there was nothing to recover from.
+    """
+    if not recovered_s:
+        return ()
+    inside = [
+        (mark, at_s, good)
+        for mark, good in zip(found, first_good_after_s, strict=True)
+        if (at_s := (mark.at_ns - t0_ns) / NS_PER_S) <= recovered_s
+    ]
+    result: list[Part] = []
+    at_s = 0.0
+    for mark, end_s, _ in inside:
+        result.append(Part(mark.ends, round(at_s, 6), round(end_s, 6), mark.how))
+        at_s = end_s
+    if not inside:
+        return (Part("unexplained", 0.0, recovered_s, "no event of the history falls into this time"),)
+    good_s = inside[-1][2]
+    if good_s is not None and at_s < good_s <= recovered_s + resolution_s:
+        # Recovery is the start of a bin, the first good request lies within it.
+        end_s = min(good_s, recovered_s)
+        result.append(Part("route", round(at_s, 6), round(end_s, 6), "until the first good request after it"))
+        at_s = end_s
+        if recovered_s > at_s:
+            result.append(Part("warm up", round(at_s, 6), recovered_s, "bins still bad between good answers"))
+    elif recovered_s > at_s:
+        result.append(Part("unexplained", round(at_s, 6), recovered_s, "no event bounds it"))
+    return tuple(result)
+
+
+def _ready(event: Event) -> Mark:
+    new = event.data.get("new")
+    pod = new.get("pod") or new.get("name") if isinstance(new, dict) else new
+    how = f"{event.data.get('service') or 'pod'} {pod or ''} ready".replace("  ", " ")
+    return Mark(int(event.data.get("ready_ns") or event.mono_ns), "replace", how)
+
+
+def _member(event: Event) -> str | None:
+    member = event.data.get("member")
+    return str(member) if member else None
+
+
+def _since_ns(event: Event) -> int:
+    return int(event.data.get("since_ns") or event.mono_ns)

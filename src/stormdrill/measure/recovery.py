@@ -1,0 +1,138 @@
+"""Recovery time: from t0 to the start of the first bin after which no bin within the window is bad.
+
+Pure functions over due times in seconds from t0. A bin is bad when the good share of what was asked in it is
+below the required success; a bin in which nothing was asked says nothing, neither good nor bad, so it widens
+the resolution. Probes are counted in bins of 0.1 s, sessions in bins of 1 s; where both exist the probes give the
+number, carried on to the last bad session.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+PROBE_BIN_S = 0.1
+LOAD_BIN_S = 1.0
+EPSILON_S = 1e-9
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Bins:
+    """How requests of one source are counted: bins of `width_s`, bad below the good share `success`."""
+
+    source: str
+    width_s: float
+    success: float
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A stretch of hurt with no clean window inside: first and last bad due time, and the first good bin."""
+
+    first_bad_s: float
+    last_bad_s: float
+    clean_from_s: float
+    clean_until_s: float
+    edge_gap_s: float
+
+
+@dataclass(frozen=True)
+class Span:
+    """What the bins of one source say. Fields as in `values.Recovery`."""
+
+    source: str
+    width_s: float
+    value_s: float | None
+    lower_bound_s: float
+    resolution_s: float
+    largest_gap_s: float
+    clean_s: float
+    relapses: tuple[tuple[float, float], ...]
+
+
+def span(bins: Bins, due_s: Floats, good: Bools, window_s: float, end_s: float) -> Span | None:
+    """Recovery as seen by the requests due in [0, end_s); None when none was."""
+    inside = (due_s >= 0) & (due_s < end_s)
+    due_s, good = due_s[inside], good[inside]
+    if not len(due_s):
+        return None
+    found = list(_episodes(bins, due_s, good, window_s, end_s))
+    # Hurt that starts only after a clean window is a relapse: the recovery before it took no time.
+    first = found[0] if found and found[0].first_bad_s < window_s else None
+    if first is None:
+        clean_from_s, clean_until_s = 0.0, found[0].first_bad_s if found else end_s
+        edge_s = float(due_s.min()) // bins.width_s * bins.width_s
+    else:
+        clean_from_s, clean_until_s, edge_s = first.clean_from_s, first.clean_until_s, first.edge_gap_s
+    clean_s = max(0.0, clean_until_s - clean_from_s)
+    confirmed = clean_s >= window_s - EPSILON_S
+    later = found[1:] if first else found
+    return Span(
+        source=bins.source,
+        width_s=bins.width_s,
+        value_s=clean_from_s if confirmed else None,
+        lower_bound_s=first.last_bad_s if first else 0.0,
+        resolution_s=max(bins.width_s, edge_s),
+        largest_gap_s=_largest_gap(due_s, 0.0, min(clean_from_s + window_s, end_s)),
+        clean_s=clean_s,
+        relapses=tuple((e.first_bad_s, e.clean_from_s) for e in later) if confirmed else (),
+    )
+
+
+def combined(probe: Span | None, load: Span | None) -> Span | None:
+    """The probes' span, carried on to the last bad session; the sessions' own when they end far later."""
+    if probe is None or load is None:
+        return probe or load
+    gap_s = min(load.largest_gap_s, probe.largest_gap_s)
+    if load.value_s is None or probe.value_s is None:
+        worse = load if load.value_s is None else probe
+        return replace(worse, largest_gap_s=gap_s, lower_bound_s=max(load.lower_bound_s, probe.lower_bound_s))
+    if load.lower_bound_s > probe.value_s + load.width_s:
+        return replace(load, largest_gap_s=gap_s)
+    next_bin_s = math.ceil(load.lower_bound_s / probe.width_s - EPSILON_S) * probe.width_s
+    return replace(
+        probe,
+        value_s=max(probe.value_s, next_bin_s),
+        lower_bound_s=max(probe.lower_bound_s, load.lower_bound_s),
+        largest_gap_s=gap_s,
+        relapses=probe.relapses or load.relapses,
+    )
+
+
+def _episodes(bins: Bins, due_s: Floats, good: Bools, window_s: float, end_s: float) -> Iterator[Episode]:
+    """Episodes in order; each ends where a clean stretch of at least `window_s` (or the end) begins."""
+    # A due time on the edge of a bin must not fall into the bin before because of binary fractions.
+    index = np.floor(due_s / bins.width_s + EPSILON_S).astype(np.int64)
+    asked = np.bincount(index)
+    right = np.bincount(index, good, len(asked))
+    bad = np.flatnonzero((asked > 0) & (right < bins.success * asked - EPSILON_S))
+    if not len(bad):
+        return
+    full = np.r_[np.flatnonzero(asked) * bins.width_s, end_s]
+    next_full = full[np.searchsorted(full, bad * bins.width_s + bins.width_s / 2)]
+    next_bad = np.r_[bad[1:] * bins.width_s, end_s]
+    breaks = np.flatnonzero(next_bad - next_full >= window_s - EPSILON_S)
+    start = 0
+    for last in sorted({*breaks.tolist(), len(bad) - 1}):
+        hurt = due_s[(index >= bad[start]) & (index <= bad[last]) & ~good]
+        yield Episode(
+            first_bad_s=float(hurt.min()),
+            last_bad_s=float(hurt.max()),
+            clean_from_s=float(next_full[last]),
+            clean_until_s=float(next_bad[last]),
+            edge_gap_s=float(next_full[last] - bad[last] * bins.width_s),
+        )
+        start = last + 1
+
+
+def _largest_gap(due_s: Floats, start_s: float, end_s: float) -> float:
+    """The longest time in [start, end] without a request due."""
+    inside = np.sort(due_s[(due_s >= start_s) & (due_s <= end_s)])
+    return float(np.diff(np.r_[start_s, inside, end_s]).max()) if end_s > start_s else 0.0

@@ -1,0 +1,111 @@
+"""What stood between an acknowledged write and its loss at t0: replication, and the writes inside its lag."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stormdrill.history import Event
+from stormdrill.measure.chronicle import Chronicle
+from stormdrill.measure.loss import Ints
+from stormdrill.measure.values import Risk
+from stormdrill.units import NS_PER_S
+
+FRESH_S = 3.0  # sync state is sampled once a second; an older sample says nothing about t0
+
+
+@dataclass(frozen=True)
+class Sync:
+    """One `db.sync` event."""
+
+    at_ns: int
+    leader: str | None
+    standbys: tuple[str, ...]
+    members: tuple[dict[str, Any], ...]
+
+
+def risk(story: Chronicle, databases: Sequence[str], acknowledged_ns: Ints) -> Risk:
+    """The state of replication when the first fault came; `acknowledged_ns` are times of acknowledgements."""
+    if not databases:
+        return Risk("none", (), None, 0, None, "the topology names no database: replication is not known")
+    if story.t0_ns is None:
+        return Risk("unknown", (), None, None, None, "no fault was applied")
+    t0_ns = story.t0_ns
+    found = [_sync(event) for event in story.of("db.sync")]
+    before = [sync for sync in found if sync.at_ns <= t0_ns]
+    age_s = round((t0_ns - before[-1].at_ns) / NS_PER_S, 6) if before else None
+    if not before or age_s is None or age_s > FRESH_S:
+        known = f"the last sample was {age_s:.1f} s old at t0" if age_s is not None else "no sample before t0"
+        return Risk("unknown", (), None, None, age_s, f"replication state at t0 is not known: {known}")
+    last = before[-1]
+    if not _promoted(story, last, [sync for sync in found if sync.at_ns > t0_ns]):
+        why = f"{last.leader} stayed leader: no write depended on replication"
+        return Risk("not_switched", last.standbys, None, 0, age_s, why)
+    if last.standbys:
+        names = ", ".join(last.standbys)
+        return Risk(
+            "synchronous",
+            last.standbys,
+            0.0,
+            0,
+            age_s,
+            f"synchronous standby at t0: {names}; at_risk applies to none",
+        )
+    return _asynchronous(last, before, age_s, t0_ns, acknowledged_ns)
+
+
+def _asynchronous(
+    last: Sync, before: Sequence[Sync], age_s: float, t0_ns: int, acknowledged_ns: Ints
+) -> Risk:
+    lag_s = _lag_s(last, before)
+    if lag_s is None:
+        why = "no synchronous standby at t0, and the lag is not known in seconds"
+        return Risk("asynchronous", (), None, None, age_s, why)
+    inside = (acknowledged_ns > t0_ns - int(lag_s * NS_PER_S)) & (acknowledged_ns <= t0_ns)
+    count = int(inside.sum())
+    why = f"no synchronous standby at t0; {count} writes were acknowledged within its lag of {lag_s:.3f} s"
+    return Risk("asynchronous", (), round(lag_s, 6), count, age_s, why)
+
+
+def _promoted(story: Chronicle, last: Sync, after: Sequence[Sync]) -> bool:
+    """Whether another member led after t0 (or the same one after a gap, or nobody knows)."""
+    leaders = [event.data.get("member") for event in story.of("db.leader") if event.mono_ns > last.at_ns]
+    leaders += [sync.leader for sync in after]
+    return not after or last.leader is None or any(leader != last.leader for leader in leaders)
+
+
+def _lag_s(last: Sync, before: Sequence[Sync]) -> float | None:
+    """The least lag of any standby (the best one is promoted), from the director or from log positions."""
+    standbys = [member for member in last.members if member.get("name") != last.leader]
+    told = [float(member["lag_s"]) for member in standbys if member.get("lag_s") is not None]
+    if told:
+        return min(told)
+    lags = [float(member["lag_bytes"]) for member in standbys if member.get("lag_bytes") is not None]
+    rate = _bytes_per_s(before)
+    return min(lags) / rate if lags and rate else None
+
+
+def _bytes_per_s(before: Sequence[Sync]) -> float | None:
+    """How fast the leader's log grew over the last 10 s before t0."""
+    recent = [sync for sync in before if before[-1].at_ns - sync.at_ns <= 10 * NS_PER_S]
+    points = [(sync.at_ns, lsn) for sync in recent if (lsn := _leader_lsn(sync)) is not None]
+    if len(points) < 2 or points[-1][1] <= points[0][1]:
+        return None
+    return (points[-1][1] - points[0][1]) * NS_PER_S / (points[-1][0] - points[0][0])
+
+
+def _leader_lsn(sync: Sync) -> float | None:
+    return next(
+        (float(m["lsn"]) for m in sync.members if m.get("name") == sync.leader and m.get("lsn")), None
+    )
+
+
+def _sync(event: Event) -> Sync:
+    data = event.data
+    return Sync(
+        event.mono_ns,
+        data.get("leader") or None,
+        tuple(data.get("sync_standbys") or ()),
+        tuple(member for member in data.get("members") or () if isinstance(member, dict)),
+    )

@@ -1,0 +1,326 @@
+"""What a run's measurements are, as stored in `measurements.json` (`stormdrill.measurements/1`).
+
+Seconds are relative to t0 (the first fault applied) unless a name says otherwise; money is in minor units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+SCHEMA = "stormdrill.measurements/1"
+
+
+@dataclass(frozen=True)
+class PhaseSpan:
+    """A phase; seconds from the start of the load."""
+
+    name: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
+class FaultMark:
+    """One fault as applied; `at_s` from the start of the load, `t0_s` from the first fault."""
+
+    name: str
+    fault: str
+    at_s: float
+    t0_s: float
+    reverted_s: float | None
+    proven: bool | None
+    proof: str
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A named piece of a recovery time."""
+
+    name: str
+    start_s: float
+    end_s: float
+    how: str
+
+
+@dataclass(frozen=True)
+class Relapse:
+    """Hurt that came back after a whole clean window, with no fault of its own."""
+
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """How long one operation of one cell stayed hurt after one fault.
+
+    `value_s` is the start of the first bin after which no bin within the window is bad; None when that never
+    came (then `lower_bound_s` holds) or when nothing was asked (`requests` 0). The true moment lies between
+    `lower_bound_s` (the last bad request's due time) and `value_s`. `resolution_s` is the bin width, or the
+    empty stretch at the edge when no request was due there; `largest_gap_s` is the longest time within the
+    judged window in which nothing was asked: an outage as long as that could have hidden.
+    """
+
+    operation: str
+    tier: str
+    cell: str
+    fault: str
+    source: str
+    value_s: float | None
+    lower_bound_s: float
+    resolution_s: float
+    largest_gap_s: float
+    clean_s: float
+    first_hurt_s: float | None
+    requests: int
+    hurt: int
+    lost_demand_s: float | None
+    relapses: tuple[Relapse, ...]
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Share:
+    """Requests of a subject in a window, by what became of them.
+
+    `requests` leaves out `excused` and `dropped`.
+
+    Every request of `requests` is exactly one of good, late (right, but after the deadline), shed, failed,
+    unknown or blocked. `excused` are those that a stall of the generator or the end of the load cut short.
+    """
+
+    subject: str
+    phase: str
+    requests: int
+    good: int
+    late: int
+    shed: int
+    failed: int
+    unknown: int
+    blocked: int
+    dropped: int
+    excused: int
+    p50_ms: float | None
+    p99_ms: float | None
+    attempts: int
+
+    @property
+    def ratio(self) -> float | None:
+        """Success ratio, None without requests."""
+        return self.good / self.requests if self.requests else None
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """One value a second; `start_s` is the first second, from the start of the load."""
+
+    start_s: float
+    series: Mapping[str, tuple[int, ...]]
+    p50_ms: tuple[float | None, ...]
+    p99_ms: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Movement:
+    """One money movement of the witness or of the books. Times from t0; None when there is none."""
+
+    key: str
+    operation: str
+    cell: str
+    amount: int
+    source: int
+    target: int
+    intent_s: float | None
+    acknowledged_s: float | None
+    booked: int
+    booked_amount: int | None
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many movements, and their money."""
+
+    count: int
+    amount: int
+
+
+@dataclass(frozen=True)
+class Risk:
+    """What could have been lost at t0: the state of replication and the writes inside its lag.
+
+    `path` is synchronous, asynchronous, unknown, not_switched (no promotion after t0) or none (no database
+    in the topology). `at_risk` is None when the lag in seconds is not known.
+    """
+
+    path: str
+    standbys: tuple[str, ...]
+    lag_s: float | None
+    at_risk: int | None
+    sample_age_s: float | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Witness against books. `audited` false means that nothing here may be read as "nothing lost".
+
+    `loss_s` is t0 minus the earliest acknowledgement among the lost; `upper_bound_ratio` is 3/n when nothing
+    was lost. `movements` holds every key of the classes that need a person's eyes.
+    """
+
+    audited: bool
+    complete: bool
+    why: str
+    reader: str
+    intents: int
+    acknowledged: int
+    tallies: Mapping[str, Tally]
+    movements: Mapping[str, tuple[Movement, ...]]
+    loss_s: float
+    upper_bound_ratio: float | None
+    risk: Risk
+    invariants: tuple[Invariant, ...]
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """A sum over the books that must come out exactly."""
+
+    id: str
+    value: float | None
+    expect: float
+
+
+@dataclass(frozen=True)
+class Generator:
+    """Health of the load generator in the judged window."""
+
+    seconds: int
+    expected_seconds: int
+    lateness_p99_ms: float | None
+    probe_lateness_p99_ms: float | None
+    dropped: int
+    offered: int
+    worst_stall_ms: float
+    stalls: tuple[Relapse, ...]
+    ended_early_s: float | None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Pressure on the machine that runs harness and generator."""
+
+    seconds: int
+    mean: float | None
+    worst_5s_mean: float | None
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """Age of the newest Prometheus sample, second by second, in the judged window."""
+
+    seconds: int
+    expected_seconds: int
+    worst_age_s: float | None
+    stale_seconds: int
+    errors: int
+    first_error: str
+    longest_hole_s: float
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Requests in steady state as counted by the client and by Prometheus; None when not counted."""
+
+    client: int | None
+    prometheus: float | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """A gateway that gave up a more important tier before a less important one, in 10 s."""
+
+    pod: str
+    at_s: float
+    important: str
+    lesser: str
+    important_ratio: float
+    lesser_ratio: float
+    sheds: int
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What flow control did. `bins` counts gateway x 10 s stretches with enough sheds to judge the order."""
+
+    measured: bool
+    why: str
+    sheds: Mapping[str, int]
+    admitted: Mapping[str, int]
+    bins: int
+    inversions: tuple[Inversion, ...]
+    worst_over_limit: float | None
+    inflight_samples: int
+    client_sheds: Mapping[str, int]
+    reject_p99_ms: float | None
+    rejects: int
+    retry_amplification: float | None
+
+
+@dataclass(frozen=True)
+class Asserted:
+    """A PromQL assertion's samples: how many, how many of them empty, and the aggregate."""
+
+    id: str
+    query: str
+    phases: tuple[str, ...]
+    aggregate: str
+    limit: str
+    holds: bool | None
+    min_samples: int
+    samples: int
+    empty: int
+    value: float | None
+    worst: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class RecordsState:
+    """How whole the record files are."""
+
+    requests: int
+    witness: int
+    bad: int
+    torn_bytes: int
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """Everything measured of one run."""
+
+    run: str
+    t0_utc: str | None
+    load_start_utc: str | None
+    phases: tuple[PhaseSpan, ...]
+    faults: tuple[FaultMark, ...]
+    judged_from_s: float
+    judged_to_s: float
+    recoveries: tuple[Recovery, ...]
+    hurt: tuple[Share, ...]
+    shares: tuple[Share, ...]
+    timeline: Timeline
+    loss: Loss
+    flow: Flow
+    asserted: tuple[Asserted, ...]
+    generator: Generator
+    machine: Machine
+    prometheus: Freshness
+    agreement: Agreement
+    records: RecordsState
+    clock_spread_s: float
+    schema: str = SCHEMA
