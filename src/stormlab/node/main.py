@@ -3,14 +3,82 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
+from typing import Any
+
+from stormlab.client import Client
+from stormlab.errors import LabError
+from stormlab.estate import Estate, Zone
+from stormlab.inventory import Inventory
+from stormlab.net import netns
+from stormlab.node import registration
+from stormlab.node.context import AddressPool, Events, NodeContext
+from stormlab.node.kubelet import Kubelet
+from stormlab.topologyfile import of_state
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the node of one zone until told to stop."""
+    """Run the node of one zone until SIGTERM; its pods run on and are adopted by the next process."""
     parser = argparse.ArgumentParser(prog="stormlab node", description=__doc__)
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--zone", required=True)
-    parser.parse_args(argv)
-    raise NotImplementedError("the node process is being written")
+    given = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        estate = of_state(given.state)
+        zone = _zone(estate, given.zone)
+        # The whole process lives in its zone: what cuts the zone's network cuts the node off too.
+        netns.join(zone.netns)
+        asyncio.run(_serve(estate, zone, given.state))
+    except LabError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _zone(estate: Estate, name: str) -> Zone:
+    zones = {zone.name: zone for zone in estate.zones}
+    if name not in zones:
+        raise LabError(f"no zone '{name}' (known: {', '.join(zones)})")
+    return zones[name]
+
+
+async def _serve(estate: Estate, zone: Zone, state: Path) -> None:
+    region = estate.region_of(zone.name)
+    token = (state / "pki" / "node.token").read_text(encoding="ascii").strip()
+    async with Client(estate.api_url(region.name), state / "pki" / "ca.crt", token) as client:
+        node = NodeContext(
+            estate=estate,
+            region=region,
+            zone=zone,
+            state=state,
+            client=client,
+            inventory=Inventory(state),
+            addresses=AddressPool(zone.network),
+            events=Events(client, zone.name),
+        )
+        kubelet = Kubelet(node)
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await _until_stopped(stop, [registration.run(node), kubelet.run()])
+
+
+async def _until_stopped(stop: asyncio.Event, parts: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Run the parts until told to stop. A part that ends takes the process with it: that is a fault."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    stopping = asyncio.create_task(stop.wait())
+    everything: list[asyncio.Task[Any]] = [*tasks, stopping]
+    await asyncio.wait(everything, return_when=asyncio.FIRST_COMPLETED)
+    for task in everything:
+        task.cancel()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result

@@ -16,7 +16,8 @@ from stormlab.estate import Zone
 from stormlab.inventory import Inventory
 from stormlab.net import veth
 
-_BOOT = "import sys; sys.path.insert(0, {source!r}); from stormlab.pod.shim import main; main()"
+_SOURCE = str(Path(stormlab.__file__).resolve().parent.parent)
+_BOOT = f"import sys; sys.path.insert(0, {_SOURCE!r}); from stormlab.pod.shim import main; main()"
 _START_S = 20.0
 FILE = "sandbox.json"
 
@@ -57,10 +58,9 @@ async def create(sandbox: Sandbox, directory: Path, zone: Zone, inventory: Inven
     Each thing is recorded before it is made; what is left of a failed attempt is removed by `remove`.
     """
     await asyncio.to_thread(_prepare, sandbox, directory, zone, inventory)
-    source = str(Path(stormlab.__file__).resolve().parent.parent)
-    with (directory / "shim.log").open("ab") as log:  # noqa: ASYNC230  a file of this machine, at once there
+    with (directory / "shim.log").open("ab") as log:
         shim = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", "-c", _BOOT.format(source=source), str(directory)),
+            *(sys.executable, "-I", "-S", "-c", _BOOT, str(directory)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,

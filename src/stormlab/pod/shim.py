@@ -116,7 +116,7 @@ class Shim:
         if old is not None and old["finished_at"] is None:
             raise ValueError(f"container {name} is already running")
         path = f"{self._directory}/{name}.log"
-        if old is not None and os.path.exists(path):  # noqa: PTH110  pathlib costs the shim 3 ms
+        if order["attempt"] and os.path.exists(path):  # noqa: PTH110  pathlib costs the shim 3 ms
             os.rename(path, f"{self._directory}/{name}.previous.log")  # noqa: PTH104
         log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
         started_at = time.time()
@@ -137,7 +137,8 @@ class Shim:
             "exit_code": START_FAILED if failure else None,
             "signal": None,
             "message": failure,
-            "last": {key: value for key, value in old.items() if key != "last"} if old else None,
+            # After the loss of the whole sandbox the node still knows how the run before ended.
+            "last": {key: value for key, value in old.items() if key != "last"} if old else order.get("last"),
         }
         self._changed()
         return {"error": failure} if failure else {"pid": pid}

@@ -1,0 +1,170 @@
+"""The `status` of a Pod as a kubelet writes it: pure, from what is known of its containers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from stormlab.node.podspec import Container, PodSpec
+
+Status = dict[str, Any]
+State = Mapping[str, Any]
+"""A container as the shim knows it."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One container at this moment."""
+
+    container: Container
+    state: State | None
+    """None before the first start."""
+    waiting: tuple[str, str]
+    """Reason and message while it does not run."""
+    ready: bool
+    started: bool
+    will_restart: bool
+
+    @property
+    def running(self) -> bool:
+        """Whether its first process lives."""
+        return self.state is not None and self.state["finished_at"] is None
+
+    def ended(self) -> View:
+        """The same in a pod that ends: whatever its restart policy, it does not come back."""
+        return replace(self, will_restart=False, ready=False, started=False)
+
+
+def timestamp(seconds: float) -> str:
+    """Unix seconds as the API writes times."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def pod_status(
+    pod: PodSpec,
+    views: Sequence[View],
+    addresses: Mapping[str, str],
+    *,
+    old: Status,
+    now: float,
+) -> Status:
+    """The whole status. `old` is the present one: conditions that stay keep their time."""
+    phase = _phase(views)
+    status: Status = {
+        "phase": phase,
+        "conditions": _conditions(phase, views, sandbox=bool(addresses.get("podIP")), old=old, now=now),
+        "hostIP": addresses["hostIP"],
+        "hostIPs": [{"ip": addresses["hostIP"]}],
+        "startTime": old.get("startTime") or timestamp(now),
+        "containerStatuses": [_container(pod, view) for view in views],
+    }
+    if addresses.get("podIP"):
+        status |= {"podIP": addresses["podIP"], "podIPs": [{"ip": addresses["podIP"]}]}
+    return status
+
+
+def refused_status(pod: Mapping[str, Any], reason: str, message: str, now: float) -> Status:
+    """Status of a pod this node will not run: Pending, with the reason where people look for it."""
+    containers = pod["spec"].get("containers") or []
+    names = ", ".join(container["name"] for container in containers)
+    waiting = {"waiting": {"reason": reason, "message": message}}
+    return {
+        "phase": "Pending",
+        "reason": reason,
+        "message": message,
+        "conditions": [
+            {"type": kind, "status": "False", "lastTransitionTime": timestamp(now)}
+            | {"reason": "ContainersNotReady", "message": f"containers with unready status: [{names}]"}
+            for kind in ("Ready", "ContainersReady")
+        ],
+        "containerStatuses": [
+            {"name": part["name"], "image": part.get("image", ""), "imageID": "", "state": waiting}
+            | {"lastState": {}, "ready": False, "restartCount": 0, "started": False}
+            for part in containers
+        ],
+    }
+
+
+def _phase(views: Sequence[View]) -> str:
+    if any(view.state is None for view in views):
+        return "Pending"
+    ended = [view for view in views if not view.running]
+    if len(ended) < len(views) or any(view.will_restart for view in ended):
+        return "Running"
+    failed = any(view.state and view.state["exit_code"] != 0 for view in ended)
+    return "Failed" if failed else "Succeeded"
+
+
+def _conditions(
+    phase: str, views: Sequence[View], *, sandbox: bool, old: Status, now: float
+) -> list[dict[str, Any]]:
+    unready = [view.container.name for view in views if not view.ready]
+    reason = {"Succeeded": "PodCompleted", "Failed": "PodFailed"}.get(phase, "ContainersNotReady")
+    why = {"reason": reason}
+    if reason == "ContainersNotReady":
+        why["message"] = f"containers with unready status: [{' '.join(unready)}]"
+    wanted: list[tuple[str, bool, dict[str, str]]] = [
+        ("PodReadyToStartContainers", sandbox and phase in {"Pending", "Running"}, {}),
+        ("Initialized", True, {}),
+        ("Ready", not unready, why if unready else {}),
+        ("ContainersReady", not unready, why if unready else {}),
+    ]
+    before = {condition["type"]: condition for condition in old.get("conditions") or ()}
+    found = []
+    for kind, good, extra in wanted:
+        status = "True" if good else "False"
+        same = before.get(kind, {}).get("status") == status
+        since = before[kind]["lastTransitionTime"] if same else timestamp(now)
+        found.append({"type": kind, "status": status, "lastTransitionTime": since, **extra})
+    return found
+
+
+def _container(pod: PodSpec, view: View) -> dict[str, Any]:
+    state = view.state
+    identity = f"stormlab://{pod.uid}/{view.container.name}/{state['attempt'] if state else 0}"
+    previous = state["last"] if state else None
+    current: dict[str, Any]
+    if state is None:
+        current = {"waiting": _waiting(view)}
+    elif view.running:
+        current = {"running": {"startedAt": timestamp(state["started_at"])}}
+    elif view.will_restart:
+        current, previous = {"waiting": _waiting(view)}, state
+    else:
+        current = _terminated(state, identity)
+    return {
+        "name": view.container.name,
+        "state": current,
+        "lastState": _terminated(previous, identity) if previous else {},
+        "ready": view.ready,
+        "restartCount": state["attempt"] if state else 0,
+        "image": view.container.image,
+        "imageID": f"stormlab://{view.container.image}" if state else "",
+        "started": view.started and view.running,
+        **({"containerID": identity} if state else {}),
+    }
+
+
+def _waiting(view: View) -> dict[str, str]:
+    reason, message = view.waiting
+    return {"reason": reason} | ({"message": message} if message else {})
+
+
+def _terminated(state: State, identity: str) -> dict[str, Any]:
+    code = state["exit_code"]
+    reason = "StartError" if state["message"] else "Completed" if code == 0 else "Error"
+    base, _, _ = identity.rpartition("/")
+    extra = {"signal": state["signal"]} if state["signal"] else {}
+    extra |= {"message": state["message"]} if state["message"] else {}
+    return {
+        "terminated": {
+            "exitCode": code,
+            "reason": reason,
+            "startedAt": timestamp(state["started_at"]),
+            "finishedAt": timestamp(state["finished_at"]),
+            "containerID": f"{base}/{state['attempt']}",
+            **extra,
+        }
+    }

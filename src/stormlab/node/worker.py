@@ -1,0 +1,257 @@
+"""One pod from the moment it is bound to this node until nothing of it is left."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from stormlab import cgroup
+from stormlab.client import ApiError
+from stormlab.errors import LabError
+from stormlab.node.cache import CachedObjects
+from stormlab.node.context import NodeContext, log
+from stormlab.node.podspec import PodSpec, UnsupportedPodError, parse
+from stormlab.node.podstatus import pod_status, refused_status
+from stormlab.node.run import ContainerRun, Home
+from stormlab.node.statuswriter import StatusWriter
+from stormlab.pod import sandbox as sandboxes
+from stormlab.pod.sandbox import Sandbox
+from stormlab.pod.shimclient import ShimClient, ShimGoneError
+from stormlab.wait import event_within, pause
+
+_IDLE_S = 30.0
+_RETRY_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+class PodWorker:
+    """Brings one pod to what the API says and keeps it there. `run` is its life."""
+
+    def __init__(self, node: NodeContext, pod: dict[str, Any], found: Sandbox | None) -> None:
+        self._node = node
+        self._object = pod
+        self.uid: str = pod["metadata"]["uid"]
+        self.label = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+        self.spec: PodSpec | None = None
+        self.runs: dict[str, ContainerRun] = {}
+        self._sandbox = found
+        self._shim: ShimClient | None = None
+        self._objects = CachedObjects(node.client)
+        self._wake = asyncio.Event()
+        self._gone_from_api = False
+        self._grace_until: float | None = None
+        self._failures = 0
+        self._status = StatusWriter(node.client, pod, self._wake.set)
+
+    # What the kubelet tells it.
+
+    def update(self, pod: dict[str, Any]) -> None:
+        """The object as the API has it now; a shorter grace period or none takes effect at once."""
+        self._object = pod
+        self._status.observed(pod)
+        metadata = pod["metadata"]
+        if metadata.get("deletionTimestamp"):
+            grace_s = metadata.get("deletionGracePeriodSeconds") or 0
+            until = time.monotonic() + grace_s
+            self._grace_until = until if self._grace_until is None else min(until, self._grace_until)
+            if grace_s == 0:
+                self.kill()
+        self._wake.set()
+
+    def gone(self) -> None:
+        """The object is gone from the API: the pod dies now."""
+        self._gone_from_api = True
+        self.kill()
+        self._wake.set()
+
+    def kill(self) -> None:
+        """SIGKILL every process of the pod, at once."""
+        self._grace_until = min(self._grace_until or time.monotonic(), time.monotonic())
+        if self._sandbox is not None:
+            sandboxes.kill(self._sandbox)
+
+    def home(self) -> Home | None:
+        """Where its containers run, None while they do not."""
+        if self.spec is None or self._sandbox is None or self._shim is None or self._shim.gone.is_set():
+            return None
+        return Home(self._node, self.spec, self._sandbox, self._shim, self._objects)
+
+    # Its life.
+
+    async def run(self) -> None:
+        """Work until the pod is gone from this machine and from the API."""
+        try:
+            self.spec = parse(self._object)
+            self.runs = {part.name: ContainerRun(part, self._wake.set) for part in self.spec.containers}
+        except UnsupportedPodError as error:
+            self._node.events.say(self._object["metadata"], "Warning", "UnsupportedPodSpec", str(error))
+            self._status.want(refused_status(self._object, "UnsupportedPodSpec", str(error), time.time()))
+        try:
+            while not await self._finished():
+                due_s = await self._step()
+                await event_within(self._wake, _IDLE_S if due_s is None else due_s)
+                self._wake.clear()
+        finally:
+            await self._status.close()
+            for run in self.runs.values():
+                run.close()
+            if self._shim is not None:
+                self._shim.close()
+
+    async def _finished(self) -> bool:
+        if self._gone_from_api or self._status.pod_is_gone:
+            return await self._remove()
+        if self._grace_until is not None:
+            await self._terminate()
+            return await self._delete()
+        return False
+
+    async def _step(self) -> float | None:
+        """Do what is due; seconds until something is due again."""
+        if self.spec is None:
+            return None
+        try:
+            home = await self._settle(self.spec)
+            due = [await run.tend(home) for run in self.runs.values() if self._grace_until is None]
+            self._failures = 0
+        except (LabError, OSError) as error:
+            log.warning("pod %s: %s", self.label, error)
+            self._node.events.say(self._object["metadata"], "Warning", "FailedCreatePodSandBox", str(error))
+            due = [_RETRY_S[min(self._failures, len(_RETRY_S) - 1)]]
+            self._failures += 1
+        self._report()
+        return min((one for one in due if one is not None), default=None)
+
+    async def _settle(self, spec: PodSpec) -> Home:
+        """The pod's sandbox, adopted, made, or made anew when it was lost. Raises LabError."""
+        if self._sandbox is not None and self._shim is None:
+            await self._connect(self._sandbox)
+        if self._sandbox is not None and self._shim is not None and self._shim.gone.is_set():
+            await self._lose(self._sandbox)
+        if self._sandbox is None:
+            self._report()
+            self._sandbox = self._plan_sandbox(spec)
+            directory = self._node.pod_directory(self.uid)
+            await sandboxes.create(self._sandbox, directory, self._node.zone, self._node.inventory)
+            await self._connect(self._sandbox)
+        home = self.home()
+        if home is None:
+            raise ShimGoneError("the pod's first process ended at once")
+        return home
+
+    async def _connect(self, sandbox: Sandbox) -> None:
+        try:
+            self._shim = await ShimClient.connect(self._node.pod_directory(sandbox.uid), self._wake.set)
+        except ShimGoneError:
+            await self._lose(sandbox)
+
+    async def _lose(self, sandbox: Sandbox) -> None:
+        """Somebody killed the pod's first process: what ran in it ended, the pod gets a new one."""
+        if self._shim is not None:
+            for name, run in self.runs.items():
+                state = self._shim.states.get(name)
+                if state is not None:
+                    killed = {"finished_at": time.time(), "exit_code": 137, "signal": 9}
+                    run.lost = {**state, **killed} if state["finished_at"] is None else state
+                run.close()
+            self._shim.close()
+            self._shim = None
+        node = self._node
+        directory = node.pod_directory(self.uid)
+        await sandboxes.remove(sandbox, directory, node.zone, node.inventory, keep_files=True)
+        if sandbox.own_network:
+            node.addresses.give_back(sandbox.address)
+        self._sandbox = None
+
+    def _plan_sandbox(self, spec: PodSpec) -> Sandbox:
+        zone, estate = self._node.zone, self._node.estate
+        own = not spec.host_network
+        cpu = cgroup.v1_cpu_root()
+        return Sandbox(
+            uid=self.uid,
+            namespace=spec.namespace,
+            name=spec.name,
+            zone=zone.name,
+            hostname=spec.hostname[:63] if own else zone.name,
+            address=self._node.addresses.take() if own else zone.address,
+            netns=estate.pod_netns(self.uid) if own else zone.netns,
+            own_network=own,
+            cgroup=str(cgroup.pod_path(estate.cgroup, zone.name, self.uid)),
+            cpu_cgroup=str(cpu / estate.cgroup) if cpu is not None else "",
+        )
+
+    # Its end.
+
+    async def _terminate(self) -> None:
+        """SIGTERM, the rest of the grace period, SIGKILL; then a last status while the object is there."""
+        home = self.home()
+        if home is None:
+            return
+        for name in home.shim.states:
+            self._node.events.say(self._object["metadata"], "Normal", "Killing", f"Stopping container {name}")
+            await self._signal(home, name)
+        while any(state["finished_at"] is None for state in home.shim.states.values()):
+            left_s = (self._grace_until or 0.0) - time.monotonic()
+            if self._gone_from_api or home.shim.gone.is_set():
+                return
+            if left_s <= 0:
+                for name in home.shim.states:
+                    cgroup.kill(home.sandbox.group / name)
+            await event_within(self._wake, max(0.05, left_s))
+            self._wake.clear()
+        self._report(final=True)
+        await self._status.flush(2.0)
+
+    async def _signal(self, home: Home, name: str) -> None:
+        run = self.runs.get(name)
+        if run is not None:
+            run.close()
+        if home.shim.states[name]["finished_at"] is None and (self._grace_until or 0) > time.monotonic():
+            try:
+                await home.shim.ask({"op": "signal", "container": name, "signal": 15})
+            except LabError as error:
+                log.debug("pod %s: %s", self.label, error)
+
+    async def _remove(self) -> bool:
+        """Remove what is left of the pod on this machine; whether it is gone."""
+        for run in self.runs.values():
+            run.close()
+        if self._sandbox is not None:
+            directory = self._node.pod_directory(self.uid)
+            try:
+                await sandboxes.remove(self._sandbox, directory, self._node.zone, self._node.inventory)
+            except LabError as error:
+                log.error("pod %s: %s", self.label, error)
+                await pause(1.0)
+                return False
+            if self._sandbox.own_network:
+                self._node.addresses.give_back(self._sandbox.address)
+            self._sandbox = None
+        return True
+
+    async def _delete(self) -> bool:
+        """Take the object of a pod that is dead out of the API; whether it is gone."""
+        if not await self._remove():
+            return False
+        metadata = self._object["metadata"]
+        path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
+        try:
+            await self._node.client.delete(path, grace_s=0, uid=self.uid)
+        except ApiError as error:
+            if error.code not in {404, 409}:
+                log.warning("pod %s is dead but not deleted: %s", self.label, error)
+                await event_within(self._wake, 1.0)
+                return self._gone_from_api
+        return True
+
+    def _report(self, *, final: bool = False) -> None:
+        if self.spec is None:
+            return
+        views = [run.view(self.spec, self._shim) for run in self.runs.values()]
+        if final:
+            views = [view.ended() for view in views]
+        addresses = {"hostIP": self._node.zone.address}
+        if self._sandbox is not None:
+            addresses["podIP"] = self._sandbox.address
+        old = self._status.current
+        self._status.want(pod_status(self.spec, views, addresses, old=old, now=time.time()))
