@@ -18,7 +18,12 @@ from stormlab.inventory import Inventory
 from stormlab.net import netns
 from stormlab.node import registration
 from stormlab.node.context import AddressPool, Events, NodeContext
+from stormlab.node.dns import DnsServer
+from stormlab.node.http import NodeHttp
 from stormlab.node.kubelet import Kubelet
+from stormlab.node.logs import LogClock
+from stormlab.node.proxy import Proxy
+from stormlab.node.services import ServiceTable
 from stormlab.topologyfile import of_state
 
 
@@ -62,12 +67,26 @@ async def _serve(estate: Estate, zone: Zone, state: Path) -> None:
             addresses=AddressPool(zone.network),
             events=Events(client, zone.name),
         )
-        kubelet = Kubelet(node)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await _until_stopped(stop, [registration.run(node), kubelet.run()])
+        await _until_stopped(stop, _parts(node))
+
+
+def _parts(node: NodeContext) -> list[Coroutine[Any, Any, None]]:
+    kubelet, clock, proxy = Kubelet(node), LogClock(node.state / "pods"), Proxy(node)
+    table = ServiceTable(proxy.touch)
+    return [
+        registration.run(node),
+        kubelet.run(),
+        proxy.run(table),
+        table.follow_services(node),
+        table.follow_slices(node),
+        DnsServer(node, table).run(),
+        NodeHttp(node, kubelet, clock).run(),
+        clock.run(),
+    ]
 
 
 async def _until_stopped(stop: asyncio.Event, parts: Sequence[Coroutine[Any, Any, None]]) -> None:

@@ -1,0 +1,109 @@
+"""The node's own HTTP interface, on a Unix socket for the API server: container logs and exec."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from aiohttp import web
+
+from stormlab.node import execstream, logs
+from stormlab.node.context import NodeContext
+from stormlab.node.kubelet import Kubelet
+from stormlab.node.worker import PodWorker
+
+_REFUSED = ("timestamps", "sinceTime")
+
+
+class NodeHttp:
+    """Serves state/nodes/<zone>.sock."""
+
+    def __init__(self, node: NodeContext, kubelet: Kubelet, clock: logs.LogClock) -> None:
+        self._node = node
+        self._kubelet = kubelet
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Serve for ever."""
+        app = web.Application()
+        app.router.add_get("/healthz", self._health)
+        app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._logs)
+        for method in ("GET", "POST"):
+            app.router.add_route(method, "/exec/{namespace}/{pod}/{container}", self._exec)
+        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
+        await runner.setup()
+        directory = self._node.state / "nodes"
+        directory.mkdir(parents=True, exist_ok=True)
+        # Bound beside and renamed: there is never a moment without an answer for a client that connects.
+        place = directory / f"{self._node.zone.name}.sock"
+        fresh = directory / f".{self._node.zone.name}.{os.getpid()}"
+        try:
+            await web.UnixSite(runner, str(fresh)).start()
+            fresh.replace(place)
+            await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
+
+    async def _health(self, _: web.Request) -> web.Response:
+        return web.Response(text="ok")
+
+    def _find(self, request: web.Request) -> tuple[PodWorker, str]:
+        found = request.match_info
+        worker = self._kubelet.worker(found["namespace"], found["pod"])
+        if worker is None or worker.spec is None:
+            raise web.HTTPNotFound(text=f"pod {found['namespace']}/{found['pod']} is not on this node")
+        name = found["container"]
+        if name not in worker.runs:
+            raise web.HTTPNotFound(text=f"container {name} is not in pod {found['pod']}")
+        return worker, name
+
+    async def _logs(self, request: web.Request) -> web.StreamResponse:
+        worker, name = self._find(request)
+        query = request.query
+        for option in _REFUSED:
+            if query.get(option) not in {None, "", "false"}:
+                raise web.HTTPBadRequest(text=f"{option} is not supported: the lab's logs hold no times")
+        previous = query.get("previous") == "true"
+        path = self._node.pod_directory(worker.uid) / f"{name}{'.previous' if previous else ''}.log"
+        if not path.exists():
+            what = f"previous terminated container {name}" if previous else f"container {name}"
+            why = "not found" if previous else "is waiting to start"
+            raise web.HTTPBadRequest(text=f"{what} in pod {request.match_info['pod']} {why}")
+        follow = query.get("follow") == "true" and not previous
+        start = self._start(path, query)
+        limit = _number(query, "limitBytes")
+        response = web.StreamResponse(headers={"Content-Type": "text/plain"})
+        await response.prepare(request)
+        async for block in logs.read(path, start, follow=follow, limit=limit):
+            await response.write(block)
+        await response.write_eof()
+        return response
+
+    def _start(self, path: Path, query: Mapping[str, str]) -> int:
+        lines, since_s = _number(query, "tailLines"), _number(query, "sinceSeconds")
+        start = 0 if lines is None else logs.tail_offset(path, lines)
+        if since_s is not None:
+            start = max(start, self._clock.offset_at(path, time.time() - since_s))
+        return start
+
+    async def _exec(self, request: web.Request) -> web.StreamResponse:
+        worker, name = self._find(request)
+        if not request.query.getall("command", []):
+            raise web.HTTPBadRequest(text="you must specify at least 1 command for the container")
+        home = worker.home()
+        state = worker.runs[name].state(home.shim) if home else None
+        if home is None or state is None or state["finished_at"] is not None:
+            raise web.HTTPBadRequest(text=f"container {name} is not running")
+        return await execstream.serve(request, home, worker.runs[name])
+
+
+def _number(query: Mapping[str, str], name: str) -> int | None:
+    text = query.get(name)
+    if text in {None, ""}:
+        return None
+    if not str(text).isdecimal():
+        raise web.HTTPBadRequest(text=f"{name} must be a number")
+    return int(str(text))
