@@ -1,8 +1,8 @@
-"""From business numbers to requests a second: the arithmetic behind a profile, pure so that it can be printed.
+"""From business numbers to requests a second: the arithmetic behind a profile, pure so it can be printed.
 
 sessions/s = monthly active x daily share x uses a day x peak factor / 86,400, then x scale;
 requests/s = sessions/s x calls a use; sessions at once = sessions/s x session length (Little).
-The money value gives a second figure for the same thing: movements/s = yearly value / ticket / seconds x peak.
+The money value gives a second figure for the same: movements/s = yearly value / ticket / seconds x peak.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ YEAR_S = 365 * DAY_S
 
 @dataclass(frozen=True)
 class Demand:
-    """What a profile asks for at factor 1. Rates a second; `by_operation` adds sessions and probes of one cell."""
+    """What a profile asks for at factor 1. Rates a second; `by_operation` holds sessions and probes."""
 
     sessions_per_s: float
     session_requests_per_s: float

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Business:
-    """The bank's own numbers. Money in whole units of its currency, `ticket` the mean size of one movement."""
+    """The bank's own numbers. Money in whole units of its currency, `ticket` the mean of one movement."""
 
     monthly_active: int
     daily_share: float
@@ -44,10 +44,10 @@ class Session:
 class App:
     """How the app and its customer behave when an answer is slow, wrong or missing.
 
-    `timeouts_s` holds one timeout an operation, `timeout_s` the rest. A step is tried at most `attempts` times
-    within `patience_s` of its due time, a session retries at most `retries_per_session` times over all steps.
-    Back-off is `backoff_s * backoff_factor ** n`, spread by plus or minus `jitter`; `abandon` is the
-    probability that a customer closes the app after a step failed for good.
+    `timeouts_s` holds one timeout an operation, `timeout_s` the rest. A step is tried at most `attempts`
+    times within `patience_s` of its due time; a session retries at most `retries_per_session` times over all
+    its steps. Back-off is `backoff_s * backoff_factor ** n`, spread by plus or minus `jitter`; `abandon` is
+    the probability that a customer closes the app after a step failed for good.
     """
 
     connect_timeout_s: float
@@ -78,7 +78,7 @@ class Pulse:
 
 @dataclass(frozen=True)
 class Shape:
-    """Demand relative to the profile's rate: `factor` at `at_s`, straight lines between, the last one kept."""
+    """Demand relative to the profile's rate: `factor` at `at_s`, straight lines between, the last kept."""
 
     at_s: float
     factor: float
@@ -237,7 +237,7 @@ def _cross_check(root: Node, profile: Profile) -> None:
     phones = profile.business is not None and profile.session is not None
     if phones and profile.arrivals_per_s is not None:
         root.problem(
-            "'arrivals' is for plain locustfiles; 'business' and 'session' already say how many sessions come"
+            "'arrivals' is for plain locustfiles; 'business' and 'session' already say how many come"
         )
     if not phones and profile.arrivals_per_s is None:
         root.problem("needs either 'business' and 'session', or 'arrivals'")

@@ -19,13 +19,13 @@ class OperationSecond:
 
 @dataclass(frozen=True)
 class LoadSecond:
-    """What happened in the `span_ms` before `t_ns` (CLOCK_MONOTONIC); 1,000 ms unless the process was stopped.
+    """What happened in the `span_ms` before `t_ns` (CLOCK_MONOTONIC): 1,000 ms unless it was held up.
 
-    `offered` counts logical requests by due time; `good`, `shed`, `failed`, `unknown`, `blocked` and `dropped`
+    `offered` counts logical requests by due time; `good`, `shed`, `failed`, `unknown`, `blocked`, `dropped`
     count them when they end; `retried` counts attempts after the first. `p50_ms` and `p99_ms` are response
-    times of answered requests from the due time. `lateness_p99_ms` is how late the generator itself was (a step
-    held up by the previous answer of its phone is not the generator's fault); `loop_stall_ms` is the longest
-    time in which its loop did not turn.
+    times of answered requests from the due time. `lateness_p99_ms` is how late the generator itself was (a
+    step held up by the previous answer of its phone is not the generator's fault); `loop_stall_ms` is the
+    longest time in which its loop did not turn.
     """
 
     t_ns: int

@@ -1,8 +1,8 @@
 """The generator as a child process: start, watch, stop. The parent never imports Locust.
 
-The child is told everything on its stdin and answers with JSON lines on a socket pair: `{"ready": ...}` once its
-clock runs, `{"second": ...}` every second, `{"error": text}` when it cannot go on, `{"done": true}` at its end.
-It dies with its parent (parent-death signal, and end of file on the socket).
+The child is told everything on its stdin and answers with JSON lines on a socket pair: `{"ready": ...}` once
+its clock runs, `{"second": ...}` every second, `{"error": text}` when it cannot go on, `{"done": true}` at
+its end. It dies with its parent (parent-death signal, and end of file on the socket).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import Any, Self, TextIO
 
 from stormdrill.errors import TargetError
 from stormdrill.load.config import LoadConfig
@@ -47,9 +47,7 @@ class LoadProcess:
         self._thread = threading.Thread(target=self._follow, name="load", daemon=True)
 
     @classmethod
-    def start(
-        cls, plan: Plan, run: Run, on_second: OnSecond, ready_timeout_s: float = READY_S
-    ) -> LoadProcess:
+    def start(cls, plan: Plan, run: Run, on_second: OnSecond, ready_timeout_s: float = READY_S) -> Self:
         """Start the load of `plan` and return when its clock runs (tokens fetched, first arrivals due).
 
         TargetError when the generator cannot start: a locustfile that does not load, a bank that lets nobody
@@ -58,7 +56,7 @@ class LoadProcess:
         return cls.launch(LoadConfig.from_plan(plan, run), on_second, ready_timeout_s)
 
     @classmethod
-    def launch(cls, config: LoadConfig, on_second: OnSecond, ready_timeout_s: float = READY_S) -> LoadProcess:
+    def launch(cls, config: LoadConfig, on_second: OnSecond, ready_timeout_s: float = READY_S) -> Self:
         """As `start`, from a configuration."""
         load = cls(config, on_second)
         load._thread.start()

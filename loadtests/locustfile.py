@@ -1,0 +1,60 @@
+"""The mobile bank's calls: how each operation of the topology looks on the wire, for `stormdrill`.
+
+When a call is due, and how often, is said by `profiles/*.yaml`; what its outcome means by the harness.
+"""
+
+from __future__ import annotations
+
+from stormdrill.load.generator.phone import Answer, Call, Phone, step
+
+SMALLEST, LARGEST = 100, 50_000  # fen
+
+
+class MobileBank(Phone):
+    """A customer's phone with the bank's app on it."""
+
+    deadline_header = "X-Deadline-Ms"
+
+    @step("login", opens=True)
+    def login(self) -> Call:
+        """Device and password for a session token."""
+        body = {
+            "customer": self.customer,
+            "device": f"device-{self.customer}",
+            "password": f"pw-{self.customer}",
+        }
+        return Call("POST", "/v1/login", body, fields=("token",), then=self.logged_in)
+
+    def logged_in(self, answer: Answer) -> None:
+        """Keep the token for what follows."""
+        self.token = answer["token"]
+        self.expires_s = float(answer.get("expires_s", 0))
+
+    @step("balance")
+    def balance(self) -> Call:
+        """What the home page shows."""
+        return Call("GET", "/v1/balance", fields=("balance",))
+
+    @step("bills")
+    def bills(self) -> Call:
+        """The latest entries of the account."""
+        return Call("GET", "/v1/bills", fields=("entries",))
+
+    @step("transfer")
+    def transfer(self) -> Call:
+        """Money to another customer."""
+        to, amount = self.somebody(), self.random.randint(SMALLEST, LARGEST)
+        body = {"to": to, "amount": amount}
+        return Call("POST", "/v1/transfers", body, 201, ("movement",), amount=amount, target=to)
+
+    @step("payment")
+    def payment(self) -> Call:
+        """Money to a shop, by way of a clearing account that the phone does not know."""
+        amount = self.random.randint(SMALLEST, LARGEST)
+        body = {"payee": f"shop-{self.random.randrange(1000)}", "amount": amount}
+        return Call("POST", "/v1/payments", body, 201, ("movement",), amount=amount)
+
+    @step("checkin")
+    def checkin(self) -> Call:
+        """Presence on campus."""
+        return Call("POST", "/v1/checkins", {"place": f"hall-{self.random.randrange(50)}"}, 201)

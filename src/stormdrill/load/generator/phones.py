@@ -1,0 +1,52 @@
+"""The phones there are: made when needed, handed from customer to customer, never more than the limit."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from stormdrill.load.config import LoadConfig
+from stormdrill.load.generator.phone import Phone
+from stormdrill.load.population import Population
+
+
+class Phones:
+    """A pool of phones for sessions, and the making of the probes' own."""
+
+    def __init__(self, config: LoadConfig, phone_class: type[Phone], environment: Any) -> None:
+        self._class, self._environment = phone_class, environment
+        self._limit = config.profile.users
+        self._edges = len(config.edges)
+        self._random = Random(f"{config.seed}/phones")
+        self._population = Population(config.profile.customers, len(config.cells))
+        self._free: list[Phone] = []
+        self._made = 0
+
+    def take(self, cell: int) -> Phone | None:
+        """A phone for some customer of `cell`, at some edge; None when all are in use."""
+        phone = self._free.pop() if self._free else self._make()
+        if phone is not None:
+            customers = self._population.visitors(cell)
+            customer = self._random.choice(customers)
+            phone.begin(customer, customers, cell, self._random.randrange(self._edges))
+        return phone
+
+    def give_back(self, phone: Phone) -> None:
+        """The session is over."""
+        self._free.append(phone)
+
+    def probes(self, cell: int) -> list[Phone]:
+        """One phone for each customer of `cell` that is the probes', spread over the edges."""
+        customers = self._population.probes(cell)
+        phones = []
+        for number, customer in enumerate(customers):
+            phone = self._class(self._environment, self._random)
+            phone.begin(customer, customers, cell, number % self._edges)
+            phones.append(phone)
+        return phones
+
+    def _make(self) -> Phone | None:
+        if self._made >= self._limit:
+            return None
+        self._made += 1
+        return self._class(self._environment, self._random)

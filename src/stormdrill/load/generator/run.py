@@ -1,0 +1,86 @@
+"""One generator from ready to done: the clock, the keeper beside it, and an orderly end."""
+
+from __future__ import annotations
+
+import gc
+import time
+from typing import Protocol
+
+import gevent
+from gevent.monkey import get_original
+from gevent.pool import Group
+
+from stormdrill.load.channel import Channel
+from stormdrill.load.config import LoadConfig
+from stormdrill.load.generator.moment import PhaseEnd, Stop, elapse
+from stormdrill.load.generator.running import Running
+from stormdrill.load.generator.wire import Wire
+from stormdrill.load.keeper import BEAT_S, Keeper
+from stormdrill.load.recorder import Recorder
+from stormdrill.load.tally import Tally
+from stormdrill.units import NS_PER_S
+
+DRAIN_S = 2.0
+_LEAD_NS = NS_PER_S // 10
+_KEEPER_END_S = 0.5
+
+
+class Load(Protocol):
+    """Something that offers demand by the clock."""
+
+    def start(self, running: Running) -> None:
+        """Begin to offer; what is sent runs in `running.work` and ends on PhaseEnd."""
+
+    def finish(self) -> None:
+        """Record what was due and is still unserved."""
+
+
+def run(config: LoadConfig, wire: Wire, load: Load, channel: Channel, stop: Stop) -> None:
+    """Offer the load until `stop`, give what is in flight 2 s, record the rest as unknown."""
+    gc.collect()
+    gc.freeze()  # what is there now stays: no pause for it later
+    start_ns = time.monotonic_ns() + _LEAD_NS
+    tally = Tally([operation.name for operation in config.operations], start_ns)
+    recorder = Recorder(config, tally)
+    keeper = Keeper(config, tally, recorder.sync, channel)
+    keeping = _Thread(keeper, start_ns)
+    work = Group()
+    gevent.spawn(_beat, keeper)
+    load.start(Running(config, wire, recorder, tally, stop, work, start_ns))
+    channel.say({"ready": start_ns})
+    stop.wait()
+    work.join(timeout=DRAIN_S)
+    work.kill(PhaseEnd, timeout=_KEEPER_END_S)
+    load.finish()
+    keeping.end()
+    keeper.finish()
+    recorder.close()
+    channel.say({"done": True})
+
+
+def _beat(keeper: Keeper) -> None:
+    while True:
+        keeper.pulse.beat()
+        elapse(BEAT_S)
+
+
+class _Thread:
+    """The keeper in a thread that the interpreter's patching has not turned into a greenlet."""
+
+    def __init__(self, keeper: Keeper, start_ns: int) -> None:
+        self._ending = False
+        self._done = get_original("_thread", "allocate_lock")()
+        self._done.acquire()
+        self._failure = ""
+        get_original("_thread", "start_new_thread")(self._run, (keeper, start_ns))
+
+    def end(self) -> None:
+        """Ask the thread to end and wait for it."""
+        self._ending = True
+        self._done.acquire(timeout=_KEEPER_END_S)
+
+    def _run(self, keeper: Keeper, start_ns: int) -> None:
+        try:
+            keeper.run(get_original("time", "sleep"), start_ns, lambda: self._ending)
+        finally:
+            self._done.release()

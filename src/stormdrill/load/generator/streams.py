@@ -1,0 +1,75 @@
+"""Single requests by customers already logged in: probes at a steady pace, pulses at random in their time."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from gevent.pool import Group
+
+from stormdrill.load.arrivals import pulse, regular
+from stormdrill.load.config import LoadConfig
+from stormdrill.load.generator.caller import Caller, Retries
+from stormdrill.load.generator.moment import PhaseEnd
+from stormdrill.load.generator.phone import Phone
+from stormdrill.load.generator.running import Running
+from stormdrill.load.recorder import Request
+from stormdrill.records.layout import Outcome, Reason
+
+_ROOM = 1.5  # times what a stream has in flight when every answer takes the whole timeout
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One operation in one cell: when it is due (seconds from the start), and how many may be in flight."""
+
+    operation: int
+    cell: int
+    probe: bool
+    limit: int
+    schedule: Iterator[float]
+
+
+def streams(config: LoadConfig) -> list[Stream]:
+    """The probes and pulses of a profile, for every cell."""
+    numbers = {operation.name: index for index, operation in enumerate(config.operations)}
+    profile, found = config.profile, []
+    for cell in range(len(config.cells)):
+        for name, rate_per_s in profile.probes.items():
+            schedule = regular(rate_per_s, Random(f"{config.seed}/probe/{name}/{cell}"))
+            found.append(Stream(numbers[name], cell, True, _limit(config, name, rate_per_s), schedule))
+        for number, each in enumerate(profile.pulses):
+            rng = Random(f"{config.seed}/pulse/{number}/{cell}")
+            schedule = pulse(each.rate_per_s, each.from_s, each.for_s, rng)
+            limit = _limit(config, each.operation, each.rate_per_s)
+            found.append(Stream(numbers[each.operation], cell, False, limit, schedule))
+    return found
+
+
+def run(stream: Stream, running: Running, caller: Caller, phones: Sequence[Phone]) -> None:
+    """Offer the stream's requests until the load ends. `phones` are taken in turn, and may be shared."""
+    turn = itertools.cycle(phones)
+    inflight = Group()
+    for due_s in stream.schedule:
+        due_ns = running.due_ns(due_s)
+        if not running.until(due_ns):
+            return
+        running.tally.planned(stream.operation, due_ns)
+        request = running.recorder.request(stream.operation, due_ns, cell=stream.cell, probe=stream.probe)
+        if len(inflight) >= stream.limit:
+            running.recorder.unsent(request, Outcome.DROPPED, Reason.NONE)
+            continue
+        retries = Retries(running.config.profile.app.attempts - 1, unknown_writes_only=stream.probe)
+        inflight.add(running.work.spawn(_perform, caller, next(turn), request, retries))
+
+
+def _perform(caller: Caller, phone: Phone, request: Request, retries: Retries) -> None:
+    with contextlib.suppress(PhaseEnd):
+        caller.perform(phone, request, 0, retries)
+
+
+def _limit(config: LoadConfig, operation: str, rate_per_s: float) -> int:
+    return int(_ROOM * rate_per_s * config.profile.app.timeout_of(operation)) + 10
