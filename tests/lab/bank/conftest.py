@@ -1,0 +1,302 @@
+"""A real PostgreSQL and real bank processes on loopback, each started by the test that needs it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+BIN = Path("/usr/lib/postgresql/15/bin")
+SECRET = "0123456789abcdef-lab"
+# PostgreSQL refuses to be root; the data stays root's in the eyes of everybody else.
+NOT_ROOT = ["unshare", "-U", "--map-user=65534", "--map-group=65534"] if os.geteuid() == 0 else []
+
+pytestmark = pytest.mark.lab
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.lab)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def eventually(check: Callable[[], Any], timeout_s: float, what: str) -> Any:
+    """Return the first true answer of `check`; fail when there is none in time."""
+    deadline_s = time.monotonic() + timeout_s
+    while True:
+        answer = check()
+        if answer:
+            return answer
+        if time.monotonic() > deadline_s:
+            pytest.fail(f"not within {timeout_s} s: {what}")
+        time.sleep(0.02)
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    took_s: float
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Postgres:
+    """One server with its own directory and port."""
+
+    root: Path
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    def run(self, program: str, *arguments: str) -> None:
+        command = [*NOT_ROOT, str(BIN / program), *arguments]
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+
+    def found(self) -> None:
+        self.run("initdb", "-D", str(self.data), "-A", "trust", "-U", "bank", "--no-sync")
+
+    def start(self) -> None:
+        # -k '': no socket file, so two servers cannot meet; fsync costs time and proves nothing here.
+        command = [*NOT_ROOT, str(BIN / "postgres"), "-D", str(self.data), "-p", str(self.port), "-k", ""]
+        command += ["-c", "listen_addresses=127.0.0.1", "-c", "shared_buffers=16MB", "-c", "fsync=off"]
+        command += ["-c", "wal_level=replica", "-c", "hot_standby=on"]
+        with (self.root / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        eventually(self.answers, 20, f"PostgreSQL answers, see {self.root}/log")
+
+    def answers(self) -> bool:
+        try:
+            self.query("SELECT 1", database="postgres")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def query(self, sql: str, database: str = "bank") -> list[Any]:
+        with self.connection(database) as connection:
+            cursor = connection.execute(sql)  # type: ignore[call-overload]
+            return cursor.fetchall() if cursor.description else []
+
+    def connection(self, database: str = "bank") -> psycopg.Connection:
+        address = f"host=127.0.0.1 port={self.port} user=bank dbname={database} connect_timeout=2"
+        return psycopg.connect(address, autocommit=True)
+
+    def setting(self, name: str, value: str) -> None:
+        self.query(f"ALTER SYSTEM SET {name} = '{value}'")
+        self.query("SELECT pg_reload_conf()")
+        eventually(lambda: self.query(f"SHOW {name}") == [(value,)], 5, f"{name} is {value!r}")
+
+    def kill(self) -> None:
+        """As a crash does it: the postmaster without a chance to say anything, then wait for its backends."""
+        assert self.process is not None
+        postmaster = int((self.data / "postmaster.pid").read_text().splitlines()[0])
+        # Inside the user namespace the process numbers are the host's: there is no PID namespace.
+        os.kill(postmaster, signal.SIGKILL)
+        self.process.wait(10)
+        self.process = None
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGQUIT)
+            self.process.wait(10)
+
+
+@dataclass
+class Process:
+    """One bank process on a port of its own."""
+
+    role: str
+    env: dict[str, str]
+    log: Path
+    port: int = field(default_factory=free_port)
+    child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Process:
+        command = [sys.executable, "-m", "stormbank", self.role, "--host", "127.0.0.1"]
+        env = {"PATH": os.environ["PATH"], "BANK_TOKEN_SECRET": SECRET, "BANK_DRAIN_S": "0.3", **self.env}
+        with self.log.open("ab") as log:
+            self.child = subprocess.Popen([*command, "--port", str(self.port)], env=env, stderr=log)
+        eventually(self.ready, 15, f"{self.role} is ready, see {self.log}")
+        return self
+
+    def ready(self) -> bool:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return self.call("GET", "/readyz").status == 200
+        return False
+
+    def stop(self) -> None:
+        if self.child is not None and self.child.poll() is None:
+            self.child.kill()
+            self.child.wait(10)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        key: str | None = None,
+        deadline_ms: int | None = None,
+    ) -> Reply:
+        headers = {"Content-Type": "application/json"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        if deadline_ms is not None:
+            headers["X-Deadline-Ms"] = str(deadline_ms)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        with contextlib.closing(connection):
+            started_s = time.monotonic()
+            raw = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
+            connection.request(method, path, body=raw, headers=headers)
+            answer = connection.getresponse()
+            text = answer.read()
+            return Reply(answer.status, dict(answer.headers), text, time.monotonic() - started_s)
+
+    def login(self, customer: int = 1) -> str:
+        fields = {"customer": customer, "device": "phone", "password": f"pw-{customer}"}
+        reply = self.call("POST", "/v1/login", fields)
+        assert reply.status == 200, reply.body
+        return str(reply.json["token"])
+
+    def pay(self, token: str, key: str | None = None, *, amount: int = 5, deadline_ms: int = 3000) -> Reply:
+        body = {"payee": "water", "amount": amount}
+        return self.call(
+            "POST", "/v1/payments", body, token=token, key=key or str(uuid.uuid4()), deadline_ms=deadline_ms
+        )
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Return the sum of a metric's series that carry `labels`."""
+        total = 0.0
+        for line in self.call("GET", "/metrics").body.decode().splitlines():
+            series, _, value = line.rpartition(" ")
+            if series.partition("{")[0] == name and all(f'{k}="{v}"' in series for k, v in labels.items()):
+                total += float(value)
+        return total
+
+
+@dataclass
+class Bank:
+    """Starts processes against one database and ends them with the test."""
+
+    postgres: Postgres
+    root: Path
+    started: list[Process] = field(default_factory=list)
+
+    def dsn(self, *others: Postgres) -> str:
+        hosts = ",".join(f"127.0.0.1:{each.port}" for each in (self.postgres, *others))
+        return f"postgresql://bank@{hosts}/bank?target_session_attrs=read-write"
+
+    def ledger(self, dsn: str | None = None, **env: str) -> Process:
+        env = {"BANK_DB_DSN": dsn or self.dsn(), "BANK_CUSTOMERS": "200", "BANK_SERVICE_MS": fast(), **env}
+        return self._start("ledger", env)
+
+    def gateway(self, *ledgers: Process, **env: str) -> Process:
+        urls = ",".join(f"http://127.0.0.1:{each.port}" for each in ledgers)
+        return self._start("gateway", {"BANK_LEDGER_URL": urls, **env})
+
+    def _start(self, role: str, env: dict[str, str]) -> Process:
+        process = Process(role, env, self.root / f"{role}-{len(self.started)}.log")
+        self.started.append(process)
+        return process.start()
+
+
+def fast(**changed_ms: float) -> str:
+    """Service times that hardly take any, but for the ones named."""
+    every = dict.fromkeys(("login", "balance", "transfer", "payment", "bills", "checkin"), 1.0)
+    return ",".join(f"{name}={value:g}" for name, value in (every | changed_ms).items())
+
+
+def at_once(calls: list[Callable[[], Reply]]) -> list[Reply]:
+    """Make all calls at the same time."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
+def books_agree(postgres: Postgres) -> None:
+    """Fail unless every movement has its two entries and every balance follows from them."""
+    assert postgres.query("SELECT sum(amount) FROM entry")[0][0] in (0, None)
+    odd = """SELECT a.id FROM account a LEFT JOIN entry e ON e.account = a.id
+             GROUP BY a.id HAVING a.balance <> a.opening + coalesce(sum(e.amount), 0)"""
+    assert postgres.query(odd) == []
+    chain = """SELECT e.id FROM (SELECT id, amount, balance_after,
+                 lag(balance_after) OVER (PARTITION BY account ORDER BY id) AS before FROM entry) e
+               WHERE before IS NOT NULL AND balance_after <> before + amount"""
+    assert postgres.query(chain) == []
+    halves = "SELECT movement FROM entry GROUP BY movement HAVING count(*) <> 2 OR sum(amount) <> 0"
+    assert postgres.query(halves) == []
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """Run a PostgreSQL for all tests; each gets a database `bank` of its own."""
+    postgres = Postgres(tmp_path_factory.mktemp("postgres"))
+    postgres.found()
+    postgres.start()
+    yield postgres
+    postgres.stop()
+
+
+@pytest.fixture
+def bank(server: Postgres, tmp_path: Path) -> Iterator[Bank]:
+    """Return a bank that was not founded yet."""
+    if server.process is None:
+        server.start()
+    server.query("DROP DATABASE IF EXISTS bank WITH (FORCE)", database="postgres")
+    server.query("CREATE DATABASE bank", database="postgres")
+    estate = Bank(server, tmp_path)
+    yield estate
+    for process in estate.started:
+        process.stop()
+
+
+# Tests cannot import from here; they ask for these by name.
+@pytest.fixture(name="eventually")
+def _eventually() -> Callable[..., Any]:
+    return eventually
+
+
+@pytest.fixture(name="at_once")
+def _at_once() -> Callable[..., list[Reply]]:
+    return at_once
+
+
+@pytest.fixture(name="books_agree")
+def _books_agree() -> Callable[[Postgres], None]:
+    return books_agree
+
+
+@pytest.fixture(name="fast")
+def _fast() -> Callable[..., str]:
+    return fast

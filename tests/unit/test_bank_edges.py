@@ -1,0 +1,151 @@
+"""The bank's edges: settings, database addresses, deadlines, session tokens, clearing accounts."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stormbank.db.address import parse_dsn, without_user
+from stormbank.db.books import clearing_account
+from stormbank.deadline import LONGEST_MS, Deadline
+from stormbank.problem import BadRequest, Problem, Unauthorized, Unavailable
+from stormbank.session import Sessions
+from stormbank.settings import SettingsError, from_env
+
+ENV = {"BANK_TOKEN_SECRET": "0123456789abcdef"}
+
+
+def test_defaults_are_those_of_the_contract():
+    gateway, ledger = from_env(ENV, "gateway"), from_env(ENV, "ledger")
+    assert gateway.tier_order == ("A", "B", "C")
+    assert gateway.tier_share == {"A": 1.0, "B": 0.7, "C": 0.5}
+    assert gateway.rate_per_s == {"A": 400, "B": 150, "C": 80}
+    assert ledger.service_s == pytest.approx(
+        {
+            "login": 0.02,
+            "balance": 0.008,
+            "transfer": 0.015,
+            "payment": 0.015,
+            "bills": 0.012,
+            "checkin": 0.005,
+        }
+    )
+    assert (ledger.idempotency, ledger.customers) == (True, 10000)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("BANK_TOKEN_SECRET", "short", "16 characters"),
+        ("BANK_LIMIT", "0", "at least 1"),
+        ("BANK_LIMIT", "2.5", "whole number"),
+        ("BANK_TIER_ORDER", "A,B", "BANK_TIER_SHARE names"),
+        ("BANK_TIER_ORDER", "A,B,B", "different names"),
+        ("BANK_TIER_SHARE", "A=1.5,B=1,C=1", "at most 1"),
+        ("BANK_TIER_SHARE", "A=1,B=0,C=1", "more than 0"),
+        ("BANK_TIER_SHARE", "A=1,A=1", "twice"),
+        ("BANK_RATE", "A=1,B", "NAME=NUMBER"),
+        ("BANK_RATE", "A=nan,B=1,C=1", "more than 0"),
+        ("BANK_LEDGER_URL", "ledger:8090", "http://"),
+        ("BANK_LEDGER_URL", "http://ledger:8090/x", "http://"),
+        ("BANK_DRAIN_S", "-1", "at least 0"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_reason(name, value, says):
+    with pytest.raises(SettingsError) as caught:
+        from_env({**ENV, name: value}, "gateway")
+    assert name in str(caught.value)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("BANK_SERVICE_MS", "login=1", "BANK_SERVICE_MS names"),
+        ("BANK_IDEMPOTENCY", "yes", "on or off"),
+        ("BANK_DB_DSN", "host=x", "postgresql://"),
+        ("BANK_DB_DSN", "postgresql://a,,b/bank", "empty host"),
+        ("BANK_DB_DSN", "postgresql://a", "no database"),
+        ("BANK_DB_DSN", "postgresql://a/bank?target_session_attrs=any", "read-write"),
+    ],
+)
+def test_a_wrong_setting_of_the_ledger_too(name, value, says):
+    with pytest.raises(SettingsError) as caught:
+        from_env({**ENV, name: value}, "ledger")
+    assert name in str(caught.value)
+    assert says in str(caught.value)
+
+
+def test_tiers_a_order_forgets_are_named():
+    env = {**ENV, "BANK_TIER_ORDER": "A,B", "BANK_TIER_SHARE": "A=1,B=1", "BANK_RATE": "A=1,B=1"}
+    with pytest.raises(SettingsError, match="does not cover tier C"):
+        from_env(env, "gateway")
+
+
+def test_one_address_for_each_member():
+    dsn = "postgresql://bank:p%40ss@pg-a:5432,pg-b/bank?target_session_attrs=read-write&sslmode=disable"
+    assert parse_dsn(dsn) == (
+        "postgresql://bank:p%40ss@pg-a:5432/bank?sslmode=disable",
+        "postgresql://bank:p%40ss@pg-b/bank?sslmode=disable",
+    )
+    assert parse_dsn("postgres://[::1]:1/x") == ("postgres://[::1]:1/x",)
+    assert without_user(parse_dsn(dsn)[0]) == "pg-a:5432/bank"
+
+
+def test_a_deadline_shrinks_from_hop_to_hop():
+    deadline = Deadline.from_header("500")
+    assert 480 <= deadline.next_hop_ms() <= 490
+    assert 0.49 < deadline.remaining_s() <= 0.5
+    assert Deadline.from_header(None).remaining_s() > 2
+    assert Deadline.from_header("9" * 12).remaining_s() <= LONGEST_MS / 1000
+    assert Deadline.from_header("-4").next_hop_ms() < 0
+    for text in ("soon", "1.5", ""):
+        with pytest.raises(BadRequest):
+            Deadline.from_header(text)
+
+
+def test_tokens_say_who_and_nobody_else_can_say_it():
+    sessions = Sessions("0123456789abcdef", 60)
+    token = sessions.issue(42)
+    assert sessions.customer_of(f"Bearer {token}") == 42
+    for forged in (token[:-1], token + "0", token.replace(".42.", ".43."), "", ".", "s1.42.9999999999."):
+        with pytest.raises(Unauthorized):
+            sessions.customer_of(f"Bearer {forged}")
+    for wrong in (None, token, f"Basic {token}"):
+        with pytest.raises(Unauthorized):
+            sessions.customer_of(wrong)
+    with pytest.raises(Unauthorized):
+        Sessions("fedcba9876543210", 60).customer_of(f"Bearer {token}")
+
+
+@given(st.text(max_size=60))
+def test_any_header_is_refused_politely(text):
+    with pytest.raises(Unauthorized):
+        Sessions("0123456789abcdef", 60).customer_of("Bearer " + text)
+
+
+def test_a_token_of_yesterday_is_over(monkeypatch):
+    sessions = Sessions("0123456789abcdef", 60)
+    token = sessions.issue(1)
+    later_s = time.time() + 62
+    monkeypatch.setattr(time, "time", lambda: later_s)
+    with pytest.raises(Unauthorized, match="token_expired"):
+        sessions.customer_of(f"Bearer {token}")
+
+
+@given(st.text(min_size=1, max_size=64))
+def test_a_payee_is_always_paid_through_the_same_clearing_account(payee):
+    assert -16 <= clearing_account(payee) <= -1
+    assert clearing_account(payee) == clearing_account(payee)
+
+
+def test_every_refusal_says_what_and_why():
+    for kind in Problem.__subclasses__():
+        problem = kind("because")
+        assert problem.fields["error"] == kind.error
+        assert problem.fields["reason"] == "because"
+        assert 400 <= kind.status < 600
+    assert Unavailable("database").retry_after_s == 1
