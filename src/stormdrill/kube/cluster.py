@@ -16,6 +16,7 @@ from kubernetes.client.exceptions import ApiException
 
 from stormdrill.kube.answers import ApiError, api_error, no_answer
 from stormdrill.kube.config import Access, read_access
+from stormdrill.kube.hold import HeldExec, hold
 from stormdrill.kube.pods import PodRef, pod_refs
 from stormdrill.kube.run import ExecResult, run
 
@@ -118,6 +119,11 @@ class Cluster:
         return run(
             self.access, f"/api/v1/namespaces/{namespace}/pods/{pod}/exec", container, command, timeout_s
         )
+
+    def hold(self, namespace: str, pod: str, container: str | None, command: builtins.list[str]) -> HeldExec:
+        """Start a command in a container and keep its stream open, to learn when it is killed."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/exec"
+        return hold(self.access, path, container, command, self.timeout_s)
 
     def _pages(self, path: str, query: Mapping[str, str | None]) -> builtins.list[Json]:
         items: builtins.list[Json] = []

@@ -20,7 +20,7 @@ from stormdrill.kube.answers import ApiError, api_error
 from stormdrill.kube.config import Access
 
 _PROTOCOL = "v4.channel.k8s.io"
-_STDOUT, _STDERR, _STATUS = 1, 2, 3
+STDOUT, STDERR, STATUS = 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,15 @@ def run(access: Access, path: str, container: str | None, command: list[str], ti
     query = [("command", part) for part in command] + [("stdout", "true"), ("stderr", "true")]
     if container:
         query.append(("container", container))
-    connection = _open(access, f"{path}?{urlencode(query)}", timeout_s)
+    connection = open_stream(access, f"{path}?{urlencode(query)}", timeout_s)
     try:
         return _collect(connection, access.context, end, " ".join(command))
     finally:
         connection.close()
 
 
-def _open(access: Access, target: str, timeout_s: float) -> Any:
+def open_stream(access: Access, target: str, timeout_s: float) -> Any:
+    """The WebSocket of an exec. ApiError when the API refuses, TargetError when it cannot be reached."""
     configuration = access.client.configuration
     options: dict[str, Any] = {"cert_reqs": ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE}
     if not configuration.verify_ssl:
@@ -77,8 +78,8 @@ def _open(access: Access, target: str, timeout_s: float) -> Any:
 
 
 def _collect(connection: Any, who: str, end: float, command: str) -> ExecResult:
-    streams: dict[int, bytearray] = {_STDOUT: bytearray(), _STDERR: bytearray(), _STATUS: bytearray()}
-    while not streams[_STATUS]:
+    streams: dict[int, bytearray] = {STDOUT: bytearray(), STDERR: bytearray(), STATUS: bytearray()}
+    while not streams[STATUS]:
         left = end - time.monotonic()
         if left <= 0:
             raise DeadlineError(f"{who}: `{command}` did not end in time")
@@ -93,13 +94,14 @@ def _collect(connection: Any, who: str, end: float, command: str) -> ExecResult:
             raise TargetError(f"{who}: `{command}`: connection closed before the command's end was known")
         if frame and frame[0] in streams:
             streams[frame[0]] += frame[1:]
-    code = _exit_code(json.loads(streams[_STATUS]), who, command)
+    code = exit_code(json.loads(streams[STATUS]), who, command)
     return ExecResult(
-        code, streams[_STDOUT].decode(errors="replace"), streams[_STDERR].decode(errors="replace")
+        code, streams[STDOUT].decode(errors="replace"), streams[STDERR].decode(errors="replace")
     )
 
 
-def _exit_code(status: dict[str, Any], who: str, command: str) -> int:
+def exit_code(status: dict[str, Any], who: str, command: str) -> int:
+    """The command's exit code from the Status at the end; ApiError when it could not be run at all."""
     if status.get("status") == "Success":
         return 0
     for cause in (status.get("details") or {}).get("causes") or []:

@@ -1,0 +1,43 @@
+"""`check`: every content file, every problem, each with file and line."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from stormdrill import check as checking
+from stormdrill import plan
+from stormdrill.content import open_document
+from stormdrill.errors import ExitCode, InputError, Problem
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Check the given files, and directories that hold content; InputError with everything found."""
+    problems: set[Problem] = set()
+    checked = 0
+    for path in arguments.paths or [Path()]:
+        try:
+            checked += _check(path, problems)
+        except InputError as error:
+            problems.update(error.problems)
+    if problems:
+        raise InputError(sorted(problems))
+    print(f"{checked} content files, no problem")
+    return ExitCode.PASS
+
+
+def _check(path: Path, problems: set[Problem]) -> int:
+    if path.is_dir():
+        report = checking.check(path)
+        problems.update(report.problems)
+        return len(report.files)
+    if not path.is_file():
+        raise InputError.at(path, 0, "no such file or directory")
+    schema = dict(open_document(path).root.items()).get("schema")
+    if schema is None:
+        plan.load(path)
+    elif schema.text() in checking.READERS:
+        checking.READERS[schema.text()](path)
+    else:
+        raise InputError.at(path, schema.line, f"unknown schema '{schema.text()}'")
+    return 1

@@ -1,0 +1,165 @@
+"""`run` and `gate`: plans from files and flags, drills one after another, one table at the end."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from stormdrill.chaos.child import die_with_parent
+from stormdrill.cli import laboratory, summary
+from stormdrill.cli.ending import Ending, of_error, of_verdict, together
+from stormdrill.cli.progress import progress
+from stormdrill.cli.signals import stopping
+from stormdrill.cli.table import print_table
+from stormdrill.drill.run import Options, drill
+from stormdrill.drill.stop import Stop
+from stormdrill.errors import Aborted, ExitCode, InputError, Problem
+from stormdrill.plan import Overrides, Plan
+from stormdrill.plan import load as load_plan
+
+GATE_EXPERIMENTS = (Path("experiments/pod-kill.yaml"), Path("experiments/db-primary-loss.yaml"))
+_NICER_THAN_THE_LAB = -5
+_AROUND_S = 30.0  # prepare, Chaos Toolkit's start, audit, judging, report
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the experiments in turn; the exit code is the gravest of theirs."""
+    if arguments.attach:
+        _attach()
+    endings = _drills(arguments, arguments.experiments, budget_s=None)
+    _show(arguments, endings)
+    return together(endings)
+
+
+def gate(arguments: argparse.Namespace) -> int:
+    """The same for CI: what would not end within the budget is not started, and is inconclusive."""
+    endings = _drills(arguments, arguments.experiments or list(GATE_EXPERIMENTS), arguments.budget)
+    arguments.runs.mkdir(parents=True, exist_ok=True)
+    junit = arguments.junit or arguments.runs / "gate-junit.xml"
+    markdown = arguments.summary or arguments.runs / "gate-summary.md"
+    summary.write_junit(junit, endings)
+    summary.write_markdown(markdown, endings)
+    _show(arguments, endings)
+    if not arguments.json:
+        print(f"{junit}\n{markdown}")
+    return together(endings)
+
+
+def _drills(arguments: argparse.Namespace, experiments: list[Path], budget_s: float | None) -> list[Ending]:
+    began = time.monotonic()
+    stop = Stop()
+    with stopping(stop):
+        plans = _plans(arguments, experiments)
+        with _estate(arguments, plans, stop) as plans:
+            _raise_priority()
+            endings = []
+            for plan in plans:
+                left_s = None if budget_s is None else budget_s - (time.monotonic() - began)
+                endings.append(_drill(arguments, plan, stop, left_s))
+            return endings
+
+
+def _plans(arguments: argparse.Namespace, experiments: list[Path]) -> list[Plan]:
+    """Every plan, before anything is started; InputError with the problems of all of them."""
+    overrides = Overrides(
+        topology=arguments.topology,
+        contexts=dict(arguments.context),
+        kubeconfig=arguments.kubeconfig,
+        locustfile=arguments.locustfile,
+        profile=arguments.profile,
+        seed=arguments.seed,
+        scale=arguments.scale,
+        times=arguments.times,
+    )
+    plans: list[Plan] = []
+    problems: set[Problem] = set()
+    for path in experiments:
+        try:
+            plans.append(load_plan(path, overrides))
+        except InputError as error:
+            problems.update(error.problems)
+    if problems:
+        raise InputError(sorted(problems))
+    return plans
+
+
+@contextmanager
+def _estate(arguments: argparse.Namespace, plans: list[Plan], stop: Stop) -> Iterator[list[Plan]]:
+    """With `--lab`: the plans against a lab that lives as long as the block."""
+    if not arguments.lab:
+        yield plans
+        return
+    topology = plans[0].topology.path
+    if topology.stem != arguments.lab:
+        topology = topology.with_name(f"{arguments.lab}.yaml")
+    if any(plan.topology.path != topology or not plan.topology.has_lab for plan in plans):
+        raise InputError(
+            f"--lab {arguments.lab}: every experiment must use the topology {topology} with a lab block"
+        )
+    with laboratory.running(topology, stop, quiet=arguments.json) as kubeconfig:
+        yield [replace(plan, kubeconfig=kubeconfig) for plan in plans]
+
+
+def _drill(arguments: argparse.Namespace, plan: Plan, stop: Stop, left_s: float | None) -> Ending:
+    name = plan.experiment.name
+    times = plan.experiment.times
+    needed_s = times.warmup_s + times.steady_s + max(times.window_s, times.settle_s) + _AROUND_S
+    if stop.cause:
+        return of_error(name, "not run", ExitCode.ABORTED, stop.cause.reason)
+    if left_s is not None and left_s < needed_s:
+        why = f"the budget has {left_s:.0f} s left, this drill needs about {needed_s:.0f} s"
+        return of_error(name, "not run", ExitCode.INCONCLUSIVE, why)
+    began = time.monotonic()
+    try:
+        with progress(name, as_json=arguments.json) as view, _limited(stop, left_s):
+            done, verdict = drill(plan, Options(arguments.runs, arguments.attach), stop, view)
+    except InputError as error:
+        return of_error(name, "bad input", ExitCode.BAD_INPUT, str(error))
+    except Aborted as error:
+        return of_error(name, "aborted", ExitCode.ABORTED, error.reason)
+    return of_verdict(done, verdict, time.monotonic() - began)
+
+
+@contextmanager
+def _limited(stop: Stop, left_s: float | None) -> Iterator[None]:
+    """Cut the drill when the budget is used up."""
+    if left_s is None:
+        yield
+        return
+    timer = threading.Timer(left_s, stop.request, ("the time budget is used up", "drill"))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _show(arguments: argparse.Namespace, endings: list[Ending]) -> None:
+    if arguments.json:
+        drills = [ending.to_json() for ending in endings]
+        print(json.dumps({"exit_code": int(together(endings)), "drills": drills}))
+    else:
+        print_table(endings)
+
+
+def _attach() -> None:
+    """A supervisor that Chaos Toolkit's control started ends in order when Chaos Toolkit dies."""
+    die_with_parent(os.getppid(), signal.SIGTERM)
+
+
+def _raise_priority() -> None:
+    """Harness and generator before the lab; without the right to do so, go on as it is."""
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, _NICER_THAN_THE_LAB)
+    except PermissionError:
+        print("note: no right to raise the generator's priority", file=sys.stderr)

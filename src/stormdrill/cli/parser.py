@@ -1,0 +1,193 @@
+"""The command line's grammar and help; each command names the function that runs it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stormdrill.cli import checking, drilling, laboratory, stored
+from stormdrill.units import parse_duration_s
+
+_EXITS = """\
+exit codes: 0 pass, 1 fail, 2 bad input (nothing was injected), 3 inconclusive, 4 aborted, 5 not reverted
+"""
+_EXAMPLES = """\
+examples:
+  stormdrill check                                   every content file of this directory
+  stormdrill run experiments/pod-kill.yaml --lab     bring the lab up, drill, take it down
+  stormdrill run pod-kill.yaml --topology mine.yaml --context prod-city1
+  stormdrill gate --lab --budget 10m                 for CI: JUnit, a Markdown summary, an exit code
+  stormdrill judge runs/20260101T120000Z-pod-kill    judge a stored run again
+
+"""
+
+
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - has no public name
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments, with `command` set to the function to call. Exits 2 on a line that does not fit."""
+    parser = argparse.ArgumentParser(
+        prog="stormdrill",
+        description="Disaster-recovery drills under load, judged against continuity targets.",
+        epilog=_EXAMPLES + _EXITS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _check(commands)
+    _lab(commands)
+    _run(commands)
+    _gate(commands)
+    _stored(commands)
+    return parser.parse_args(argv)
+
+
+def _add(
+    commands: _Commands, name: str, command: Callable[[argparse.Namespace], int], text: str, epilog: str = ""
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name, help=text, description=text, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _check(commands: _Commands) -> None:
+    parser = _add(
+        commands, "check", checking.check, "check content files; print every problem with file and line"
+    )
+    parser.add_argument(
+        "paths",
+        metavar="PATH",
+        nargs="*",
+        type=Path,
+        help="files or directories (default: this directory's content)",
+    )
+
+
+def _lab(commands: _Commands) -> None:
+    parser = _add(
+        commands,
+        "lab",
+        laboratory.lab,
+        "datacenters on this machine to drill against (needs root)",
+        "actions: up, down, status, kubeconfig, logs, link; further arguments go to the lab as they are\n",
+    )
+    parser.add_argument("action", choices=("up", "down", "status", "kubeconfig", "logs", "link"))
+    parser.add_argument(
+        "arguments", nargs=argparse.REMAINDER, metavar="...", help="see `stormdrill lab ACTION --help`"
+    )
+
+
+def _run(commands: _Commands) -> None:
+    parser = _add(commands, "run", drilling.run, "run drills and judge them", _EXITS)
+    parser.add_argument(
+        "experiments", metavar="EXPERIMENT", nargs="+", type=Path, help="experiment files, run in turn"
+    )
+    _drill_options(parser)
+    parser.add_argument("--attach", type=Path, help=argparse.SUPPRESS)
+
+
+def _gate(commands: _Commands) -> None:
+    parser = _add(
+        commands,
+        "gate",
+        drilling.gate,
+        "run drills as a CI gate: time budget, JUnit and Markdown summary",
+        _EXITS,
+    )
+    parser.add_argument(
+        "experiments",
+        metavar="EXPERIMENT",
+        nargs="*",
+        type=Path,
+        help="default: experiments/pod-kill.yaml experiments/db-primary-loss.yaml",
+    )
+    parser.add_argument(
+        "--budget", type=duration, default=600.0, metavar="10m",
+        help="a drill that would not end in time is not started and is inconclusive (default: 10m)",
+    )  # fmt: skip
+    parser.add_argument("--junit", type=Path, help="JUnit file (default: RUNS/gate-junit.xml)")
+    parser.add_argument("--summary", type=Path, help="Markdown file (default: RUNS/gate-summary.md)")
+    _drill_options(parser)
+
+
+def _drill_options(parser: argparse.ArgumentParser) -> None:
+    estate = parser.add_argument_group("the estate")
+    estate.add_argument("--topology", type=Path, metavar="FILE", help="in place of the experiment's topology")
+    estate.add_argument(
+        "--context", action="append", default=[], metavar="C", type=context,
+        help="kubeconfig context of the only region, or REGION=C (may be repeated)",
+    )  # fmt: skip
+    estate.add_argument(
+        "--kubeconfig", type=Path, metavar="FILE", help="default: $KUBECONFIG, then ~/.kube/config"
+    )
+    estate.add_argument(
+        "--lab", nargs="?", const="small", metavar="PRESET",
+        help="bring the lab up before (topology/PRESET.yaml, default small) and take it down after",
+    )  # fmt: skip
+    load = parser.add_argument_group("load and times")
+    load.add_argument(
+        "--locustfile", type=Path, metavar="FILE", help="in place of the experiment's locustfile"
+    )
+    load.add_argument(
+        "--profile", type=Path, metavar="FILE", help="in place of the experiment's traffic profile"
+    )
+    load.add_argument("--scale", type=float, metavar="X", help="in place of the profile's scale")
+    load.add_argument("--seed", type=int, metavar="N", help="of arrivals and of the choice of targets")
+    load.add_argument(
+        "--times", type=times, default={}, metavar="K=D,...",
+        help="phase lengths, e.g. steady=5s,window=5s (also warmup, recover_limit, settle)",
+    )  # fmt: skip
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs are kept (runs)"
+    )
+    output.add_argument(
+        "--json", action="store_true", help="print one JSON object at the end, nothing else on stdout"
+    )
+
+
+def _stored(commands: _Commands) -> None:
+    for name, text in (
+        ("measure", "measure a stored run again"),
+        ("judge", "judge a stored run again, from its measurements' sources"),
+        ("report", "write a stored run's report again"),
+    ):
+        parser = _add(commands, name, getattr(stored, name), text, _EXITS if name == "judge" else "")
+        parser.add_argument("run", metavar="RUN", type=Path, help="a directory under runs/")
+        parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def duration(text: str) -> float:
+    """An argparse type: a duration in seconds."""
+    try:
+        return parse_duration_s(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def context(text: str) -> tuple[str, str]:
+    """An argparse type: `CONTEXT` or `REGION=CONTEXT`; the region is empty in the first form."""
+    region, equals, name = text.partition("=")
+    pair = (region, name) if equals else ("", text)
+    if not pair[1] or (equals and not region):
+        raise argparse.ArgumentTypeError(f"not CONTEXT or REGION=CONTEXT: {text!r}")
+    return pair
+
+
+_TIMES = ("warmup", "steady", "window", "recover_limit", "settle")
+
+
+def times(text: str) -> dict[str, float]:
+    """An argparse type: `steady=5s,window=5s` to `{"steady_s": 5.0, "window_s": 5.0}`."""
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        if name not in _TIMES:
+            raise argparse.ArgumentTypeError(f"no phase length {name!r}; known: {', '.join(_TIMES)}")
+        found[f"{name}_s"] = duration(value)
+    return found

@@ -1,0 +1,1 @@
+"""One drill from plan to report: the supervisor that owns the run."""

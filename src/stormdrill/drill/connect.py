@@ -1,0 +1,153 @@
+"""Clients for everything a plan needs, each asked once whether it is there and is the right one.
+
+All problems are reported together, as bad input: nothing has been touched yet.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from stormdrill.audit import Reader, reader_of
+from stormdrill.credential import resolve
+from stormdrill.direct.patroni import PatroniDirector
+from stormdrill.errors import InputError, Problem, StormdrillError
+from stormdrill.estate import Credential, HttpAudit, Region, SqlAudit, Topology
+from stormdrill.kube import Cluster
+from stormdrill.plan import Plan
+from stormdrill.prometheus import Prometheus
+
+_CONNECT_S = 3.0
+_ZONE = "topology.kubernetes.io/zone"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Clients that have answered. `facts` is what was found, for the record."""
+
+    clusters: Mapping[str, Cluster]
+    directors: Mapping[str, PatroniDirector]
+    prometheus: Prometheus | None
+    books: Reader
+    facts: dict[str, Any]
+
+    @property
+    def lock_cluster(self) -> Cluster:
+        """Where the drill lock lives: the first region."""
+        return next(iter(self.clusters.values()))
+
+
+class _Problems:
+    """Collects what is wrong, so that a person can mend all of it at once."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self.found: list[Problem] = []
+
+    def attempt(self, call: Callable[[], T]) -> T | None:
+        """The call's result, or None with its error noted."""
+        try:
+            return call()
+        except InputError as error:
+            self.found += [p if p.file else Problem(self._file, 0, p.message) for p in error.problems]
+        except StormdrillError as error:
+            self.found.append(Problem(self._file, 0, str(error)))
+        return None
+
+
+def connect(plan: Plan) -> Targets:
+    """Connect to every target of the plan. InputError with all problems together."""
+    topology = plan.topology
+    problems = _Problems(str(topology.path))
+    identities: dict[str, str] = {}
+    clusters: dict[str, Cluster] = {}
+    for region in topology.regions.values():
+        found = problems.attempt(partial(_cluster, plan.kubeconfig, region))
+        if found:
+            clusters[region.name], identities[region.name] = found
+    problems.attempt(lambda: _distinct(topology, identities))
+    for edge in topology.edges:
+        problems.attempt(partial(_reach, f"edge {edge.name}", edge.url))
+    books = problems.attempt(lambda: _reader(topology, clusters))
+    prometheus = problems.attempt(lambda: _prometheus(topology, clusters))
+    directors = {cell: PatroniDirector(database.members) for cell, database in topology.databases.items()}
+    for director in directors.values():
+        problems.attempt(director.cluster)
+    if problems.found or books is None:
+        raise InputError(problems.found)
+    facts = {"clusters": identities, "environment": str(topology.environment), "plan": plan.digest}
+    return Targets(clusters, directors, prometheus, books, facts)
+
+
+def _cluster(kubeconfig: Path | None, region: Region) -> tuple[Cluster, str]:
+    """The region's cluster and its identity, once it is known to be the one the topology means."""
+    cluster = Cluster.connect(kubeconfig, region.context)
+    identity = cluster.identity()
+    context = f"region {region.name}, context {region.context}"
+    if region.cluster_id and region.cluster_id != identity:
+        raise InputError(
+            f"{context}: wrong cluster: its id is {identity}, the topology says {region.cluster_id}"
+        )
+    nodes = cluster.list("/api/v1/nodes")
+    zones = {(node["metadata"].get("labels") or {}).get(_ZONE) for node in nodes} - {None}
+    missing = [zone for zone in region.zones if zone not in zones]
+    if missing:
+        there = ", ".join(sorted(str(zone) for zone in zones)) or "no zone label at all"
+        raise InputError(
+            f"{context}: wrong cluster? no node has {_ZONE} {' or '.join(missing)} (its nodes have: {there})"
+        )
+    return cluster, identity
+
+
+def _distinct(topology: Topology, identities: Mapping[str, str]) -> None:
+    by_id: dict[str, list[str]] = {}
+    for region, identity in identities.items():
+        by_id.setdefault(identity, []).append(region)
+    for regions in by_id.values():
+        if len(regions) > 1:
+            contexts = ", ".join(f"{name} (context {topology.regions[name].context})" for name in regions)
+            raise InputError(f"two regions are the same cluster: {contexts}")
+
+
+def _reach(what: str, url: str) -> None:
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=_CONNECT_S).close()
+    except OSError as error:
+        raise InputError(f"{what} at {url} cannot be reached: {error.strerror or error}") from None
+
+
+def _secret(credential: Credential | None, clusters: Mapping[str, Cluster]) -> str | None:
+    """The secret, or None when its region's API could not be reached (which is a problem of its own)."""
+    if credential and credential.secret and credential.secret.region not in clusters:
+        return None
+    return resolve(credential, lambda region: clusters[region])
+
+
+def _reader(topology: Topology, clusters: Mapping[str, Cluster]) -> Reader:
+    audit = topology.audit
+    credential = audit.password if isinstance(audit, SqlAudit) else None
+    if isinstance(audit, HttpAudit):
+        credential = audit.bearer
+    return reader_of(audit, _secret(credential, clusters))
+
+
+def _prometheus(topology: Topology, clusters: Mapping[str, Cluster]) -> Prometheus | None:
+    source = topology.prometheus
+    if source is None:
+        return None
+    prometheus = Prometheus(source.url, source.timeout_s, _secret(source.bearer, clusters))
+    age_s = prometheus.sample_age_s()
+    if age_s > source.max_age_s:
+        raise InputError(
+            f"Prometheus at {source.url}: its newest sample is {age_s:.0f} s old, "
+            f"allowed is {source.max_age_s:g} s"
+        )
+    return prometheus

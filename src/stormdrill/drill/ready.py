@@ -1,0 +1,75 @@
+"""The last checks before the start: pods ready, databases whole. Both may need a moment after a drill."""
+
+from __future__ import annotations
+
+from stormdrill.drill.connect import Targets
+from stormdrill.drill.stop import Stop
+from stormdrill.drill.view import View
+from stormdrill.errors import DeadlineError, InputError, Problem, TargetError
+from stormdrill.estate import Service
+from stormdrill.faults.primary import trouble
+from stormdrill.plan import Plan
+
+READY_S = 60.0
+
+
+def await_ready(plan: Plan, targets: Targets, stop: Stop, view: View) -> None:
+    """Wait until the estate is as a drill needs it. InputError with everything that is not, after READY_S.
+
+    A selector that matches nothing does not get better by waiting and is reported at once.
+    """
+    problems = [*_missing(plan, targets)]
+    if problems:
+        raise InputError([Problem(str(plan.topology.path), 0, text) for text in problems])
+    said: list[str] = []
+
+    def ready() -> bool:
+        found = unready(plan, targets)
+        if found != said:
+            said[:] = found
+            for text in found:
+                view.say(f"not ready yet: {text}")
+        return not found
+
+    try:
+        stop.until(ready, deadline_s=READY_S, what="the estate", poll_s=0.5)
+    except DeadlineError:
+        raise InputError(
+            [Problem(str(plan.topology.path), 0, f"not ready for a drill: {text}") for text in said]
+        ) from None
+
+
+def unready(plan: Plan, targets: Targets) -> list[str]:
+    """What stands against a drill now."""
+    found = []
+    for service in plan.topology.services.values():
+        for region in service.regions or plan.topology.regions:
+            pods = targets.clusters[region].pods(service.namespace, service.label_selector)
+            idle = [pod.name for pod in pods if not pod.ready]
+            if idle:
+                found.append(f"service {service.name} in {region}: {', '.join(idle)} not ready")
+    for cell, director in targets.directors.items():
+        if why := trouble(director, standbys=0):
+            found.append(f"database of {cell}: {why}")
+    return found
+
+
+def _missing(plan: Plan, targets: Targets) -> list[str]:
+    return [
+        f"service {service.name}: no pod {service.label_selector} in namespace {service.namespace} of {where}"
+        for service in plan.topology.services.values()
+        if (where := _nowhere(service, plan, targets))
+    ]
+
+
+def _nowhere(service: Service, plan: Plan, targets: Targets) -> str:
+    """The regions without a pod of the service, when it should have one there."""
+    regions = list(service.regions or plan.topology.regions)
+    try:
+        empty = [
+            r for r in regions if not targets.clusters[r].pods(service.namespace, service.label_selector)
+        ]
+    except TargetError as error:
+        return f"{', '.join(regions)}: {error}"
+    must_be_everywhere = bool(service.regions)
+    return ", ".join(empty) if empty and (must_be_everywhere or len(empty) == len(regions)) else ""

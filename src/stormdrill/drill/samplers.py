@@ -1,0 +1,153 @@
+"""Threads that look at the estate while the drill runs, and put what they see into the history.
+
+Database state and leader changes, the age of Prometheus' samples, the guard's queries, CPU pressure of this
+machine. What cannot be read is recorded as such, once per change.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from stormdrill.direct.patroni import PatroniDirector
+from stormdrill.drill.session import Session
+from stormdrill.errors import StormdrillError, TargetError
+from stormdrill.prometheus import Prometheus
+
+_LEADER_S = 0.3
+_SECOND_S = 1.0
+_PRESSURE = Path("/proc/pressure/cpu")
+
+
+class Samplers:
+    """All samplers of a run: `start` once, `close` when the load has stopped."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._ended = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Begin to sample."""
+        session = self._session
+        for cell, director in session.targets.directors.items():
+            self._every(_LEADER_S, DatabaseSampler(cell, director, session.record).sample, f"database {cell}")
+        if session.targets.prometheus:
+            self._every(
+                _SECOND_S, PrometheusSampler(session, session.targets.prometheus).sample, "prometheus"
+            )
+        if _PRESSURE.exists():
+            self._every(_SECOND_S, PressureSampler(session.record).sample, "pressure")
+
+    def close(self) -> None:
+        """End; waits a moment for a sample under way."""
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+    def _every(self, period_s: float, sample: Callable[[], None], name: str) -> None:
+        def loop() -> None:
+            due = time.monotonic()
+            while not self._ended.wait(max(0.0, due - time.monotonic())):
+                try:
+                    sample()
+                except (StormdrillError, OSError) as error:
+                    if not self._ended.is_set():
+                        self._session.record("sampler.failed", sampler=name, why=str(error))
+                due = max(due + period_s, time.monotonic())
+
+        thread = threading.Thread(target=loop, name=f"sample {name}", daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+
+class DatabaseSampler:
+    """`db.leader` when the leader changes (member null: there is none), `db.sync` once a second."""
+
+    def __init__(self, cell: str, director: PatroniDirector, record: Callable[..., Any]) -> None:
+        self._cell = cell
+        self._director = director
+        self._record = record
+        self._leader: str | None = None
+        self._known = False
+        self._next_sync_ns = 0
+
+    def sample(self) -> None:
+        """Look once."""
+        began_ns = time.monotonic_ns()
+        try:
+            state = self._director.cluster()
+        except TargetError:
+            self._change(None, None, began_ns)
+            return
+        self._change(state.leader, state.timeline, began_ns)
+        if began_ns >= self._next_sync_ns:
+            self._next_sync_ns = began_ns + 1_000_000_000 - 50_000_000
+            self._record("db.sync", "patroni", mono_ns=began_ns, database=self._cell, **state.to_json())
+
+    def _change(self, leader: str | None, timeline: int | None, at_ns: int) -> None:
+        if self._known and leader == self._leader:
+            return
+        self._known, self._leader = True, leader
+        self._record(
+            "db.leader",
+            "patroni",
+            mono_ns=at_ns,
+            database=self._cell,
+            member=leader,
+            timeline=timeline,
+            since_ns=at_ns,
+        )
+
+
+class PrometheusSampler:
+    """`prometheus.sample_age` each second or `prometheus.error`; feeds the guard's queries."""
+
+    def __init__(self, session: Session, prometheus: Prometheus) -> None:
+        self._session = session
+        self._prometheus = prometheus
+
+    def sample(self) -> None:
+        """Ask once."""
+        at_ns = time.monotonic_ns()
+        try:
+            age_s = self._prometheus.sample_age_s()
+        except StormdrillError as error:
+            self._session.record("prometheus.error", "prometheus", mono_ns=at_ns, error=str(error))
+            return
+        self._session.record("prometheus.sample_age", "prometheus", mono_ns=at_ns, age_s=round(age_s, 3))
+        if self._session.guard_active.is_set():
+            for rule in self._session.guard.queries:
+                values = [sample.value for sample in self._prometheus.instant(rule.query or "").samples]
+                known = [value for value in values if value is not None]
+                broken = [value for value in known if not rule.limit.holds(value)]
+                self._session.guard.sample(rule, at_ns, next(iter(broken or known), None))
+
+
+class PressureSampler:
+    """`machine.pressure`: the share of the last second in which something here waited for a CPU."""
+
+    def __init__(self, record: Callable[..., Any]) -> None:
+        self._record = record
+        self._last: tuple[int, int] | None = None
+
+    def sample(self) -> None:
+        """Read the counter once."""
+        now_ns = time.monotonic_ns()
+        total_us = stalled_us(_PRESSURE.read_text())
+        if self._last is not None:
+            then_ns, then_us = self._last
+            ratio = (total_us - then_us) * 1000 / max(1, now_ns - then_ns)
+            self._record("machine.pressure", "kernel", mono_ns=now_ns, cpu_some_avg_ratio=round(ratio, 4))
+        self._last = (now_ns, total_us)
+
+
+def stalled_us(text: str) -> int:
+    """The `total` of the `some` line of a pressure file, microseconds. ValueError when there is none."""
+    for line in text.splitlines():
+        if line.startswith("some "):
+            return int(line.rpartition("total=")[2])
+    raise ValueError("no 'some' line in the pressure file")

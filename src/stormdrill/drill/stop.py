@@ -1,0 +1,79 @@
+"""The one switch that ends a run early. The first reason is kept; later ones are ignored.
+
+An abort (guard, signal, user) makes the run `aborted`. A cut (by "drill") ends it early because going on
+would prove nothing, e.g. the load generator died: nothing more is injected, what was recorded is judged.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from stormdrill import wait
+from stormdrill.errors import Aborted
+
+T = TypeVar("T")
+ABORTERS = ("guard", "signal", "user")
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why the run ends early, and who says so: `guard`, `signal`, `user` or `drill`.
+
+    `objective`: the guard's condition was an objective of the client, so that breaking it fails the run.
+    """
+
+    reason: str
+    by: str
+    objective: bool = False
+
+    @property
+    def aborted(self) -> bool:
+        """Whether this ending is an abort; otherwise it is a cut."""
+        return self.by in ABORTERS
+
+
+class Stop:
+    """Set from any thread or signal handler, observed by everything that waits.
+
+    It is polled: an Event's lock could be held by the very thread that a signal handler interrupts.
+    """
+
+    def __init__(self) -> None:
+        self._causes: list[Cause] = []
+
+    def request(self, reason: str, by: str, *, objective: bool = False) -> None:
+        """Ask for the end. Takes no lock, so a signal handler may call it."""
+        self._causes.append(Cause(reason, by, objective))
+
+    @property
+    def cause(self) -> Cause | None:
+        """The first reason given, or None while the run goes on."""
+        return self._causes[0] if self._causes else None
+
+    def check(self) -> None:
+        """Raise Aborted when the run has to end."""
+        if cause := self.cause:
+            raise Aborted(cause.reason)
+
+    def until(
+        self, condition: Callable[[], T | None], *, deadline_s: float, what: str, poll_s: float = _POLL_S
+    ) -> T:
+        """`wait.until` that also ends, by Aborted, as soon as the run has to."""
+
+        def tried() -> T | None:
+            self.check()
+            return condition()
+
+        return wait.until(tried, deadline_s=deadline_s, what=what, poll_s=poll_s)
+
+    def pause(self, seconds: float) -> None:
+        """Let a phase of fixed length pass; Aborted as soon as the run has to end."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.check()
+            wait.pause(min(_POLL_S, left))
+        self.check()

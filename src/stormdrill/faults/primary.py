@@ -1,0 +1,64 @@
+"""The primary of a cell: who it is, in which pod it runs, and when its database cluster is whole again."""
+
+from __future__ import annotations
+
+import time
+
+from stormdrill import wait
+from stormdrill.errors import ActionError, DeadlineError, TargetError
+from stormdrill.faults import DatabaseDirector, Estate, Proof
+from stormdrill.faults.victims import Victim, find
+
+WELL = ("running", "streaming")
+_POLL_S = 0.5
+
+
+def primary_of(estate: Estate, cell: str) -> Victim:
+    """The pod of the cell's leader. ActionError when there is no leader or no pod of that name."""
+    database = estate.topology.databases[cell]
+    member = estate.directors[cell].cluster().leader
+    if member is None:
+        raise ActionError(f"cell {cell} has no leader now: nothing to hurt")
+    service = estate.topology.services[database.service]
+    for victim in find(estate, service):
+        if victim.pod.name == member:
+            return victim
+    raise ActionError(
+        f"the leader of cell {cell} is {member}, but service {service.name} has no pod of that name"
+    )
+
+
+def trouble(director: DatabaseDirector, standbys: int) -> str:
+    """Why the cluster is not whole; empty when it is: a leader, all members running, enough sync standbys."""
+    try:
+        state = director.cluster()
+    except TargetError as error:
+        return str(error)
+    if state.leader is None:
+        return "no leader"
+    idle = [f"{member.name} is {member.state}" for member in state.members if member.state not in WELL]
+    if idle:
+        return ", ".join(idle)
+    if len(state.sync_standbys) < standbys:
+        return f"{len(state.sync_standbys)} synchronous standbys, {standbys} before"
+    return ""
+
+
+def whole_again(director: DatabaseDirector, standbys: int, deadline_s: float) -> Proof:
+    """Wait until the cluster is as it was before the fault."""
+    begun = time.monotonic()
+    last = ["not asked"]
+
+    def whole() -> bool:
+        last[0] = trouble(director, standbys)
+        return not last[0]
+
+    try:
+        wait.until(whole, deadline_s=deadline_s, what="the database cluster", poll_s=_POLL_S)
+    except DeadlineError:
+        return Proof(False, f"the database is not whole again: {last[0]}")
+    return Proof(
+        True,
+        "a leader, every member running, synchronous standbys as before",
+        {"after_s": round(time.monotonic() - begun, 1)},
+    )
