@@ -102,10 +102,10 @@ def _conditions(
 ) -> list[dict[str, Any]]:
     unready = [view.container.name for view in views if not view.ready]
     reason = {"Succeeded": "PodCompleted", "Failed": "PodFailed"}.get(phase, "ContainersNotReady")
-    why = {"reason": reason}
+    why: dict[str, str | None] = {"reason": reason}
     if reason == "ContainersNotReady":
         why["message"] = f"containers with unready status: [{' '.join(unready)}]"
-    wanted: list[tuple[str, bool, dict[str, str]]] = [
+    wanted: list[tuple[str, bool, dict[str, str | None]]] = [
         ("PodReadyToStartContainers", sandbox and phase in {"Pending", "Running"}, {}),
         ("Initialized", True, {}),
         ("Ready", not unready, why if unready else {}),
@@ -115,9 +115,11 @@ def _conditions(
     found = []
     for kind, good, extra in wanted:
         status = "True" if good else "False"
-        same = before.get(kind, {}).get("status") == status
-        since = before[kind]["lastTransitionTime"] if same else timestamp(now)
-        found.append({"type": kind, "status": status, "lastTransitionTime": since, **extra})
+        present = before.get(kind, {})
+        since = present["lastTransitionTime"] if present.get("status") == status else timestamp(now)
+        # The patch merges a condition into the present one: what no longer holds is taken out by null.
+        cleared: dict[str, str | None] = {key: None for key in ("reason", "message") if present.get(key)}
+        found.append({"type": kind, "status": status, "lastTransitionTime": since, **cleared, **extra})
     return found
 
 

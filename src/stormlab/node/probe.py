@@ -57,11 +57,17 @@ async def _http(probe: Probe, host: str) -> str:
 
 
 class Health:
-    """What the probes of one run of a container have found so far."""
+    """What the probes of one run of a container have found so far.
 
-    def __init__(self, container: Container) -> None:
+    `before`: ready and started as an earlier node process left them. Its restart must not take a
+    pod out of its services for a moment.
+    """
+
+    def __init__(self, container: Container, before: tuple[bool, bool] | None = None) -> None:
         self.started = container.probe("startup") is None
         self.ready = self.started and container.probe("readiness") is None
+        if before is not None:
+            self.ready, self.started = before
         self.doomed = ""
         """Why the container has to be killed, empty while it may live."""
 
@@ -76,8 +82,10 @@ class Prober:
         execute: Execute,
         on_change: Callable[[], None],
         on_failure: Callable[[Probe, str], None],
+        *,
+        before: tuple[bool, bool] | None = None,
     ) -> None:
-        self.health = Health(container)
+        self.health = Health(container, before)
         self._container = container
         self._address = address
         self._execute = execute
@@ -94,13 +102,13 @@ class Prober:
         startup = self._container.probe("startup")
         readiness = self._container.probe("readiness")
         liveness = self._container.probe("liveness")
-        if startup is not None:
+        if startup is not None and not self.health.started:
             await self._until_started(startup)
             if self.health.doomed:
                 return
-        self.health.started = True
-        self.health.ready = readiness is None
-        self._on_change()
+            self.health.started = True
+            self.health.ready = readiness is None
+            self._on_change()
         async with asyncio.TaskGroup() as group:
             if readiness is not None:
                 group.create_task(self._watch_readiness(readiness))

@@ -51,6 +51,8 @@ class ContainerRun:
         self._prober: Prober | None = None
         self._probed_attempt = -1
         self._killing_attempt = -1
+        self.inherited: dict[int, tuple[bool, bool]] = {}
+        """Ready and started of a run that an earlier node process began, by attempt."""
         self.lost: State | None = None
         """How the last run in a sandbox that was lost ended."""
 
@@ -171,7 +173,8 @@ class ContainerRun:
             message = f"{probe.kind.capitalize()} probe failed: {why}"
             home.node.events.say(home.pod.metadata, "Warning", "Unhealthy", message)
 
-        return Prober(self.container, home.sandbox.address, run, self._wake, failed)
+        before = self.inherited.pop(self._probed_attempt, None)
+        return Prober(self.container, home.sandbox.address, run, self._wake, failed, before=before)
 
     async def stop(self, home: Home, grace_s: float) -> None:
         """SIGTERM, and SIGKILL to everything in the container when it still runs after `grace_s`."""

@@ -100,10 +100,9 @@ class StatusWriter:
 
 def _covers(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
     """Whether the API has every field we write; lists of conditions may hold more than ours."""
-    for key, value in wanted.items():
-        if key == "conditions":
-            if any(condition not in (found.get(key) or []) for condition in value):
-                return False
-        elif found.get(key) != value:
+    there = {condition["type"]: condition for condition in found.get("conditions") or ()}
+    for condition in wanted.get("conditions") or ():
+        present = there.get(condition["type"], {})
+        if any(present.get(key) != value for key, value in condition.items()):
             return False
-    return True
+    return all(found.get(key) == value for key, value in wanted.items() if key != "conditions")

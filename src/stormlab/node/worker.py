@@ -83,6 +83,7 @@ class PodWorker:
         try:
             self.spec = parse(self._object)
             self.runs = {part.name: ContainerRun(part, self._wake.set) for part in self.spec.containers}
+            self._inherit()
         except UnsupportedPodError as error:
             self._node.events.say(self._object["metadata"], "Warning", "UnsupportedPodSpec", str(error))
             self._status.want(refused_status(self._object, "UnsupportedPodSpec", str(error), time.time()))
@@ -97,6 +98,13 @@ class PodWorker:
                 run.close()
             if self._shim is not None:
                 self._shim.close()
+
+    def _inherit(self) -> None:
+        for status in (self._object.get("status") or {}).get("containerStatuses") or ():
+            run = self.runs.get(status["name"])
+            if run is not None and self._sandbox is not None:
+                health = bool(status.get("ready")), bool(status.get("started"))
+                run.inherited[status.get("restartCount") or 0] = health
 
     async def _finished(self) -> bool:
         if self._gone_from_api or self._status.pod_is_gone:
