@@ -18,6 +18,7 @@ from stormdrill.measure import surroundings
 from stormdrill.measure.asserted import asserted
 from stormdrill.measure.chronicle import Chronicle
 from stormdrill.measure.demand import Demand, demand
+from stormdrill.measure.endings import endings
 from stormdrill.measure.flow import FlowSeries, flow
 from stormdrill.measure.generator import stalls_ns
 from stormdrill.measure.inputs import Inputs, read_inputs
@@ -89,6 +90,7 @@ def measured(inputs: Inputs) -> Measurements:
         prometheus=surroundings.freshness(story, prometheus.max_age_s if prometheus else 0.0),
         agreement=surroundings.agreement(inputs.series["_good"], inputs.requests, story),
         records=_records(inputs),
+        ended=endings(story),
         clock_spread_s=round(story.wall_spread_s, 6),
     )
 

@@ -142,7 +142,7 @@ def _faults(events: Sequence[Event]) -> tuple[Fault, ...]:
                 t0_ns=int(event.data.get("t0_ns", event.mono_ns)),
                 targets=tuple(_target(target) for target in event.data.get("targets", ())),
                 proven=None if proof is None else bool(proof.get("ok")),
-                proof=_text((proof or event.data).get("proof", "")),
+                proof=_text(proof.get("why") or proof.get("proof")) if proof else "",
                 reverted_ns=reverts.get(name),
             )
         )

@@ -1,8 +1,8 @@
 """What a recovery time is made of, as far as events and answers tell; the rest is named unexplained.
 
 The marks are the leader seen lost, the leader's promotion (or the new pod's readiness, when no leader
-changed), and the first good answer after that. A part that no event bounds is not invented: a sum that ends in
-"unexplained" is a finding.
+changed), and the first good answer after that. A part that no event bounds is not invented: a sum that ends
+in "unexplained" is a finding.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ def parts(
         at_s = end_s
     if not inside:
         return (Part("unexplained", 0.0, recovered_s, "no event of the history falls into this time"),)
-    good_s = inside[-1][2]
+    routed = inside[-1][0].ends != "detect"
+    good_s = inside[-1][2] if routed else None
     if good_s is not None and at_s < good_s <= recovered_s + resolution_s:
         # Recovery is the start of a bin, the first good request lies within it.
         end_s = min(good_s, recovered_s)

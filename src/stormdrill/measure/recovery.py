@@ -1,9 +1,9 @@
 """Recovery time: from t0 to the start of the first bin after which no bin within the window is bad.
 
 Pure functions over due times in seconds from t0. A bin is bad when the good share of what was asked in it is
-below the required success; a bin in which nothing was asked says nothing, neither good nor bad, so it widens
-the resolution. Probes are counted in bins of 0.1 s, sessions in bins of 1 s; where both exist the probes give the
-number, carried on to the last bad session.
+below the required success. A bin in which nothing was asked says nothing, neither good nor bad: it widens the
+resolution. Probes are counted in bins of 0.1 s, sessions in bins of 1 s; where both exist the probes give
+the number, carried on to the last bad session.
 """
 
 from __future__ import annotations

@@ -300,6 +300,23 @@ class RecordsState:
 
 
 @dataclass(frozen=True)
+class Ended:
+    """One event that ended a run early, or one that says what did not go as planned.
+
+    `kind` is abort, cut, load.died, activity.failed, fault.refused, fault.not_restored, revert.failed or
+    hypothesis (then `ok` tells whether it held and `after_fault` when). `by` is guard, signal, user or drill.
+    """
+
+    kind: str
+    at_s: float
+    why: str
+    by: str = ""
+    ok: bool = False
+    after_fault: bool = False
+    objective: bool = False
+
+
+@dataclass(frozen=True)
 class Measurements:
     """Everything measured of one run."""
 
@@ -322,5 +339,6 @@ class Measurements:
     prometheus: Freshness
     agreement: Agreement
     records: RecordsState
+    ended: tuple[Ended, ...]
     clock_spread_s: float
     schema: str = SCHEMA

@@ -1,0 +1,142 @@
+"""Money objectives: nothing acknowledged is lost, nothing is booked twice, otherwise, or out of nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from stormdrill.judge.checking import Case, check, percent, seconds
+from stormdrill.measure.values import Loss
+from stormdrill.units import format_money
+from stormdrill.verdict import Check, Outcome
+
+AT_RISK_MIN = 30  # fewer writes at risk than that: losing none of them says nothing
+EVIDENCE = ("witness/load-0.rec", "books.json")
+BASE = ("records_intact", "fault_proven", "audit_complete", "load_ran_to_end", "method_ran")
+WINDOW = "start of the load to the audit"
+
+
+def money(case: Case) -> Iterator[Check]:
+    """Checks of the witness against the books, and of the books by themselves."""
+    if not case.written:
+        return
+    yield _lost(case)
+    yield _count(case, "duplicated", "booked more than once", case.plan.experiment.objectives.max_duplicated)
+    yield _count(case, "altered", "booked with another amount or account than meant", 0)
+    yield _count(case, "refused_booked", "refused to the customer, yet booked", 0)
+    yield _ghosts(case)
+    yield from _invariants(case)
+
+
+def _lost(case: Case) -> Check:
+    loss, limit = case.measured.loss, _limit(case)
+    tally = loss.tallies.get("lost")
+    depends = (*BASE, "sync_state_known")
+    if (early := _unshown(case)) is not None or tally is None:
+        outcome, why = early or (Outcome.INCONCLUSIVE, "the books were not read")
+        return check(
+            "lost",
+            "data_loss",
+            outcome,
+            why,
+            unit="movements",
+            limit=limit[0],
+            evidence=EVIDENCE,
+            depends_on=depends,
+        )
+    outcome, why = _judge_lost(case, loss, tally.count, format_money(tally.amount), limit[1])
+    return check(
+        "lost", "data_loss", outcome, why, value=tally.count, unit="movements", limit=limit[0], window=WINDOW,
+        evidence=EVIDENCE, depends_on=depends,
+        details={
+            "amount": tally.amount, "seconds": loss.loss_s, "acknowledged": loss.acknowledged,
+            "upper_bound_ratio": loss.upper_bound_ratio, "at_risk": loss.risk.at_risk, "path": loss.risk.path,
+        },
+    )  # fmt: skip
+
+
+def _judge_lost(case: Case, loss: Loss, count: int, amount: str, limit_s: float) -> tuple[Outcome, str]:
+    if count:
+        span = f"from {seconds(loss.loss_s)} before t0 on" if loss.loss_s else "all acknowledged after t0"
+        said = f"{count} acknowledged movements worth {amount} are not in the books ({span})"
+        if not loss.complete:
+            return Outcome.INCONCLUSIVE, f"{said}, but the books were not read in full: {loss.why}"
+        within = count <= case.plan.experiment.objectives.max_lost or (limit_s > 0 and loss.loss_s <= limit_s)
+        return (Outcome.PASS if within else Outcome.FAIL), said
+    risk = loss.risk
+    if not loss.acknowledged:
+        return Outcome.INCONCLUSIVE, "no movement was acknowledged: there was nothing that could be lost"
+    if risk.path == "asynchronous" and (risk.at_risk is None or risk.at_risk < AT_RISK_MIN):
+        known = "an unknown number of" if risk.at_risk is None else f"only {risk.at_risk}"
+        return Outcome.INCONCLUSIVE, f"nothing was lost, but {known} writes were at risk at t0 ({risk.why})"
+    bound = (
+        f"; at most {percent(loss.upper_bound_ratio)} by the rule of three" if loss.upper_bound_ratio else ""
+    )
+    return Outcome.PASS, f"none of {loss.acknowledged} acknowledged movements is missing{bound}; {risk.why}"
+
+
+def _limit(case: Case) -> tuple[str, float]:
+    """The strictest data-loss target of the writing operations, as text and in seconds."""
+    operations = case.plan.topology.operations
+    found = [
+        target.data_loss_s
+        for target in case.targets.values()
+        if target.data_loss_s is not None and operations[target.operation].kind.value == "write"
+    ]
+    limit_s = min(found, default=0.0)
+    return (
+        f"<= {limit_s:g} s" if limit_s else f"<= {case.plan.experiment.objectives.max_lost} movements"
+    ), limit_s
+
+
+def _count(case: Case, name: str, what: str, most: int) -> Check:
+    """A class of which at most `most` movements may exist. What was read is proof, even of partial books."""
+    tally = case.measured.loss.tallies.get(name)
+    limit = f"<= {most} movements"
+    if (early := _unshown(case)) is not None or tally is None:
+        outcome, why = early or (Outcome.INCONCLUSIVE, "the books were not read")
+        return check(
+            name, "books", outcome, why, unit="movements", limit=limit, evidence=EVIDENCE, depends_on=BASE
+        )
+    said = f"{tally.count} movements" if tally.count else "no movement"
+    worth = f", worth {format_money(tally.amount)}" if tally.count else ""
+    outcome = Outcome.PASS if tally.count <= most else Outcome.FAIL
+    return check(
+        name, "books", outcome, f"{said} {what}{worth}", value=tally.count, unit="movements", limit=limit,
+        window=WINDOW, evidence=EVIDENCE, depends_on=BASE, details={"amount": tally.amount},
+    )  # fmt: skip
+
+
+def _ghosts(case: Case) -> Check:
+    """Booked, never meant. A hole in the witness could make one, so then it proves nothing."""
+    found = _count(case, "ghost", "booked that nobody meant", 0)
+    if found.verdict is Outcome.FAIL and (case.measured.records.bad or case.measured.records.problems):
+        why = f"{found.why}; but the witness is not whole, so they may have been meant"
+        return check(
+            "ghost", "books", Outcome.INCONCLUSIVE, why, value=found.measured.value, unit="movements",
+            limit=found.limit, window=WINDOW, evidence=EVIDENCE, depends_on=BASE,
+        )  # fmt: skip
+    return found
+
+
+def _unshown(case: Case) -> tuple[Outcome, str] | None:
+    """Why nothing can be said about the books at all; None when something can."""
+    loss = case.measured.loss
+    if case.plan.topology.audit.kind == "none":
+        return Outcome.NOT_EXERCISED, f"data loss is not shown: {loss.why}"
+    if not loss.audited:
+        return Outcome.INCONCLUSIVE, f"the books were not read: {loss.why}"
+    return None
+
+
+def _invariants(case: Case) -> Iterator[Check]:
+    for item in case.measured.loss.invariants:
+        if item.value is None:
+            outcome, why = Outcome.INCONCLUSIVE, "could not be computed"
+        else:
+            outcome = Outcome.PASS if item.value == item.expect else Outcome.FAIL
+            why = f"came out as {item.value:g}, must be {item.expect:g}"
+        yield check(
+            f"books.{item.id}", "invariant", outcome, f"{item.id.replace('-', ' ')}: {why}", value=item.value,
+            limit=f"== {item.expect:g}", window="at the audit", evidence=("books.json",),
+            depends_on=("audit_complete",),
+        )  # fmt: skip
