@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,10 +26,9 @@ class Clock:
 def fill(admission: Admission, tier: str) -> int:
     """Let in as many as there is room for; say how many."""
     before = admission.inflight
-    with pytest.raises(Shed) as shed:
+    with contextlib.suppress(Shed):
         for _ in range(1000):
             admission.enter(tier)
-    assert shed.value.fields == {"error": "shed", "reason": "overload", "tier": tier}
     return admission.inflight - before
 
 
@@ -42,6 +43,9 @@ def test_each_tier_stops_at_its_share_of_everything_in_flight():
     assert [fill(admission, tier) for tier in ("C", "B", "A2", "A1", "B", "C")] == [10, 4, 6, 0, 0, 0]
     admission.leave()
     assert [fill(admission, tier) for tier in ("C", "B", "A1")] == [0, 0, 1]
+    with pytest.raises(Shed) as shed:
+        admission.enter("A1")
+    assert shed.value.fields == {"error": "shed", "reason": "overload", "tier": "A1"}
 
 
 def test_a_tier_may_be_told_apart_from_its_letter():

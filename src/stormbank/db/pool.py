@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
+
 Connection = Any  # asyncpg ships no types
 Connect = Callable[[], Awaitable[Connection]]
 
@@ -37,6 +39,11 @@ class Pool:
                 raise
         try:
             yield connection
+        except asyncpg.PostgresError:
+            raise  # the server's own answer: the connection is as good as before, or closed
+        except BaseException:
+            connection.terminate()
+            raise
         finally:
             self._lent.discard(connection)
             if not connection.is_closed():

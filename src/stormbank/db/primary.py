@@ -29,6 +29,8 @@ LOCK_TIMEOUT_MS = 1000
 LOST = (
     OSError,
     asyncpg.InterfaceError,
+    # A connection that has read the server's farewell, and not yet that it is closed.
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.ReadOnlySQLTransactionError,

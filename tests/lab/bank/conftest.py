@@ -103,7 +103,7 @@ class Postgres:
 
     def query(self, sql: str, database: str = "bank") -> list[Any]:
         with self.connection(database) as connection:
-            cursor = connection.execute(sql)  # type: ignore[call-overload]
+            cursor = connection.execute(sql)
             return cursor.fetchall() if cursor.description else []
 
     def connection(self, database: str = "bank") -> psycopg.Connection:

@@ -145,7 +145,7 @@ def test_two_customers_who_pay_each_other_at_once_do_not_deadlock(bank, eventual
 
     with bank.postgres.connection() as holder, ThreadPoolExecutor(2) as phones:
         holder.execute("BEGIN; SELECT FROM account WHERE id = 1 FOR UPDATE")
-        # The first is next in line for account 1. Did the second begin with its payer, it would hold account 2.
+        # The first is next in line for account 1. Did the second begin with its payer, it held account 2.
         first = phones.submit(call_transfer, gateway, one, 2, 5, str(uuid.uuid4()))
         wait_for(1)
         second = phones.submit(call_transfer, gateway, two, 1, 5, str(uuid.uuid4()))
