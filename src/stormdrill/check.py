@@ -29,9 +29,9 @@ class Report:
 
 
 def check(root: Path) -> Report:
-    """Read every content file below `root`: `experiments/`, `topology/*.yaml` and `loadtests/profiles/`.
+    """Read the content files of `root`: `experiments/`, `topology/*.yaml` and `loadtests/profiles/`.
 
-    An experiment is checked with all the files it names. Subdirectories of `topology/` are other tools' files.
+    An experiment is checked with all files it names. Subdirectories of `topology/` belong to other tools.
     InputError when `root` holds none of these directories.
     """
     experiments = _yaml_files(root / "experiments")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 
 class Environment(StrEnum):
@@ -160,7 +161,7 @@ class SqlAudit:
     movements: str
     invariants: tuple[Invariant, ...]
     deadline_s: float
-    kind: str = "sql"
+    kind: Literal["sql"] = "sql"
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ class HttpAudit:
     target_field: str | None
     id_field: str | None
     deadline_s: float
-    kind: str = "http"
+    kind: Literal["http"] = "http"
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,7 @@ class CsvAudit:
     source_column: str | None
     target_column: str | None
     id_column: str | None
-    kind: str = "csv"
+    kind: Literal["csv"] = "csv"
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,7 @@ class NoAudit:
     """Nobody reads the books: data loss cannot be shown."""
 
     why: str
-    kind: str = "none"
+    kind: Literal["none"] = "none"
 
 
 Audit = SqlAudit | HttpAudit | CsvAudit | NoAudit

@@ -1,8 +1,8 @@
 """Frozen dataclasses to JSON values and back, driven by their annotations, strict in both directions.
 
-Covered: str, int, float, bool, None, Path, StrEnum, tuples of one type, mappings with text keys, optionals,
-nested dataclasses, and unions of dataclasses told apart by a field `kind` with a default. A field whose
-metadata says `{"plain": False}` is left out (places in files, which matter only while parsing).
+Covered: str, int, float, bool, None, Path, StrEnum, literals, tuples of one type, mappings with text keys,
+optionals, nested dataclasses, and unions of dataclasses told apart by a field `kind` with a default. A field
+whose metadata says `{"plain": False}` is left out (places in files, which matter only while parsing).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _decode(wanted: Any, raw: Any, where: str) -> Any:
     if origin in (typing.Union, types.UnionType):
         return _decode_union(typing.get_args(wanted), raw, where)
     if origin is not None:
-        return _decode_collection(origin, typing.get_args(wanted), raw, where)
+        return _decode_generic(origin, typing.get_args(wanted), raw, where)
     if dataclasses.is_dataclass(wanted):
         return _decode_dataclass(wanted, raw, where)
     if wanted is not Any and issubclass(wanted, Path | StrEnum):
@@ -54,7 +54,9 @@ def _decode(wanted: Any, raw: Any, where: str) -> Any:
     return raw if wanted is Any else _expect(raw, wanted, where)
 
 
-def _decode_collection(origin: Any, items: tuple[Any, ...], raw: Any, where: str) -> Any:
+def _decode_generic(origin: Any, items: tuple[Any, ...], raw: Any, where: str) -> Any:
+    if origin is typing.Literal:
+        return _one_of(items, raw, where)
     if origin is tuple:
         return tuple(
             _decode(items[0], one, f"{where}[{i}]") for i, one in enumerate(_expect(raw, list, where))
@@ -76,6 +78,12 @@ def _decode_union(options: tuple[Any, ...], raw: Any, where: str) -> Any:
         elif not dataclasses.is_dataclass(option) and isinstance(raw, option):
             return raw
     raise ValueError(f"{where}: fits none of its kinds")
+
+
+def _one_of(known: tuple[Any, ...], raw: Any, where: str) -> Any:
+    if raw not in known:
+        raise ValueError(f"{where}: expected {' or '.join(map(repr, known))}")
+    return raw
 
 
 def _decode_dataclass(wanted: Any, raw: Any, where: str) -> Any:

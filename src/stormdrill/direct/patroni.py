@@ -154,7 +154,7 @@ def _member(
 
 
 def _freshest(stores: list[dict[str, Any]], own: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
-    """The view of the store that names a live leader, if any; members cut from the store repeat an old one."""
+    """The view of the store that names a live leader, if any; the others repeat an old one."""
     alive = {name for name, said in own.items() if said and _leads(said)}
     for store in stores:
         if any(
