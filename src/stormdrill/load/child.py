@@ -23,6 +23,7 @@ from stormdrill.load.config import LoadConfig
 from stormdrill.load.generator import locustfile, run
 from stormdrill.load.generator.moment import Stop
 from stormdrill.load.generator.phone_load import PhoneLoad
+from stormdrill.load.generator.plain_load import PlainLoad
 from stormdrill.load.generator.wire import Wire
 
 _PR_SET_PDEATHSIG = 1
@@ -52,9 +53,11 @@ def _load(config: LoadConfig, channel: Channel, stop: Stop) -> None:
     classes = locustfile.load(config.locustfile)
     wire = Wire(config.edges, config.profile.app.connect_timeout_s)
     environment: Any = Environment(events=locust.events)
-    if classes.phone is None:
-        raise StormdrillError("plain locustfiles: not yet")
-    load = PhoneLoad(config, wire, classes.phone, environment)
+    load: PhoneLoad | PlainLoad
+    if classes.phone is not None:
+        load = PhoneLoad(config, wire, classes.phone, environment)
+    else:
+        load = PlainLoad(config, classes.plain, environment)
     load.prepare()
     run.run(config, wire, load, channel, stop)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stormdrill.estate import OperationKind
 from stormdrill.load.config import LoadConfig
@@ -48,6 +48,10 @@ class Attempt:
     site: int
     final: bool
     movement: int = 0
+
+    def with_final(self, final: bool) -> Attempt:
+        """The same, said to be the last attempt of its request or not."""
+        return replace(self, final=final)
 
 
 class Recorder:

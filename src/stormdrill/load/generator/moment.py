@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 
 import gevent
+from gevent import GreenletExit
 from gevent.event import Event
 
 from stormdrill.units import NS_PER_S
 
 
-class PhaseEnd(BaseException):
-    """The load is over: thrown into a greenlet that still waits for an answer."""
+class PhaseEnd(GreenletExit):
+    """The load is over: thrown into a greenlet that still waits; HTTP libraries let this kind pass."""
 
 
 class Stop:

@@ -33,7 +33,7 @@ class PhoneLoad:
         self._later: Later | None = None
 
     def prepare(self) -> None:
-        """Fetch the tokens of probes and of sessions in progress. TargetError when the bank lets nobody in."""
+        """Fetch tokens of probes and of sessions in progress. TargetError when the bank lets nobody in."""
         self._opener.open_all([phone for phones in self._probes for phone in phones])
         self._sessions.prepare(self._opener)
 
