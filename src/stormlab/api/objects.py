@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from stormlab.api import metadata as meta
 from stormlab.api.addresses import Addresses
-from stormlab.api.jsontree import Tree
+from stormlab.api.jsontree import Tree, copy
 from stormlab.api.kinds import CONFIG_MAP, DEPLOYMENT, NAMESPACE, POD, SERVICE_ACCOUNT, Kind
 from stormlab.api.record import Record
 from stormlab.api.rules.registry import rules_of
@@ -28,6 +28,12 @@ from stormlab.api.status import (
 )
 from stormlab.api.store import Store
 
+ROOT_CA = "kube-root-ca.crt"
+_ROOT_CA_TEXT = (
+    "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints "
+    "such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across "
+    "distributions of Kubernetes clusters."
+)
 Clock = Callable[[], dt.datetime]
 
 
@@ -108,7 +114,7 @@ class Objects:
             return Record(kind, _without_version(tree), 0)
         record = self.store.put(kind, tree)
         if kind is NAMESPACE:
-            self._furnish(name)
+            self.furnish(name)
         return record
 
     def _check_namespace(self, kind: Kind, namespace: str, name: str) -> None:
@@ -124,20 +130,26 @@ class Objects:
             )
             raise forbidden(kind, name, why, [cause])
 
-    def _furnish(self, namespace: str) -> None:
-        """Put into a new namespace what every namespace has; real clusters do so moments later."""
-        description = (
-            "Contains a CA bundle that can be used to verify the kube-apiserver when using internal "
-            "endpoints such as the internal service IP or kubernetes.default.svc. No other usage is "
-            "guaranteed across distributions of Kubernetes clusters."
-        )
-        notes = {"kubernetes.io/description": description}
-        self.create(SERVICE_ACCOUNT, namespace, {"metadata": {"name": "default"}})
-        tree = {
-            "metadata": {"name": "kube-root-ca.crt", "annotations": notes},
-            "data": {"ca.crt": self._authority_pem},
-        }
-        self.create(CONFIG_MAP, namespace, tree)
+    def furnish(self, namespace: str) -> None:
+        """Put into a namespace what every namespace has, where it is missing.
+
+        Real clusters do so moments after its creation; here it is there at once.
+        """
+        if self.store.get(SERVICE_ACCOUNT, namespace, "default") is None:
+            self.create(SERVICE_ACCOUNT, namespace, {"metadata": {"name": "default"}})
+        if self.store.get(CONFIG_MAP, namespace, ROOT_CA) is None:
+            metadata = {"name": ROOT_CA, "annotations": {"kubernetes.io/description": _ROOT_CA_TEXT}}
+            self.create(
+                CONFIG_MAP, namespace, {"metadata": metadata, "data": {"ca.crt": self._authority_pem}}
+            )
+
+    def finalize_namespace(self, record: Record) -> None:
+        """Let an emptied namespace go, unless its metadata holds another finalizer."""
+        tree = {**record.tree, "spec": {}}
+        if finished(NAMESPACE, tree):
+            self.store.remove(Record(NAMESPACE, tree, record.version))
+        else:
+            self.store.put(NAMESPACE, {**tree, "metadata": dict(tree["metadata"])})
 
     def update(
         self,
@@ -218,7 +230,8 @@ def _without_version(tree: Tree) -> Tree:
 
 
 def _main_update(kind: Kind, tree: Tree, old: Tree) -> Tree:
-    merged = {"metadata": meta.carried(tree["metadata"], old["metadata"]), **_rest(tree)}
+    # Copied: callers may hand in parts of stored trees, and the rules fill in defaults in place.
+    merged = {"metadata": meta.carried(tree["metadata"], old["metadata"]), **copy(_rest(tree))}
     if "status" in kind.subresources:
         merged.pop("status", None)
         if "status" in old:

@@ -1,0 +1,112 @@
+"""The scheduler: binds pods to nodes that fit, spreading each owner's pods; else says Unschedulable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from stormlab.api.binding import bind
+from stormlab.api.jsontree import Tree, at
+from stormlab.api.kinds import NODE, POD
+from stormlab.api.metadata import stamp
+from stormlab.api.objects import Objects
+from stormlab.api.record import Event, Record
+from stormlab.controllers import fit, pods
+from stormlab.controllers.loop import Key
+from stormlab.controllers.owners import controller_of
+
+NAME = "default-scheduler"
+
+
+def _waiting(pod: Record) -> bool:
+    spec = pod.tree["spec"]
+    return not spec.get("nodeName") and pods.active(pod) and spec.get("schedulerName", NAME) == NAME
+
+
+class Scheduler:
+    """Looks at pods without a node."""
+
+    name = "scheduler"
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._store = objects.store
+
+    def start(self) -> Iterable[Key]:
+        """Return all pods without a node."""
+        return [(pod.namespace, pod.name) for pod in self._store.records(POD) if _waiting(pod)]
+
+    def keys(self, event: Event) -> Iterable[Key]:
+        """Return the new pod; or all that wait, when a node changed or a pod made room."""
+        record = event.after
+        if record.kind is POD and event.change != "DELETED":
+            return [(record.namespace, record.name)] if _waiting(record) else []
+        if record.kind is POD or (record.kind is NODE and _matters(event)):
+            return self.start()
+        return []
+
+    def reconcile(self, key: Key) -> float | None:
+        """Bind the pod, or write why it cannot be bound."""
+        pod = self._store.get(POD, *key)
+        if pod is None or not _waiting(pod):
+            return None
+        nodes = self._store.records(NODE)
+        placed = [item for item in self._store.records(POD) if item.tree["spec"].get("nodeName")]
+        reasons = {node.name: fit.refusal(pod, node, nodes, placed) for node in nodes}
+        fitting = [node for node in nodes if not reasons[node.name]]
+        if fitting:
+            bind(self._objects, pod.namespace, pod.name, self._choose(pod, fitting, placed).name)
+        else:
+            self._say_unschedulable(pod, list(reasons.values()))
+        return None
+
+    @staticmethod
+    def _choose(pod: Record, fitting: list[Record], placed: list[Record]) -> Record:
+        """Return the node with the fewest pods of the same owner, then the fewest pods."""
+        owner = controller_of(pod)
+        uid = owner["uid"] if owner else None
+
+        def load(node: Record) -> tuple[int, int, str]:
+            here = [
+                item for item in placed if item.tree["spec"]["nodeName"] == node.name and pods.active(item)
+            ]
+            siblings = [
+                item for item in here if uid and (found := controller_of(item)) and found["uid"] == uid
+            ]
+            return len(siblings), len(here), node.name
+
+        return min(fitting, key=load)
+
+    def _say_unschedulable(self, pod: Record, reasons: list[str]) -> None:
+        told = ", ".join(f"{reasons.count(reason)} {reason}" for reason in sorted(set(reasons)))
+        message = (
+            f"0/{len(reasons)} nodes are available: {told}."
+            if reasons
+            else "no nodes available to schedule pods"
+        )
+        before = pods.condition(pod, "PodScheduled")
+        if before is not None and before.get("message") == message and before["status"] == "False":
+            return
+        moment = stamp(self._objects.now())
+        wanted: Tree = {
+            "type": "PodScheduled",
+            "status": "False",
+            "lastProbeTime": None,
+            "lastTransitionTime": before["lastTransitionTime"] if before else moment,
+            "reason": "Unschedulable",
+            "message": message,
+        }
+        others = [
+            item
+            for item in at(pod.tree, "status", "conditions", default=[])
+            if item["type"] != "PodScheduled"
+        ]
+        status = {**pod.tree["status"], "conditions": [*others, wanted]}
+        tree = {"metadata": pod.tree["metadata"], "status": status}
+        self._objects.update(POD, pod.namespace, pod.name, tree, status=True)
+
+
+def _matters(event: Event) -> bool:
+    """Say whether a node's change can let a pod fit; heartbeats cannot."""
+    if event.before is None or event.change == "DELETED":
+        return True
+    return fit.facts(event.before) != fit.facts(event.after)
