@@ -87,13 +87,18 @@ class Ledgers:
             address = addresses[(self._first + attempt) % len(addresses)]
             try:
                 passed_on = {**headers, HEADER: str(budget_ms)}
-                return await self._send(operation, address, passed_on, body, deadline)
+                answer = await self._send(operation, address, passed_on, body, deadline)
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
                 continue
             except TimeoutError:
                 raise DeadlineExceeded("ledger", outcome=_outcome(operation, sent=True)) from None
             except aiohttp.ClientError:
                 sent = True
+                continue
+            if answer.status >= 400 and _outcome(operation, sent=sent) == "unknown":
+                # Another ledger's refusal does not say what became of the try that was cut off.
+                break
+            return answer
         raise Unavailable("ledger", outcome=_outcome(operation, sent=sent))
 
     async def _send(

@@ -83,21 +83,30 @@ class Access:
             task.exception()  # looked at: whoever asked has long been answered
 
     async def _twice(self, once: Callable[[], Awaitable[T]], deadline: Deadline, *, outcome: str) -> T:
+        known = "none"  # what is known of earlier tries: nothing was done, or it is unknown
         for last in (False, True):
             try:
                 return await once()
             except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
-                raise Unavailable("contention") from None
+                raise Unavailable("contention", outcome=known) from None
             except (TimeoutError, asyncpg.InsufficientResourcesError):
                 # No connection within the time, nothing was sent.
                 self._primary.suspect()
-                raise Unavailable("database_busy") from None
+                raise Unavailable("database_busy", outcome=known) from None
+            except Unavailable as nothing_sent:
+                raise Unavailable(nothing_sent.fields["reason"], outcome=known) from None
             except LOST:
                 self._primary.suspect()
+                known = outcome
                 if deadline.remaining_s() <= 0:
-                    raise DeadlineExceeded("database", outcome=outcome) from None
+                    raise DeadlineExceeded("database", outcome=known) from None
                 if last or not await self._primary.settled(min(SETTLE_S, deadline.remaining_s())):
-                    raise Unavailable("database", outcome=outcome) from None
+                    raise Unavailable("database", outcome=known) from None
+            except asyncpg.PostgresError:
+                # Even a refusal does not say what became of a try that was cut off.
+                if known == "none":
+                    raise
+                raise Unavailable("database", outcome=known) from None
         raise AssertionError("unreachable")
 
 

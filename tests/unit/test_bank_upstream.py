@@ -1,0 +1,121 @@
+"""The gateway's way to the ledgers, against ledgers faked at the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+
+from stormbank.deadline import Deadline
+from stormbank.operations import BY_ADDRESS
+from stormbank.problem import DeadlineExceeded, Unavailable
+from stormbank.upstream import Ledgers
+
+PAYMENT = BY_ADDRESS["POST", "/v1/payments"]
+BALANCE = BY_ADDRESS["GET", "/v1/balance"]
+
+
+def answering(status, body=b"{}"):
+    head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    return head + body
+
+
+class FakeLedger:
+    """Reads requests and plays one line of the script for each: bytes to send, None to hang up, or a wait."""
+
+    def __init__(self, *script) -> None:
+        self.script = list(script)
+        self.requests = []
+
+    async def serve(self, reader, writer):
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                self.requests.append(head.decode())
+                length = [
+                    int(line[15:])
+                    for line in head.decode().split("\r\n")
+                    if line.lower().startswith("content-length")
+                ]
+                await reader.readexactly(length[0] if length else 0)
+                act = self.script.pop(0) if self.script else answering(200)
+                if act is None:
+                    break
+                if act == "silence":
+                    await asyncio.sleep(3)
+                writer.write(act)
+                await writer.drain()
+        writer.close()
+
+
+def ask(operation, *ledgers, budget_ms=2000, times=1):
+    """Ask `times` times over `ledgers`; return the answers, or raise the first problem."""
+
+    async def scenario():
+        async with contextlib.AsyncExitStack() as stack:
+            urls = []
+            for ledger in ledgers:
+                server = await asyncio.start_server(ledger.serve, "127.0.0.1", 0)
+                stack.callback(server.close)
+                urls.append(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            client = await stack.enter_async_context(Ledgers(urls))
+            deadline = Deadline.after_ms(budget_ms)
+            return [await client.ask(operation, {}, b"{}", deadline) for _ in range(times)]
+
+    return asyncio.run(scenario())
+
+
+def test_the_budget_passed_on_is_smaller_than_the_one_given():
+    ledger = FakeLedger()
+    ask(BALANCE, ledger, budget_ms=1000)
+    (passed_on,) = [line for line in ledger.requests[0].split("\r\n") if line.startswith("X-Deadline-Ms")]
+    assert 900 < int(passed_on.split(": ")[1]) <= 990
+
+
+def test_a_connection_that_breaks_is_tried_elsewhere_at_once():
+    script = FakeLedger(None), FakeLedger(None, answering(201, b'{"ok": 1}'))
+    answers = ask(PAYMENT, *script)
+    assert [(each.status, each.body) for each in answers] == [(201, b'{"ok": 1}')]
+
+
+@pytest.mark.parametrize("second", [422, 409, 503])
+def test_after_a_try_that_was_cut_off_a_refusal_proves_nothing(second):
+    both = answering(second, b'{"outcome": "none"}')
+    with pytest.raises(Unavailable) as problem:
+        ask(PAYMENT, FakeLedger(both), FakeLedger(None))
+    assert problem.value.fields["outcome"] == "unknown"
+    # Whoever only reads may believe it. (aiohttp tries a GET twice by itself.)
+    assert ask(BALANCE, FakeLedger(both), FakeLedger(None, None))[0].status == second
+    # So may whoever was refused by the first ledger asked.
+    assert ask(PAYMENT, FakeLedger(both), FakeLedger(both))[0].status == second
+
+
+def test_a_slow_ledger_is_not_asked_again():
+    slow = FakeLedger("silence")
+    with pytest.raises(DeadlineExceeded) as problem:
+        ask(PAYMENT, slow, budget_ms=200)
+    assert len(slow.requests) == 1
+    assert problem.value.fields["outcome"] == "unknown"
+
+
+def test_nothing_is_sent_when_there_is_no_time():
+    ledger = FakeLedger()
+    with pytest.raises(DeadlineExceeded) as problem:
+        ask(PAYMENT, ledger, budget_ms=5)
+    assert problem.value.fields["outcome"] == "none"
+    assert ledger.requests == []
+
+
+def test_connections_are_kept():
+    peers = set()
+    ledger = FakeLedger()
+    serve = ledger.serve
+
+    async def counting(reader, writer):
+        peers.add(writer.get_extra_info("peername"))
+        await serve(reader, writer)
+
+    ledger.serve = counting
+    ask(BALANCE, ledger, times=5)
+    assert (len(ledger.requests), len(peers)) == (5, 1)
