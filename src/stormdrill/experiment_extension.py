@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from stormdrill.content import Node
 from stormdrill.content.problems import unknown
-from stormdrill.history import PHASES
 from stormdrill.limit import Limit
 from stormdrill.scenario import (
     Activity,
@@ -25,9 +24,7 @@ from stormdrill.scenario import (
 )
 
 SCHEMA = "stormdrill.experiment/1"
-LOADED_PHASES = tuple(
-    phase for phase in PHASES if phase in ("steady", "inject", "recover", "revert", "settle")
-)
+LOADED_PHASES = ("steady", "inject", "recover", "revert", "settle")
 """Phases under load, in which samples can be judged."""
 GUARD_METRICS = (
     "good_ratio",

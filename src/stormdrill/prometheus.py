@@ -9,18 +9,20 @@ from __future__ import annotations
 import math
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 from prometheus_api_client import PrometheusApiClientException, PrometheusConnect
 from urllib3 import Retry
 
+from stormdrill.connection import why
 from stormdrill.errors import InputError, TargetError
 
 _MAX_POINTS = 10_000  # the server refuses more than 11,000 points a series
+T = TypeVar("T")
 _AGE = "time() - max(timestamp(up))"
 
 
@@ -96,22 +98,27 @@ class Prometheus:
 
     def instant(self, query: str, at_s: float | None = None) -> Instant:
         """The query at `at_s` (Unix seconds), or now by the server's clock."""
-        params = {} if at_s is None else {"time": repr(at_s)}
-        result, warnings = self._ask(lambda client: client.custom_query(query, params=self._params(params)))
-        return Instant(tuple(_sample(entry) for entry in _vector(result)), warnings)
+        params = self._params({} if at_s is None else {"time": repr(at_s)})
+        return self._ask(
+            lambda client: client.custom_query(query, params=params),
+            lambda result, warnings: Instant(tuple(_sample(entry) for entry in _vector(result)), warnings),
+        )
 
     def range(self, query: str, start_s: float, end_s: float, step_s: float) -> Range:
         """The query from `start_s` to `end_s`, both included; long ranges are asked for in parts."""
         parts: dict[tuple[tuple[str, str], ...], list[tuple[float, float | None]]] = {}
         warnings: dict[str, None] = {}
-        first = start_s
-        while first <= end_s:
-            last = min(end_s, first + (_MAX_POINTS - 1) * step_s)
-            result, said = self._ask(self._range_call(query, first, last, step_s))
-            warnings |= dict.fromkeys(said)
+
+        def take(result: Any, said: tuple[str, ...]) -> None:
+            warnings.update(dict.fromkeys(said))
             for entry in result:
                 key = tuple(sorted(entry["metric"].items()))
                 parts.setdefault(key, []).extend((float(t), _number(value)) for t, value in entry["values"])
+
+        first = start_s
+        while first <= end_s:
+            last = min(end_s, first + (_MAX_POINTS - 1) * step_s)
+            self._ask(self._range_call(query, first, last, step_s), take)
             first = last + step_s
         series = tuple(Series(dict(key), tuple(samples)) for key, samples in sorted(parts.items()))
         return Range(query, step_s, start_s, end_s, series, tuple(warnings))
@@ -136,19 +143,24 @@ class Prometheus:
         start, end = (datetime.fromtimestamp(t, UTC) for t in (start_s, end_s))
         return lambda client: client.custom_query_range(query, start, end, repr(step_s), params=exact)
 
-    def _ask(self, call: Any) -> tuple[Any, tuple[str, ...]]:
-        client = self._client()
+    def _ask(self, call: Callable[[Any], Any], read: Callable[[Any, tuple[str, ...]], T]) -> T:
+        """`call` the library, `read` its result with the answer's warnings."""
         self._local.answer = None
         try:
-            result = call(client)
+            result = call(self._client())
+            warnings = _body(self._local.answer).get("warnings") or ()
+            return read(result, tuple(str(text) for text in warnings))
         except PrometheusApiClientException:
             raise self._refused() from None
+        except requests.JSONDecodeError:
+            raise self._odd() from None
         except requests.RequestException as error:
-            raise TargetError(f"Prometheus at {self.url} does not answer: {_why(error)}") from None
-        except (ValueError, KeyError, TypeError):
-            raise TargetError(f"{self.url} answers, but not like a Prometheus") from None
-        answer = _body(self._local.answer)
-        return result, tuple(str(text) for text in answer.get("warnings") or ())
+            raise TargetError(f"Prometheus at {self.url} does not answer: {why(error)}") from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise self._odd() from None
+
+    def _odd(self) -> TargetError:
+        return TargetError(f"{self.url} answers, but not like a Prometheus")
 
     def _refused(self) -> InputError | TargetError:
         answer: requests.Response = self._local.answer
@@ -167,7 +179,7 @@ class Prometheus:
             client = PrometheusConnect(
                 url=self.url,
                 headers=self._headers,
-                retry=Retry(total=0),
+                retry=Retry(0, read=False),
                 session=session,
                 timeout=self.timeout_s,
             )
@@ -203,12 +215,3 @@ def _body(answer: requests.Response | None) -> dict[str, Any]:
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
-
-
-def _why(error: requests.RequestException) -> str:
-    if isinstance(error, requests.Timeout):
-        return "no answer in time"
-    if isinstance(error, requests.ConnectionError):
-        text = str(error).rpartition("] ")[2] or str(error)
-        return text.partition("'))")[0].rstrip("')(")
-    return " ".join(str(error).split())

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import urllib3.exceptions
-
+from stormdrill.connection import why
 from stormdrill.errors import TargetError
 
 
@@ -49,14 +48,4 @@ def api_error(who: str, method: str, path: str, status: int, body: bytes) -> Api
 
 def no_answer(who: str, server: str, error: Exception) -> TargetError:
     """The error for a server that did not answer as HTTP at all."""
-    inner: BaseException = error
-    while isinstance(inner, urllib3.exceptions.MaxRetryError) and inner.reason is not None:
-        inner = inner.reason
-    text = str(inner)
-    if isinstance(inner, urllib3.exceptions.TimeoutError):
-        text = "no answer in time"
-    elif "CERTIFICATE_VERIFY_FAILED" in text:
-        text = "its certificate is not signed by the CA of the kubeconfig (is this the right cluster?)"
-    elif isinstance(inner, urllib3.exceptions.NewConnectionError):
-        text = text.rpartition("] ")[2].rpartition(": ")[2] or text
-    return TargetError(f"{who}: API server {server} cannot be reached: {' '.join(text.split())}")
+    return TargetError(f"{who}: API server {server} cannot be reached: {why(error)}")
