@@ -135,7 +135,7 @@ def _regions(
         if not zones:
             part.problem("a region needs at least one zone")
         port = ports[name].integer(0, 1024, 65535) if name in ports else 0
-        if not port and lab["network"].present:
+        if name not in ports and lab["network"].present:
             lab["api_ports"].problem(f"no port for region '{name}'")
         place = (base / manifests[name].text()) if name in manifests else None
         services = _service_network(network, index)

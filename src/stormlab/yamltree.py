@@ -57,7 +57,7 @@ class Tree:
         seen: set[str] = set()
         for key_node, value in self._node.value:
             key = str(key_node.value)
-            child = self._child(value, key)
+            child = self._child(value, key, key_node.start_mark.line + 1)
             if key in seen:
                 child.problem("given twice")
             seen.add(key)
@@ -85,9 +85,11 @@ class Tree:
             return []
         return [self._child(node, f"[{i}]") for i, node in enumerate(self._node.value)]
 
-    def _child(self, node: yaml.Node | None, key: str) -> Tree:
+    def _child(self, node: yaml.Node | None, key: str, line: int | None = None) -> Tree:
         path = f"{self.path}{key}" if key.startswith("[") else f"{self.path}.{key}".lstrip(".")
-        return Tree(node, path, self.line, self._problems)
+        child = Tree(node, path, self.line, self._problems)
+        child.line = line or child.line  # where its key stands is where people look
+        return child
 
     def text(self, default: str = "") -> str:
         """The scalar as text."""

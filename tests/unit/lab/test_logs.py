@@ -1,0 +1,67 @@
+"""Reading logs: last lines, since a moment, following."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stormlab.node import logs
+
+
+@given(st.lists(st.sampled_from([b"a", b"\n", b"bb\n"]), max_size=30), st.integers(0, 12))
+def test_the_tail_is_what_the_last_lines_say(tmp_path_factory, parts, count):
+    content = b"".join(parts)
+    path = tmp_path_factory.mktemp("log") / "c.log"
+    path.write_bytes(content)
+    lines = content.splitlines(keepends=True)
+    expected = b"".join(lines[len(lines) - count :] if count < len(lines) else lines) if count else b""
+    assert content[logs.tail_offset(path, count) :] == expected
+
+
+def test_since_a_moment_is_never_late(tmp_path):
+    path = tmp_path / "uid" / "c.log"
+    path.parent.mkdir()
+    clock = logs.LogClock(tmp_path)
+    for now, text in ((100.0, "one\n"), (101.0, "two\n"), (102.0, ""), (103.0, "three\n")):
+        with path.open("a") as file:
+            file.write(text)
+        clock.note(now)
+    assert clock.offset_at(path, 99.0) == 0
+    assert clock.offset_at(path, 101.5) == len("one\ntwo\n")
+    assert clock.offset_at(path, 200.0) == len("one\ntwo\nthree\n")
+
+
+def test_a_log_without_end_is_shortened_to_its_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(logs, "_LARGEST", 1000)
+    monkeypatch.setattr(logs, "_KEPT", 100)
+    path = tmp_path / "uid" / "c.log"
+    path.parent.mkdir()
+    writer = path.open("ab", buffering=0)
+    writer.write(b"x" * 2000 + b"end\n")
+    logs.LogClock(tmp_path).note(1.0)
+    writer.write(b"more\n")
+    assert path.read_bytes() == b"x" * 96 + b"end\nmore\n"
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_following_ends_with_the_pod_or_the_run(tmp_path, renamed):
+    path = tmp_path / "pod" / "c.log"
+    path.parent.mkdir()
+    path.write_bytes(b"first\n")
+
+    async def follow():
+        found = []
+        async for block in logs.read(path, 0, follow=True, limit=None):
+            found.append(block)
+            if len(found) == 1:
+                with path.open("ab") as file:
+                    file.write(b"second\n")
+            elif renamed:
+                path.rename(path.with_name("c.previous.log"))
+                path.write_bytes(b"next run\n")
+            else:
+                path.unlink()
+        return found
+
+    assert asyncio.run(asyncio.wait_for(follow(), 5)) == [b"first\n", b"second\n"]
