@@ -94,6 +94,7 @@ def _judged(case: Case, limit_s: float, entry: Recovery) -> tuple[Outcome, str]:
     again = (
         f"; {len(entry.relapses)} short relapse(s), the longest {seconds(worst_s)}" if entry.relapses else ""
     )
+    again += f"; {entry.blocked} requests were blocked by an earlier step" if entry.blocked else ""
     if entry.value_s == 0:
         few = f" ({entry.hurt} requests were, too few to make a bin bad)" if entry.hurt else ""
         return Outcome.PASS, f"{who} was not hurt{few}{again}"

@@ -72,7 +72,8 @@ def _order(case: Case, order: tuple[str, ...], min_sheds: int) -> Check:
         why = f"in {flow.bins} stretches of 10 s with sheds no gateway refused a more important tier more"
     return check(
         "flow.order", "flow_control", outcome, why, value=len(flow.inversions), unit="inversions",
-        limit=f"0; {' before '.join(reversed(order))} given up first", window="judged time, 10 s by gateway",
+        limit=f"no inversion ({', '.join(reversed(order))} given up in this order)",
+        window="judged time, 10 s by gateway",
         evidence=("series/_shed.json", "series/_admitted.json"), depends_on=DEPENDS,
         details={"sheds": dict(flow.sheds), "client_sheds": dict(flow.client_sheds)},
     )  # fmt: skip

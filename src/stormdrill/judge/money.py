@@ -97,7 +97,7 @@ def _count(case: Case, name: str, what: str, most: int) -> Check:
         return check(
             name, "books", outcome, why, unit="movements", limit=limit, evidence=EVIDENCE, depends_on=BASE
         )
-    said = f"{tally.count} movements" if tally.count else "no movement"
+    said = f"{tally.count} movement{'s' if tally.count > 1 else ''}" if tally.count else "no movement"
     worth = f", worth {format_money(tally.amount)}" if tally.count else ""
     outcome = Outcome.PASS if tally.count <= most else Outcome.FAIL
     return check(

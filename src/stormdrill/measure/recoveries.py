@@ -14,6 +14,7 @@ from stormdrill.measure.parts import Mark, marks, parts
 from stormdrill.measure.recovery import LOAD_BIN_S, PROBE_BIN_S, Bins, Floats, Span, combined, span
 from stormdrill.measure.values import Recovery, Relapse
 from stormdrill.plan import Plan
+from stormdrill.records.layout import Outcome
 from stormdrill.units import NS_PER_S
 
 
@@ -33,9 +34,7 @@ def recoveries(demand: Demand, story: Chronicle, plan: Plan) -> tuple[Recovery, 
         return ()
     subjects = [*_operations(demand, plan), *_groups(demand, plan)]
     return tuple(
-        _measure(subject, demand.select(subject.rows), fault, story, plan)
-        for fault in story.faults
-        for subject in subjects
+        _measure(subject, demand, fault, story, plan) for fault in story.faults for subject in subjects
     )
 
 
@@ -43,7 +42,7 @@ def _operations(demand: Demand, plan: Plan) -> Iterator[Subject]:
     for number, name in enumerate(demand.legend.operations):
         target = plan.topology.operations.get(name)
         for cell_number, cell in enumerate(demand.legend.cells):
-            rows = (demand.operation == number) & (demand.cell == cell_number) & demand.asked
+            rows = (demand.operation == number) & (demand.cell == cell_number)
             if target is not None:
                 yield Subject(name, target.tier, cell, rows)
 
@@ -60,11 +59,11 @@ def _groups(demand: Demand, plan: Plan) -> Iterator[Subject]:
                 and (target.kind is OperationKind.WRITE) is write
             ]
             if numbers:
-                rows = np.isin(demand.operation, numbers) & demand.asked
-                yield Subject(word, letter, "all", rows)
+                yield Subject(word, letter, "all", np.isin(demand.operation, numbers))
 
 
-def _measure(subject: Subject, rows: Demand, fault: Fault, story: Chronicle, plan: Plan) -> Recovery:
+def _measure(subject: Subject, demand: Demand, fault: Fault, story: Chronicle, plan: Plan) -> Recovery:
+    rows = demand.select(subject.rows & demand.asked)
     due_s = (rows.due_ns - fault.t0_ns) / NS_PER_S
     end_s = (story.end_ns - fault.t0_ns) / NS_PER_S
     if len(due_s):
@@ -90,6 +89,7 @@ def _measure(subject: Subject, rows: Demand, fault: Fault, story: Chronicle, pla
         first_hurt_s=round(float(due_s[hurt].min()), 6) if hurt.any() else None,
         requests=int(judged.sum()),
         hurt=int(hurt.sum()),
+        blocked=_blocked(demand.select(subject.rows & ~demand.excused), fault, story),
         lost_demand_s=_lost_demand_s(rows, int(hurt.sum()), story),
         relapses=tuple(Relapse(round(a, 6), round(b, 6)) for a, b in (seen.relapses if seen else ())),
         parts=parts(
@@ -110,6 +110,11 @@ def _seen(rows: Demand, due_s: Floats, plan: Plan, end_s: float) -> Span | None:
         for source, width_s, mask in (("probe", PROBE_BIN_S, rows.probe), ("load", LOAD_BIN_S, ~rows.probe))
     ]
     return combined(*found)
+
+
+def _blocked(rows: Demand, fault: Fault, story: Chronicle) -> int:
+    after = (rows.due_ns >= fault.t0_ns) & (rows.due_ns < story.end_ns)
+    return int((after & (rows.outcome == Outcome.BLOCKED)).sum())
 
 
 def _first_good_s(found: Sequence[Mark], rows: Demand, t0_ns: int) -> list[float | None]:

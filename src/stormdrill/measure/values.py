@@ -60,7 +60,8 @@ class Recovery:
     came (then `lower_bound_s` holds) or when nothing was asked (`requests` 0). The true moment lies between
     `lower_bound_s` (the last bad request's due time) and `value_s`. `resolution_s` is the bin width, or the
     empty stretch at the edge when no request was due there; `largest_gap_s` is the longest time within the
-    judged window in which nothing was asked: an outage as long as that could have hidden.
+    judged window in which nothing was asked: an outage as long as that could have hidden. `blocked` requests
+    never reached the operation (an earlier step failed), so they say nothing about it.
     """
 
     operation: str
@@ -76,6 +77,7 @@ class Recovery:
     first_hurt_s: float | None
     requests: int
     hurt: int
+    blocked: int
     lost_demand_s: float | None
     relapses: tuple[Relapse, ...]
     parts: tuple[Part, ...]
