@@ -74,7 +74,8 @@ def seconds(value: float) -> str:
 
 def percent(ratio: float) -> str:
     """A ratio as a check says it, with the digits that matter for small ones."""
-    return f"{ratio * 100:.3g} %" if ratio < 0.1 else f"{ratio * 100:.2f} %"
+    digits = 3 if 0.99 < ratio < 1 or ratio < 0.01 else 2
+    return f"{ratio * 100:.{digits}f}".rstrip("0").rstrip(".") + " %"
 
 
 def check(

@@ -133,6 +133,11 @@ def _generator(case: Case) -> Said:
     late = (
         health.probe_lateness_p99_ms if health.probe_lateness_p99_ms is not None else health.lateness_p99_ms
     )
+    if health.stalls:
+        total_s = sum(stall.end_s - stall.start_s for stall in health.stalls)
+        where = ", ".join(f"{stall.start_s:.1f} s to {stall.end_s:.1f} s" for stall in health.stalls[:3])
+        why = f"the generator stood still for up to {seconds(total_s)} ({where} from t0)"
+        return False, why, round(total_s * 1000, 3), "ms"
     if (
         health.seconds < SECONDS_KNOWN * health.expected_seconds
         or late is None
@@ -140,13 +145,6 @@ def _generator(case: Case) -> Said:
     ):
         known = f"{health.seconds} of {health.expected_seconds} judged seconds"
         return False, f"the generator reported only {known}", late, "ms"
-    if health.stalls:
-        first = health.stalls[0]
-        total = sum(stall.end_s - stall.start_s for stall in health.stalls)
-        why = (
-            f"the generator stood still for {seconds(total)} in all, first {seconds(first.start_s)} after t0"
-        )
-        return False, why, round(total * 1000, 3), "ms"
     if late > LATENESS_LIMIT_MS:
         return False, f"1 in 100 requests was sent more than {late:.0f} ms late", late, "ms"
     if health.offered and health.dropped > DROPPED_LIMIT * health.offered:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import jinja2
 from markupsafe import Markup
 
+from stormdrill.measure.values import Recovery
 from stormdrill.report import words
 from stormdrill.report.charts.demand import demand_chart
 from stormdrill.report.charts.latency import latency_chart
@@ -18,9 +19,7 @@ def html(view: View) -> str:
     charts = {
         "demand": demand_chart(view.measured, view.hurt_until_s),
         "latency": latency_chart(view.measured, view.deadline_ms, view.hurt_until_s),
-        "recovery": recovery_chart(
-            [Bar(entry, _limit_s(view, entry.operation)) for entry in view.recoveries]
-        ),
+        "recovery": recovery_chart([_bar(view, entry) for entry in view.recoveries]),
     }
     safe = {name: Markup(picture) for name, picture in charts.items()}  # noqa: S704 - svg.element escapes
     environment = _environment(escape=True)
@@ -33,9 +32,11 @@ def markdown(view: View) -> str:
     return _environment(escape=False).get_template("report.md.j2").render(view=view, shown=SHOWN)
 
 
-def _limit_s(view: View, operation: str) -> float | None:
-    target = view.plan.targets.get(operation)
-    return target.recovery_time_s if target else None
+def _bar(view: View, entry: Recovery) -> Bar:
+    cells = len(view.plan.topology.cells)
+    name = entry.operation if cells == 1 or entry.cell == "all" else f"{entry.operation} {entry.cell}"
+    target = view.plan.targets.get(entry.operation)
+    return Bar(name, entry, target.recovery_time_s if target else None)
 
 
 def _environment(*, escape: bool) -> jinja2.Environment:
@@ -54,6 +55,7 @@ def _environment(*, escape: bool) -> jinja2.Environment:
         duration=words.duration,
         outcome=lambda outcome: words.NAMES[Outcome(outcome)],
         sign=lambda outcome: words.SIGNS[Outcome(outcome)],
+        utc=lambda text: text.replace("T", " ").replace("+00:00", " UTC"),
         limit=lambda text: text.replace("<=", "≤").replace(">=", "≥") or "–",  # noqa: RUF001
         cell=lambda text: str(text).replace("|", "\\|").replace("\n", " "),
     )

@@ -27,6 +27,11 @@ MOVEMENTS = {
     "unknown_absent": "no answer, and not in the books",
 }
 
+ENDS = (
+    "durable", "lost", "duplicated", "altered", "refused", "refused_booked", "unknown_booked",
+    "unknown_absent", "ghost",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -67,6 +72,7 @@ class View:
     tiles: tuple[Tile, ...]
     groups: tuple[Group, ...]
     recoveries: tuple[Recovery, ...]
+    ends: tuple[tuple[str, Tally], ...]
     movements: tuple[MovementList, ...]
     settings: tuple[tuple[str, str], ...]
     hurt_until_s: float | None
@@ -85,6 +91,7 @@ def view(plan: Plan, measured: Measurements, verdict: Verdict) -> View:
         tiles=_tiles(measured, verdict, recoveries),
         groups=_groups(verdict),
         recoveries=recoveries,
+        ends=tuple((name, loss[name]) for name in ENDS if name in (loss := measured.loss.tallies)),
         movements=_movements(measured),
         settings=_settings(plan),
         hurt_until_s=_hurt_until_s(recoveries),

@@ -78,13 +78,19 @@ def phase_bands(frame: Frame, measured: Measurements) -> list[str]:
     return parts
 
 
-def fault_marks(frame: Frame, measured: Measurements, hurt_until_s: float | None) -> list[str]:
-    """The time customers were hurt as a shade, and each fault as a line with its name."""
+def hurt_shade(frame: Frame, measured: Measurements, hurt_until_s: float | None) -> list[str]:
+    """The time customers were hurt: a shade behind the data, and a bar above it that data cannot hide."""
+    if not measured.faults or not hurt_until_s:
+        return []
+    x, end = frame.x(0.0), frame.x(min(hurt_until_s, frame.to_s))
+    hover = f"hurt from t0 to {hurt_until_s:.1f} s"
+    shade = svg.rect(x, frame.top - BAND, end - x, frame.bottom - frame.top + BAND, "hurt", hover)
+    return [shade, svg.rect(x, frame.top - BAND, end - x, 4, "hurt-bar", hover)]
+
+
+def fault_marks(frame: Frame, measured: Measurements) -> list[str]:
+    """Each fault as a line with its name."""
     parts = []
-    if measured.faults and hurt_until_s:
-        x, end = frame.x(0.0), frame.x(min(hurt_until_s, frame.to_s))
-        hover = f"hurt from t0 to {hurt_until_s:.1f} s"
-        parts.append(svg.rect(x, frame.top, end - x, frame.bottom - frame.top, "hurt", hover))
     for number, fault in enumerate(measured.faults):
         x = frame.x(fault.t0_s)
         hover = f"{fault.name}: {', '.join(fault.targets) or 'no targets recorded'}"

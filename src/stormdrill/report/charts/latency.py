@@ -13,6 +13,7 @@ from stormdrill.report.charts.frame import (
     WIDTH,
     Frame,
     fault_marks,
+    hurt_shade,
     phase_bands,
     time_axis,
     value_axis,
@@ -41,8 +42,9 @@ def latency_chart(measured: Measurements, deadline_ms: float | None, hurt_until_
     return svg.drawing(
         WIDTH, HEIGHT, "Response time p50 and p99 over time",
         *phase_bands(frame, measured),
+        *hurt_shade(frame, measured, hurt_until_s),
         *value_axis(frame, decades, "ms, log"),
-        *fault_marks(frame, measured, hurt_until_s),
+        *fault_marks(frame, measured),
         *_deadline(frame, deadline_ms),
         *_lines(frame, p50, "p50"),
         *_lines(frame, p99, "p99"),

@@ -15,8 +15,9 @@ PARTS = ("detect", "detect and promote", "promote", "replace", "route", "warm up
 
 @dataclass(frozen=True)
 class Bar:
-    """A recovery and the objective beside it, in seconds; None when nothing is demanded."""
+    """A recovery by its name, and the objective beside it in seconds; None when nothing is demanded."""
 
+    name: str
     recovery: Recovery
     limit_s: float | None
 
@@ -53,7 +54,7 @@ def _length(entry: Recovery) -> float:
 
 def _bar(bar: Bar, y: float, x: Callable[[float], float], to_s: float) -> list[str]:
     entry = bar.recovery
-    name = entry.operation if entry.cell in ("", "all") else f"{entry.operation} {entry.cell}"
+    name = bar.name
     parts = [svg.text(name, LEFT - 8, y + 15, anchor="end")]
     length = _length(entry)
     if entry.value_s is None:

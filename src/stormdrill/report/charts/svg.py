@@ -13,10 +13,8 @@ def number(value: float) -> str:
 
 def element(tag: str, *children: str, **attributes: str | float) -> str:
     """An element. `class_` becomes `class`, underscores in names dashes; children are SVG already."""
-    named = "".join(
-        f" {name.rstrip('_').replace('_', '-')}={quoteattr(value if isinstance(value, str) else number(value))}"
-        for name, value in attributes.items()
-    )
+    written = {name: v if isinstance(v, str) else number(v) for name, v in attributes.items()}
+    named = "".join(f" {name.rstrip('_').replace('_', '-')}={quoteattr(v)}" for name, v in written.items())
     inner = "".join(children)
     return f"<{tag}{named}>{inner}</{tag}>" if inner else f"<{tag}{named}/>"
 
