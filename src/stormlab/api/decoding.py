@@ -7,6 +7,7 @@ under fieldValidation=Strict.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,14 @@ MAX_BODY_BYTES = 3 * 1024 * 1024
 _JSON = ("application/json", "")
 _YAML = ("application/yaml", "application/x-yaml")
 _VALIDATIONS = ("", "Ignore", "Strict", "Warn")
+
+
+class _Yaml11(yaml.SafeLoader):
+    """YAML as Kubernetes reads it: an unquoted y or n is a boolean, too."""
+
+
+_Yaml11.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:y|Y|n|N)$"), list("yYnN"))
+_Yaml11.bool_values = {**yaml.SafeLoader.bool_values, "y": True, "n": False}
 
 
 @dataclass(slots=True)
@@ -100,7 +109,7 @@ def _read(body: bytes, content_type: str) -> tuple[Any, list[str]]:
         return parse_json(body)
     if media in _YAML:
         try:
-            return json.loads(json.dumps(yaml.safe_load(body), default=str)), []
+            return json.loads(json.dumps(yaml.load(body, _Yaml11), default=str)), []  # noqa: S506 -- a SafeLoader
         except (yaml.YAMLError, ValueError) as error:
             raise ValueError(f"yaml: {error}") from None
     message = (

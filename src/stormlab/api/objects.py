@@ -190,7 +190,7 @@ class Objects:
         rules.prepare_update(merged, old.tree)
         rules.allocate(merged, self)
         causes = meta.validate_labels(merged["metadata"]) + rules.validate(merged)
-        return causes or rules.validate_update(merged, old.tree)
+        return causes + rules.validate_update(merged, old.tree)
 
     @staticmethod
     def _check_preconditions(kind: Kind, old: Record, given: Tree, *, patching: bool) -> None:

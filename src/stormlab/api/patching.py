@@ -77,7 +77,9 @@ def patched(struct: str, current: Tree, content_type: str, body: bytes, validati
     try:
         tree, unknown = decode(struct, result)
     except DecodeError as error:
-        raise invalid_patch(shown, str(error)) from None
+        strategic_words = media == STRATEGIC_PATCH and error.wanted
+        why = f"unrecognized type: {error.wanted}" if strategic_words else str(error)
+        raise invalid_patch(shown, why) from None
     problems = strict_problems(unknown, [])
     if validation == "Strict" and problems:
         raise invalid_patch(shown, f"strict decoding error: {', '.join(problems)}")

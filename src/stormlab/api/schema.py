@@ -25,7 +25,14 @@ _NAMES = {str: "string", bool: "bool", int: "number", float: "number", list: "ar
 
 
 class DecodeError(Exception):
-    """The body has a value of the wrong type; the message is the server's, without prefix."""
+    """The body has a value of the wrong type; the message is the server's, without prefix.
+
+    `wanted` is Go's name of the type that was wanted, where that is what went wrong.
+    """
+
+    def __init__(self, message: str, wanted: str = "") -> None:
+        super().__init__(message)
+        self.wanted = wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,8 @@ class _Walk:
 
 def _wrong(value: Any, owner: str, path: str, wanted: str) -> DecodeError:
     found = _NAMES.get(type(value), "null")
-    return DecodeError(f"json: cannot unmarshal {found} into Go struct field {owner}.{path} of type {wanted}")
+    why = f"json: cannot unmarshal {found} into Go struct field {owner}.{path} of type {wanted}"
+    return DecodeError(why, wanted)
 
 
 _GO = {"str": "string", "int": "int32", "bool": "bool", "float": "float64"}

@@ -6,6 +6,7 @@ the plural resource, 422 names the Kind, and some errors have no `details` at al
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +36,7 @@ def required(field: str, why: str = "") -> Cause:
 
 def invalid_value(field: str, value: object, why: str) -> Cause:
     """Return the cause of a field whose value breaks a rule."""
-    shown = f'"{value}"' if isinstance(value, str) else str(value)
+    shown = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
     return Cause("FieldValueInvalid", field, f"Invalid value: {shown}: {why}")
 
 
@@ -172,7 +173,8 @@ def forbidden(kind: Kind, name: str, why: str, causes: Iterable[Cause] = ()) -> 
 
 def invalid(group: str, kind: str, name: str, causes: list[Cause]) -> ApiError:
     """Return 422 with every invalid field."""
-    told = [f"{cause.field}: {cause.message}" for cause in causes]
+    # The message says a thing once, however often it is a cause.
+    told = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
     shown = f"{kind}.{group}" if group else kind
     text = told[0] if len(told) == 1 else "[" + ", ".join(told) + "]"
     details: Details = {}

@@ -1,6 +1,6 @@
 """Strategic merge patch: lists of structs merge by key, guided by the schema.
 
-Rules seen in topic 06: items new to the target come first, `$patch: delete` removes one item or a
+Rules seen in topic 06: an item new to the target comes first, `$patch: delete` removes one item or a
 map, `$patch: replace` replaces, `$retainKeys` keeps only the named keys, a merge key that is missing
 is an error, null deletes, and a list without a merge key is replaced whole.
 """
@@ -68,44 +68,47 @@ def _value(kind: Type | None, target: Any, change: Any, order: list[Any] | None)
         if kind is not None and kind.name == "{}":
             return _struct({}, base, change)
         return _struct(types().get(kind.name, {}) if kind else {}, base, change)
-    if (
-        isinstance(change, list)
-        and kind is not None
-        and kind.merge_key is not None
-        and kind.inner is not None
-    ):
-        base_list = target if isinstance(target, list) else []
-        if kind.merge_key == "":
-            return [*base_list, *(item for item in change if item not in base_list)]
-        merged = _list(kind.inner, kind.merge_key, base_list, change)
-        return _ordered(merged, kind.merge_key, order)
+    if isinstance(change, list) and kind is not None and kind.merge_key is not None and kind.inner is not None:
+        server = target if isinstance(target, list) else []
+        key = kind.merge_key
+        if key == "":
+            merged = {item: item for item in [*server, *change]}
+            return _ordered(merged, list(server), list(change if order is None else order))
+        return _list(kind.inner, key, server, change, order)
     return copy(change)
 
 
-def _list(inner: Type, key: str, target: list[Any], change: list[Any]) -> list[Any]:
-    fields = types().get(inner.name, {})
+def _list(
+    inner: Type, key: str, server: list[Any], change: list[Any], order: list[Any] | None
+) -> list[Any]:
     if any(isinstance(item, dict) and item.get("$patch") == "replace" for item in change):
         return [copy(item) for item in change if item.get("$patch") != "replace"]
-    merged, fresh = list(target), []
+    fields = types().get(inner.name, {})
+    merged = {item.get(key): item for item in server}
+    named: list[Any] = []
     for item in change:
         if not isinstance(item, dict) or key not in item:
             raise StrategicError(f"map: {_go(item)} does not contain declared merge key: {key}")
-        where = next(
-            (i for i, old in enumerate(merged) if isinstance(old, dict) and old.get(key) == item[key]), None
-        )
         if item.get("$patch") == "delete":
-            merged = [old for old in merged if old.get(key) != item[key]]
-        elif where is None:
-            fresh.append(_struct(fields, {}, item))
+            merged.pop(item[key], None)
         else:
-            merged[where] = _struct(fields, merged[where], item)
-    return fresh + merged
+            merged[item[key]] = _struct(fields, merged.get(item[key], {}), item)
+            named.append(item[key])
+    if order is not None:
+        named = [entry.get(key) for entry in order if isinstance(entry, dict)]
+    return _ordered(merged, [item.get(key) for item in server], named)
 
 
-def _ordered(items: list[Any], key: str, order: list[Any] | None) -> list[Any]:
-    if not order:
-        return items
-    wanted = [entry.get(key) for entry in order if isinstance(entry, dict)]
-    place = {value: index for index, value in enumerate(wanted)}
-    # Items the patch's author did not know keep their place after those he ordered.
-    return sorted(items, key=lambda item: place.get(item.get(key), len(place)))
+def _ordered(merged: dict[Any, Any], server: list[Any], named: list[Any]) -> list[Any]:
+    """Weave items the patch names, in its order, into the others, in the server's order.
+
+    An item only the patch has comes before whatever the server has next, so alone it comes first.
+    """
+    place = {value: index for index, value in enumerate(server)}
+    left = [value for value in server if value in merged and value not in named]
+    right = [value for value in dict.fromkeys(named) if value in merged]
+    woven: list[Any] = []
+    while left and right:
+        known = right[0] in place and place[left[0]] < place[right[0]]
+        woven.append((left if known else right).pop(0))
+    return [merged[value] for value in [*woven, *left, *right]]

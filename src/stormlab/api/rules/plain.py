@@ -6,7 +6,7 @@ import base64
 
 from stormlab.api.jsontree import Tree
 from stormlab.api.rules import Rules
-from stormlab.api.status import Cause, forbidden_field, invalid_value, required
+from stormlab.api.status import Cause, forbidden_field, invalid_value, required, unsupported
 
 MAX_DATA_BYTES = 1 << 20
 
@@ -38,12 +38,42 @@ class NamespaceRules(Rules):
 class NodeRules(Rules):
     """Nodes: the client may register with a status."""
 
+    _effects = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+
     def default(self, tree: Tree) -> None:
         """A node always has spec and status."""
         spec = tree.setdefault("spec", {})
         if spec.get("unschedulable") is False:
             del spec["unschedulable"]
+        if "podCIDR" in spec:
+            spec.setdefault("podCIDRs", [spec["podCIDR"]])
         tree.setdefault("status", {})
+
+    def validate(self, tree: Tree) -> list[Cause]:
+        """Check the taints (topic 14)."""
+        causes: list[Cause] = []
+        seen: set[tuple[str, str]] = set()
+        for index, taint in enumerate(tree["spec"].get("taints", ())):
+            key, effect = taint.get("key", ""), taint.get("effect", "")
+            if effect not in self._effects:
+                causes.append(unsupported(f"metadata.taints[{index}].effect", effect, self._effects))
+            elif (key, effect) in seen:
+                shown = (
+                    f'core.Taint{{Key:"{key}", Value:"{taint.get("value", "")}", Effect:"{effect}", '
+                    "TimeAdded:<nil>}: taints must be unique by key and effect pair"
+                )
+                message = f"Duplicate value: {shown}"
+                causes.append(Cause("FieldValueDuplicate", f"metadata.taints[{index}]", message))
+            seen.add((key, effect))
+        return causes
+
+    def validate_update(self, tree: Tree, old: Tree) -> list[Cause]:
+        """Refuse another address range."""
+        before = old.get("spec", {}).get("podCIDR")
+        if before and tree["spec"].get("podCIDR") != before:
+            why = 'node updates may not change podCIDR except from "" to valid'
+            return [forbidden_field("spec.podCIDRs", why)]
+        return []
 
 
 class ConfigMapRules(Rules):
