@@ -1,0 +1,171 @@
+"""The edge's configuration at work: a real HAProxy before two gateways, one of which may die."""
+
+import contextlib
+import http.client
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+CONFIG = Path(__file__).parents[2] / "topology/kubernetes/base/edge/region/haproxy.cfg"
+pytestmark = pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed")
+
+
+GATEWAY = """
+import http.server, json, os, sys
+
+name, dies = sys.argv[1], sys.argv[2] == "dies"
+
+class Gateway(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        if self.path != "/readyz":
+            print(self.path, flush=True)
+            if dies:
+                os._exit(137)
+        body = json.dumps({"name": name, "for": self.headers.get("X-Forwarded-For", "")}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.do_GET()
+
+    def log_message(self, *_):
+        pass
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+
+
+class Gateway:
+    """A process that is ready and answers with its name, or is dead in the middle of the first request."""
+
+    def __init__(self, name, *, dies):
+        argv = [sys.executable, "-c", GATEWAY, name, "dies" if dies else "lives"]
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline())
+
+    def asked(self):
+        """Paths it was asked for; ends it."""
+        self.process.kill()
+        return self.process.communicate()[0].split()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def configured(own, other, tmp_path):
+    """The repository's configuration with fixed servers and ports of this machine."""
+    port, observer = free_port(), free_port()
+    lines = []
+    for line in CONFIG.read_text().splitlines():
+        words = line.split()
+        if words[:2] == ["server-template", "own"]:
+            lines.append(f"    server own1 127.0.0.1:{own.port}")
+        elif words[:2] == ["server-template", "other"]:
+            lines.append(f"    server other1 127.0.0.1:{other.port} backup")
+        else:
+            lines.append(line.replace("resolvers cluster resolve-prefer ipv4 init-addr none", ""))
+    text = "\n".join(lines) + "\n"
+    text = text.replace("/run/haproxy/", f"{tmp_path}/")
+    text = text.replace("bind :8080", f"bind 127.0.0.1:{port}")
+    text = text.replace("bind :8405", f"bind 127.0.0.1:{observer}")
+    path = tmp_path / "haproxy.cfg"
+    path.write_text(text)
+    return path, port, observer
+
+
+class Edge:
+    """A running HAProxy with the repository's configuration before two gateways."""
+
+    def __init__(self, tmp_path, *, own_dies=False):
+        self.own, self.other = Gateway("own", dies=own_dies), Gateway("other", dies=False)
+        path, self.port, self.observer = configured(self.own, self.other, tmp_path)
+        self.process = subprocess.Popen(["haproxy", "-db", "-f", str(path)], stdout=None)
+        self.wait_for(200)
+
+    def ask(self, method, target, headers=None, port=None):
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=5)
+        connection.request(method, target, body=b"{}" if method == "POST" else None, headers=headers or {})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+    def wait_for(self, status):
+        """Wait until the site says it is ready (200) or not (503)."""
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                if self.ask("GET", "/readyz")[0] == status:
+                    return
+            time.sleep(0.02)
+        raise AssertionError(f"/readyz never answers {status}")
+
+    def end(self):
+        for process in (self.process, self.own.process, self.other.process):
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def edge(tmp_path):
+    made = []
+
+    def make(**options):
+        made.append(Edge(tmp_path, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.end()
+
+
+def test_own_gateways_serve_and_learn_who_asked(edge):
+    assert json.loads(edge().ask("GET", "/v1/balance")[1]) == {"name": "own", "for": "127.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "headers"),
+    [
+        ("GET", "/v1/balance", {}),
+        ("POST", "/v1/payments", {"Idempotency-Key": "k"}),
+        ("POST", "/v1/login", {}),
+    ],
+)
+def test_what_can_be_repeated_goes_to_the_other_site(edge, method, target, headers):
+    site = edge(own_dies=True)
+    began = time.monotonic()
+    status, body = site.ask(method, target, headers)
+    assert (status, json.loads(body)["name"]) == (200, "other")
+    assert time.monotonic() - began < 1.0
+    assert site.own.asked() == [target]
+
+
+def test_what_carries_no_identity_is_not_repeated(edge):
+    site = edge(own_dies=True)
+    assert site.ask("POST", "/v1/checkins")[0] == 502
+    assert site.other.asked() == []
+
+
+def test_without_any_gateway_the_phone_is_told_and_the_site_is_not_ready(edge):
+    site = edge()
+    site.own.asked()
+    site.other.asked()
+    site.wait_for(503)
+    status, body = site.ask("GET", "/v1/balance")
+    assert (status, json.loads(body)["error"]) == (503, "no_gateway")
+    assert site.ask("GET", "/livez", port=site.observer)[0] == 200
+    assert b"haproxy_backend_active_servers" in site.ask("GET", "/metrics", port=site.observer)[1]
