@@ -61,14 +61,18 @@ def after_activity_control(context: dict[str, Any], state: dict[str, Any] | None
         _ask("activity_failed", activity=context.get("name", ""), error=str(lines[-1]).strip())
 
 
-def after_method_control(context: dict[str, Any], **_: Any) -> None:  # noqa: ARG001 - Chaos Toolkit's signature
-    """Wait until customers are served again, or the limit for that has passed."""
-    _ask("method_ended")
+def after_method_control(context: dict[str, Any], state: list[dict[str, Any]] | None, **_: Any) -> None:
+    """Wait until the estate is as before, or the limit for that has passed.
+
+    Chaos Toolkit also comes here when it was interrupted: then fewer activities were played than there are.
+    """
+    _ask("method_ended", played=len(state or []), planned=len(context.get("method", [])))
 
 
 def after_experiment_control(context: dict[str, Any], state: dict[str, Any], **_: Any) -> None:  # noqa: ARG001
     """Hand over the journal; under plain `chaos run`, wait for the verdict and make the exit tell it."""
     _ask("finish", journal=state)
     if standalone.running():
-        code = standalone.wait()
-        state["status"] = "completed" if code == 0 else "failed"
+        state["status"] = "failed"  # unless the verdict says otherwise: waiting for it can be interrupted
+        if standalone.wait() == 0:
+            state["status"] = "completed"

@@ -52,8 +52,17 @@ def running() -> bool:
 
 
 def wait() -> int:
-    """The supervisor's exit code, once it has written its verdict and report."""
-    return _supervisors[0].wait()
+    """The supervisor's exit code, once it has written its verdict and report.
+
+    Interrupted, it is told to stop, and waited for all the same: what was recorded is judged.
+    """
+    supervisor = _supervisors[0]
+    try:
+        return supervisor.wait()
+    except BaseException:
+        supervisor.terminate()
+        supervisor.wait()
+        raise
 
 
 def _source(experiment: dict[str, Any]) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
 
@@ -13,7 +12,6 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; its exit code (see `errors.ExitCode`). Never a traceback for bad input."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         from stormdrill.cli.parser import parse  # noqa: PLC0415 - Ctrl-C during imports ends quietly, too
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from stormdrill.chaos.child import die_with_parent
 from stormdrill.cli import laboratory, summary
 from stormdrill.cli.ending import Ending, of_error, of_verdict, together
+from stormdrill.cli.output import reader_may_leave
 from stormdrill.cli.progress import progress
 from stormdrill.cli.signals import stopping
 from stormdrill.cli.table import print_table
@@ -145,11 +146,12 @@ def _limited(stop: Stop, left_s: float | None) -> Iterator[None]:
 
 
 def _show(arguments: argparse.Namespace, endings: list[Ending]) -> None:
-    if arguments.json:
-        drills = [ending.to_json() for ending in endings]
-        print(json.dumps({"exit_code": int(together(endings)), "drills": drills}))
-    else:
-        print_table(endings)
+    with reader_may_leave():
+        if arguments.json:
+            drills = [ending.to_json() for ending in endings]
+            print(json.dumps({"exit_code": int(together(endings)), "drills": drills}))
+        else:
+            print_table(endings)
 
 
 def _attach() -> None:

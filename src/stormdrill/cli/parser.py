@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stormdrill.cli import checking, drilling, laboratory, stored
 from stormdrill.units import parse_duration_s
 
 _EXITS = """\
@@ -45,6 +45,15 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def _lazy(module: str, function: str) -> Callable[[argparse.Namespace], int]:
+    """The command's function, imported when it is called: help needs no Kubernetes client."""
+
+    def command(arguments: argparse.Namespace) -> int:
+        return int(getattr(importlib.import_module(f"stormdrill.cli.{module}"), function)(arguments))
+
+    return command
+
+
 def _add(
     commands: _Commands, name: str, command: Callable[[argparse.Namespace], int], text: str, epilog: str = ""
 ) -> argparse.ArgumentParser:
@@ -57,7 +66,10 @@ def _add(
 
 def _check(commands: _Commands) -> None:
     parser = _add(
-        commands, "check", checking.check, "check content files; print every problem with file and line"
+        commands,
+        "check",
+        _lazy("checking", "check"),
+        "check content files; print every problem with file and line",
     )
     parser.add_argument(
         "paths",
@@ -72,7 +84,7 @@ def _lab(commands: _Commands) -> None:
     parser = _add(
         commands,
         "lab",
-        laboratory.lab,
+        _lazy("laboratory", "lab"),
         "datacenters on this machine to drill against (needs root)",
         "actions: up, down, status, kubeconfig, logs, link; further arguments go to the lab as they are\n",
     )
@@ -83,7 +95,7 @@ def _lab(commands: _Commands) -> None:
 
 
 def _run(commands: _Commands) -> None:
-    parser = _add(commands, "run", drilling.run, "run drills and judge them", _EXITS)
+    parser = _add(commands, "run", _lazy("drilling", "run"), "run drills and judge them", _EXITS)
     parser.add_argument(
         "experiments", metavar="EXPERIMENT", nargs="+", type=Path, help="experiment files, run in turn"
     )
@@ -95,7 +107,7 @@ def _gate(commands: _Commands) -> None:
     parser = _add(
         commands,
         "gate",
-        drilling.gate,
+        _lazy("drilling", "gate"),
         "run drills as a CI gate: time budget, JUnit and Markdown summary",
         _EXITS,
     )
@@ -157,7 +169,7 @@ def _stored(commands: _Commands) -> None:
         ("judge", "judge a stored run again, from its measurements' sources"),
         ("report", "write a stored run's report again"),
     ):
-        parser = _add(commands, name, getattr(stored, name), text, _EXITS if name == "judge" else "")
+        parser = _add(commands, name, _lazy("stored", name), text, _EXITS if name == "judge" else "")
         parser.add_argument("run", metavar="RUN", type=Path, help="a directory under runs/")
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 

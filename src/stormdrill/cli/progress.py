@@ -1,11 +1,11 @@
-"""What a drill shows while it runs: a live line on a terminal, short lines elsewhere, nothing with `--json`."""
+"""What a drill shows: a live line on a terminal, short lines elsewhere, nothing with `--json`."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.live import Live
@@ -58,7 +58,7 @@ class Lines:
         self._print("  " + text)
 
     def _print(self, text: str) -> None:
-        with self._lock:
+        with self._lock, suppress(OSError):  # a reader that has gone must not end the drill
             print(f"{self._experiment} {time.monotonic() - self._began:6.1f} s  {text}", flush=True)
 
 

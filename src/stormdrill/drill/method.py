@@ -99,13 +99,15 @@ class Method:
     def _activity_failed(self, activity: str, error: str) -> None:
         self._record("activity.failed", actor="chaostoolkit", activity=activity, error=error)
 
-    def _method_ended(self) -> None:
+    def _method_ended(self, played: int, planned: int) -> None:
+        if played < planned:
+            self._stop.request("Chaos Toolkit was interrupted in the method", "signal")
         self.ended.set()
         self._await(self.recovered)
 
     def _finish(self, journal: dict[str, Any]) -> None:
         store.write_json(self._run.journal, journal)
-        if journal.get("status") == "interrupted" and not self.ended.is_set():
+        if journal.get("status") == "interrupted":
             self._stop.request("Chaos Toolkit was interrupted", "signal")
         self.finished.set()
 

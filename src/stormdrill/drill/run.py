@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,7 +138,10 @@ def _judge(session: Session) -> Verdict:
     session.enter("judge")
     verdict = judge.judge(session.run)
     session.enter("report")
-    began = time.monotonic()
-    report.render(session.run)
-    session.record("report.written", took_s=round(time.monotonic() - began, 3))
+    try:
+        report.render(session.run)
+    except Exception as error:  # noqa: BLE001 - the verdict stands; the report can be made again from the run
+        why = f"{type(error).__name__}: {error}"
+        session.record("report.failed", why=why)
+        session.view.say(f"the report could not be written: {why}")
     return verdict

@@ -1,0 +1,140 @@
+"""A fake estate as its own process, and clients that talk to it over the wire."""
+
+import json
+import random
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from stormdrill import topology as topology_file
+from stormdrill.faults import Estate
+from stormdrill.kube import Cluster
+
+from .whole import Whole
+
+HERE = Path(__file__).parent
+
+TOPOLOGY = """\
+schema: stormdrill.topology/1
+name: shop
+environment: lab
+namespace: shop
+regions:
+  east: {{context: east, zones: [z1, z2]}}
+edges: {{e1: "http://127.0.0.1:{bank}"}}
+prometheus: {{url: "http://127.0.0.1:{estate}", max_age: 5s, timeout: 2s}}
+services:
+  web: {{selector: {{app: web}}, type: flow}}
+operations:
+  login: {{tier: A1, kind: read, deadline: 2s}}
+  balance: {{tier: A2, kind: read, deadline: 2s}}
+  transfer: {{tier: A1, kind: write, deadline: 2s}}
+cells: {{main: {{}}}}
+idempotency: {{header: Idempotency-Key, amount_field: amount, target_field: to}}
+audit: {{kind: none, why: a fake has no books}}
+continuity: continuity.yaml
+lock: {{namespace: shop, name: drill}}
+"""
+
+CONTINUITY = """\
+schema: stormdrill.continuity/1
+fault_classes:
+  pod-loss:
+    title: Pods lost
+    tiers:
+      A: {recovery_time: "5s [U] our choice", hurt: "1% [U] our choice"}
+"""
+
+KUBECONFIG = """\
+apiVersion: v1
+kind: Config
+clusters: [{{name: east, cluster: {{server: "http://127.0.0.1:{estate}"}}}}]
+users: [{{name: east, user: {{token: t}}}}]
+contexts: [{{name: east, context: {{cluster: east, user: east}}}}]
+current-context: east
+"""
+
+
+class FakeEstate:
+    """The process and its controls."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+
+    def behave(self, **how: object) -> None:
+        request = urllib.request.Request(f"{self.url}/_behave", json.dumps(how).encode(), method="POST")
+        urllib.request.urlopen(request, timeout=5).close()
+
+    def calls(self) -> list[str]:
+        with urllib.request.urlopen(f"{self.url}/_calls", timeout=5) as answer:
+            return json.loads(answer.read())
+
+    def write(self, root: Path, bank: int = 1) -> Path:
+        """Topology, continuity and kubeconfig under `root`; the topology's path."""
+        (root / "topology.yaml").write_text(TOPOLOGY.format(bank=bank, estate=self.port))
+        (root / "continuity.yaml").write_text(CONTINUITY)
+        (root / "kubeconfig").write_text(KUBECONFIG.format(estate=self.port))
+        return root / "topology.yaml"
+
+
+def server(script: Path, *arguments: str):
+    """Start a script that prints its port; yields the port, ends it after."""
+    process = subprocess.Popen([sys.executable, str(script), *arguments], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def fake():
+    """A fresh fake estate."""
+    for port in server(HERE / "fake_estate.py"):
+        yield FakeEstate(port)
+
+
+@pytest.fixture
+def bank():
+    """The generator's stub bank; its port."""
+    yield from server(HERE.parent / "load" / "stub_bank.py", "0")
+
+
+@pytest.fixture
+def cluster(fake, tmp_path):
+    fake.write(tmp_path)
+    return Cluster.connect(tmp_path / "kubeconfig", "east")
+
+
+class Recorded(list):
+    """Stands where the history stands: what was recorded, in order."""
+
+    def __call__(self, kind, actor="stormdrill", *, mono_ns=None, **data):
+        self.append((kind, data))
+
+    def of(self, kind):
+        return [data for name, data in self if name == kind]
+
+
+@pytest.fixture
+def estate(fake, cluster, tmp_path):
+    """The real clients of a fault, on the fake."""
+    return Estate(
+        topology=topology_file.load(tmp_path / "topology.yaml"),
+        clusters={"east": cluster},
+        directors={},
+        record=Recorded(),
+        choose=random.Random(7),
+        check_stop=lambda: None,
+    )
+
+
+@pytest.fixture
+def whole(fake, bank, tmp_path):
+    """A drill on fakes, ready to be started."""
+    return Whole(tmp_path, fake, bank, HERE.parents[2])

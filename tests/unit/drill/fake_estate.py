@@ -1,0 +1,205 @@
+"""A Kubernetes API and a Prometheus of one process, as far as a drill asks: fakes at the wire.
+
+    python fake_estate.py          (prints its port)
+
+Deleting a pod ends its held execs with exit code 137 and brings a ready replacement after `replace_s`.
+POST /_behave changes behaviour: {"replace_s": 0.3, "exec": "held" | "refused" | "survives" | "lost",
+"delete": "ok" | "refused", "age_s": 0, "prometheus": "ok" | "silent"}. GET /_calls lists the calls that changed
+something.
+"""
+
+import asyncio
+import json
+import sys
+import time
+import uuid
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+ZONES = ("z1", "z2")
+
+
+class Estate:
+    def __init__(self) -> None:
+        self.behave = {"replace_s": 0.3, "exec": "held", "delete": "ok", "age_s": 0.0, "prometheus": "ok"}
+        self.pods: dict[str, dict[str, Any]] = {}
+        self.leases: dict[str, dict[str, Any]] = {}
+        self.held: dict[str, list[asyncio.Event]] = {}
+        self.calls: list[str] = []
+        self.version = 1
+        self.tasks: set[asyncio.Task[None]] = set()
+        for zone in ZONES:
+            for _ in range(2):
+                self.new_pod("web", zone)
+
+    def new_pod(self, app: str, zone: str) -> None:
+        name, uid = f"{app}-{zone}-{uuid.uuid4().hex[:5]}", str(uuid.uuid4())
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self.pods[name] = {
+            "metadata": {
+                "name": name, "namespace": "shop", "uid": uid, "labels": {"app": app}, "creationTimestamp": now,
+                "resourceVersion": str(self.version),
+            },
+            "spec": {"nodeName": f"node-{zone}"},
+            "status": {
+                "phase": "Running", "startTime": now, "podIP": "10.0.0.1",
+                "conditions": [{"type": "Ready", "status": "True"}],
+                "containerStatuses": [
+                    {"name": app, "containerID": f"x://{uid}", "ready": True, "restartCount": 0,
+                     "state": {"running": {"startedAt": now}}}
+                ],
+            },
+        }  # fmt: skip
+
+    def status(self, code: int, reason: str, message: str) -> web.Response:
+        body = {"kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": message}
+        return web.json_response(body, status=code)
+
+    async def namespace(self, request: web.Request) -> web.Response:
+        return web.json_response({"metadata": {"name": request.match_info["name"], "uid": "cluster-1"}})
+
+    async def nodes(self, _: web.Request) -> web.Response:
+        items = [
+            {"metadata": {"name": f"node-{zone}", "labels": {"topology.kubernetes.io/zone": zone}}} for zone in ZONES
+        ]
+        return web.json_response({"kind": "NodeList", "metadata": {}, "items": items})
+
+    async def list_pods(self, request: web.Request) -> web.Response:
+        wanted = dict(part.split("=") for part in request.query.get("labelSelector", "").split(",") if part)
+        items = [pod for pod in self.pods.values() if wanted.items() <= pod["metadata"]["labels"].items()]
+        return web.json_response({"kind": "PodList", "metadata": {}, "items": items})
+
+    async def get_pod(self, request: web.Request) -> web.Response:
+        pod = self.pods.get(request.match_info["pod"])
+        return web.json_response(pod) if pod else self.status(404, "NotFound", "no such pod")
+
+    async def delete_pod(self, request: web.Request) -> web.Response:
+        options = await request.json()
+        pod = self.pods.get(request.match_info["pod"])
+        if pod is None:
+            return self.status(404, "NotFound", "no such pod")
+        if self.behave["delete"] == "refused":
+            return self.status(403, "Forbidden", "pods is forbidden")
+        if options.get("preconditions", {}).get("uid", pod["metadata"]["uid"]) != pod["metadata"]["uid"]:
+            return self.status(409, "Conflict", "uid differs")
+        self.calls.append(f"DELETE {pod['metadata']['name']} grace={options.get('gracePeriodSeconds')}")
+        del self.pods[pod["metadata"]["name"]]
+        if self.behave["exec"] != "survives":
+            for event in self.held.pop(pod["metadata"]["uid"], []):
+                event.set()
+        if self.behave["replace_s"] is not None:
+            task = asyncio.create_task(self.replace(pod))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+        return web.json_response(pod)
+
+    async def replace(self, pod: dict[str, Any]) -> None:
+        await asyncio.sleep(self.behave["replace_s"])
+        self.new_pod(pod["metadata"]["labels"]["app"], pod["spec"]["nodeName"].removeprefix("node-"))
+
+    async def exec(self, request: web.Request) -> web.StreamResponse:
+        pod = self.pods.get(request.match_info["pod"])
+        if pod is None or self.behave["exec"] == "refused":
+            return self.status(403, "Forbidden", "pods/exec is forbidden")
+        socket = web.WebSocketResponse(protocols=["v4.channel.k8s.io"])
+        await socket.prepare(request)
+        await socket.send_bytes(b"\x01held\n")
+        killed = asyncio.Event()
+        self.held.setdefault(pod["metadata"]["uid"], []).append(killed)
+        gone = asyncio.create_task(self.until_closed(socket))
+        await asyncio.wait([gone, asyncio.create_task(killed.wait())], return_when=asyncio.FIRST_COMPLETED)
+        if not gone.done() and self.behave["exec"] == "held":
+            causes = [{"reason": "ExitCode", "message": "137"}]
+            failure = {"status": "Failure", "reason": "NonZeroExitCode", "details": {"causes": causes}}
+            await socket.send_bytes(b"\x03" + json.dumps(failure).encode())
+        await socket.close()
+        return socket
+
+    @staticmethod
+    async def until_closed(socket: web.WebSocketResponse) -> None:
+        async for message in socket:
+            if message.type in (WSMsgType.CLOSE, WSMsgType.ERROR):
+                return
+
+    async def lease(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        lease = self.leases.get(name)
+        if request.method == "GET":
+            return web.json_response(lease) if lease else self.status(404, "NotFound", "no such lease")
+        if lease is None:
+            return self.status(404, "NotFound", "no such lease")
+        body = await request.json()
+        if request.method == "DELETE":
+            self.calls.append(f"DELETE lease {name}")
+            del self.leases[name]
+            return web.json_response({"kind": "Status", "status": "Success"})
+        if body["metadata"]["resourceVersion"] != lease["metadata"]["resourceVersion"]:
+            return self.status(409, "Conflict", "changed meanwhile")
+        return web.json_response(self.store_lease(name, body))
+
+    async def create_lease(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if body["metadata"]["name"] in self.leases:
+            return self.status(409, "AlreadyExists", "there is one")
+        self.calls.append(f"CREATE lease {body['metadata']['name']}")
+        return web.json_response(self.store_lease(body["metadata"]["name"], body), status=201)
+
+    def store_lease(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        self.version += 1
+        meta = {**body["metadata"], "resourceVersion": str(self.version), "uid": f"uid-{name}"}
+        self.leases[name] = {**body, "metadata": meta}
+        return self.leases[name]
+
+    async def query(self, request: web.Request) -> web.StreamResponse:
+        if self.behave["prometheus"] == "silent":
+            await asyncio.sleep(3600)
+        values = {**request.query, **(await request.post())}
+        now = time.time()
+        value = str(self.behave["age_s"]) if "timestamp" in values["query"] else "1"
+        if request.path.endswith("query_range"):
+            start, end, step = (float(values[name]) for name in ("start", "end", "step"))
+            samples = [[start + i * step, "1"] for i in range(int((end - start) / step) + 1)]
+            data = {"resultType": "matrix", "result": [{"metric": {"job": "web"}, "values": samples}]}
+        else:
+            data = {"resultType": "vector", "result": [{"metric": {"job": "web"}, "value": [now, value]}]}
+        return web.json_response({"status": "success", "data": data})
+
+    async def set_behaviour(self, request: web.Request) -> web.Response:
+        self.behave.update(await request.json())
+        return web.json_response({})
+
+    async def get_calls(self, _: web.Request) -> web.Response:
+        return web.json_response(self.calls)
+
+
+async def serve(port: int) -> None:
+    estate = Estate()
+    leases = "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+    app = web.Application()
+    app.add_routes(
+        [
+            web.get("/api/v1/namespaces/{name}", estate.namespace),
+            web.get("/api/v1/nodes", estate.nodes),
+            web.get("/api/v1/namespaces/shop/pods", estate.list_pods),
+            web.get("/api/v1/namespaces/shop/pods/{pod}", estate.get_pod),
+            web.delete("/api/v1/namespaces/shop/pods/{pod}", estate.delete_pod),
+            web.get("/api/v1/namespaces/shop/pods/{pod}/exec", estate.exec),
+            web.post(leases, estate.create_lease),
+            web.route("*", leases + "/{name}", estate.lease),
+            web.route("*", "/api/v1/query", estate.query),
+            web.route("*", "/api/v1/query_range", estate.query),
+            web.post("/_behave", estate.set_behaviour),
+            web.get("/_calls", estate.get_calls),
+        ]
+    )
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", port)
+    await site.start()
+    print(site._server.sockets[0].getsockname()[1], flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1]) if len(sys.argv) > 1 else 0))

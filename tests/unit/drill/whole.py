@@ -1,0 +1,99 @@
+"""Everything a drill needs, in one directory: content files for the fake estate and the command line to run it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+PROFILE = """\
+schema: stormdrill.profile/1
+name: small
+title: Small
+business:
+  monthly_active: 1000000
+  daily_share: 20%
+  uses_per_day: 3
+  calls_per_use: 5
+  peak_factor: 3
+  yearly_value: 1000000
+  ticket: 10
+scale: 0.05
+session: {length: 5s, opening: [login, balance], actions: {balance: 9, transfer: 1}}
+probes: {transfer: 20/s, login: 5/s, balance: 5/s}
+customers: {first: 1, count: 100, probes: 8}
+users: 50
+"""
+
+EXPERIMENT = """\
+title: The shop survives the loss of a pod
+description: One pod of each zone dies.
+extensions:
+  - name: stormdrill
+    schema: stormdrill.experiment/1
+    drill: shop-pod
+    fault_class: pod-loss
+    topology: topology.yaml
+    load: {profile: profile.yaml, locustfile: LOCUSTFILE, seed: 7}
+    times: {warmup: 1s, steady: 3s, window: 3s, recover_limit: 20s}
+controls:
+  - name: stormdrill
+    provider: {type: python, module: stormdrill.chaos.controls}
+method:
+  - name: first
+    type: action
+    provider:
+      type: python
+      module: stormdrill.chaos.actions
+      func: kill_pods
+      arguments: {service: web, zone: z1, count: 1}
+  - name: second
+    type: action
+    pauses: {before: PAUSE}
+    provider:
+      type: python
+      module: stormdrill.chaos.actions
+      func: kill_pods
+      arguments: {service: web, zone: z2, count: 1}
+rollbacks: []
+"""
+
+
+class Whole:
+    """A directory with everything; `start` runs a drill in it."""
+
+    def __init__(self, root: Path, fake, bank_port: int, repository: Path) -> None:
+        self.root = root
+        self.fake = fake
+        self.runs = root / "runs"
+        fake.write(root, bank_port)
+        (root / "profile.yaml").write_text(PROFILE)
+        self.locustfile = repository / "loadtests" / "locustfile.py"
+        self.experiment = root / "shop-pod.yaml"
+        self.write_experiment()
+
+    def write_experiment(self, pause: float = 0, **replaced: str) -> None:
+        text = EXPERIMENT.replace("LOCUSTFILE", str(self.locustfile)).replace("PAUSE", str(pause))
+        for old, new in replaced.items():
+            assert old in text
+            text = text.replace(old, new)
+        self.experiment.write_text(text)
+
+    def command(self, *arguments: str) -> list[str]:
+        options = ["--kubeconfig", str(self.root / "kubeconfig"), "--runs", str(self.runs)]
+        return [sys.executable, "-m", "stormdrill", "run", str(self.experiment), *options, *arguments]
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(*arguments), cwd=self.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"}, start_new_session=True,
+        )  # fmt: skip
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments), cwd=self.root, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    @property
+    def only_run(self) -> Path:
+        (run,) = [path for path in self.runs.iterdir() if path.is_dir()]
+        return run
