@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from stormdrill import wait
 from stormdrill.audit.books import Books, InvariantResult, Movement, key_text
@@ -13,6 +15,16 @@ from stormdrill.errors import DeadlineError, TargetError
 from stormdrill.estate import Invariant, SqlAudit
 
 _STATEMENT_TIMEOUT_MS = 60_000
+_DEFAULTS: dict[str, Any] = {
+    "application_name": "stormdrill-audit",
+    "connect_timeout": 3,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+# Waiting does not help against these.
+_FOR_GOOD = re.compile("authentication failed|no password supplied|does not exist|no pg_hba.conf entry")
 
 
 class SqlReader:
@@ -74,8 +86,12 @@ class SqlReader:
                     connection.execute(f"SET LOCAL statement_timeout = {_STATEMENT_TIMEOUT_MS}")
                     return connection
                 last = "it is a standby"
-            except psycopg.Error as error:
+            except psycopg.OperationalError as error:
                 last = _line(error)
+                if _FOR_GOOD.search(last):
+                    raise TargetError(f"audit database: {last}") from None
+            except psycopg.Error as error:
+                raise TargetError(f"audit database: {_line(error)}") from None
             if connection is not None:
                 connection.close()
             return None
@@ -91,9 +107,9 @@ class SqlReader:
             raise TargetError(f"audit database: {error}: {last}") from None
 
     def _open(self) -> psycopg.Connection[Any]:
-        options: dict[str, Any] = {"application_name": "stormdrill-audit"}
-        if "connect_timeout" not in self._audit.dsn:
-            options["connect_timeout"] = 3
+        """A connection that notices a host gone silent, unless the DSN says otherwise."""
+        stated = conninfo_to_dict(self._audit.dsn)
+        options = {name: value for name, value in _DEFAULTS.items() if name not in stated}
         if self._password is not None:
             options["password"] = self._password
         return psycopg.connect(self._audit.dsn, **options)

@@ -8,10 +8,10 @@ import json
 import socket
 import subprocess
 import threading
-import urllib.request
 from pathlib import Path
 
 import pytest
+import requests
 from aiohttp import web
 
 from stormdrill import wait
@@ -30,7 +30,7 @@ def free_port() -> int:
 
 
 class Peer:
-    """A plain HTTP server: `answers` maps a path (without its query) to (status, body) or a function of the path."""
+    """A plain HTTP server: `answers` maps a path without its query to (status, body), or to a function."""
 
     def __init__(self) -> None:
         self.answers = {}
@@ -50,8 +50,6 @@ class Peer:
                 self.end_headers()
                 with contextlib.suppress(OSError):
                     self.wfile.write(data)
-
-            do_POST = do_GET
 
             def log_message(self, *_):
                 pass
@@ -121,7 +119,12 @@ async def _exec(request: web.Request) -> web.WebSocketResponse:
             *command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
         )
     except OSError as error:
-        failure = {"status": "Failure", "reason": "InternalError", "code": 500, "message": f"exec failed: {error}"}
+        failure = {
+            "status": "Failure",
+            "reason": "InternalError",
+            "code": 500,
+            "message": f"exec failed: {error}",
+        }
         await answer.send_bytes(b"\x03" + json.dumps(failure).encode())
         return answer
     waiting = asyncio.ensure_future(process.communicate())
@@ -197,9 +200,8 @@ class RealPrometheus:
 
     def ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=1) as answer:
-                return answer.status == 200
-        except OSError:
+            return requests.get(f"{self.url}/-/ready", timeout=1).ok
+        except requests.RequestException:
             return False
 
 
@@ -226,5 +228,3 @@ def prometheus(tmp_path_factory):
         process.terminate()
         process.wait(10)
         exporter.close()
-
-

@@ -1,5 +1,6 @@
 """The Prometheus client against a real server, and against peers that answer wrongly or not at all."""
 
+import itertools
 import json
 import sys
 import time
@@ -30,7 +31,9 @@ def test_values_are_floats_and_nan_is_nothing(scraped):
 def test_a_range_keeps_the_times_it_was_asked_for(scraped):
     end = time.time()
     start = end - 1.75
-    wait.until(lambda: scraped.instant("time()").samples[0].value > end, deadline_s=5, what="the end to be past")
+    wait.until(
+        lambda: scraped.instant("time()").samples[0].value > end, deadline_s=5, what="the end to be past"
+    )
     got = scraped.range("time()", start, end, 0.25)
     (series,) = got.series
     assert len(series.samples) == 8
@@ -45,7 +48,7 @@ def test_a_range_longer_than_the_server_allows_comes_in_parts(scraped):
     (series,) = got.series
     times = [t for t, _ in series.samples]
     assert len(times) == 25_001
-    assert all(b - a == pytest.approx(1, abs=0.002) for a, b in zip(times, times[1:], strict=False))
+    assert all(b - a == pytest.approx(1, abs=0.002) for a, b in itertools.pairwise(times))
 
 
 def test_the_stored_form_is_plain_json(scraped):
@@ -72,7 +75,9 @@ def test_a_wrong_query_is_the_authors_fault(scraped):
 
 
 def test_no_server_at_all_is_said_in_a_sentence():
-    with pytest.raises(TargetError, match=r"^Prometheus at http://127.0.0.1:1 does not answer: Connection refused$"):
+    with pytest.raises(
+        TargetError, match=r"^Prometheus at http://127.0.0.1:1 does not answer: Connection refused$"
+    ):
         Prometheus("http://127.0.0.1:1").instant("up")
 
 
@@ -84,13 +89,18 @@ def test_a_silent_server_costs_the_timeout_once(silent):
 
 
 def test_an_error_is_not_tried_again(peer):
-    peer.answers["/api/v1/query"] = (503, {"status": "error", "errorType": "unavailable", "error": "starting up"})
+    peer.answers["/api/v1/query"] = (
+        503,
+        {"status": "error", "errorType": "unavailable", "error": "starting up"},
+    )
     with pytest.raises(TargetError, match="answered 503: starting up"):
         Prometheus(peer.url).instant("up")
     assert len(peer.asked) == 1
 
 
-@pytest.mark.parametrize("body", ["<html>hello</html>", {"status": "success"}, [], {"data": {"result": [{}]}}])
+@pytest.mark.parametrize(
+    "body", ["<html>hello</html>", {"status": "success"}, [], {"data": {"result": [{}]}}]
+)
 def test_something_else_at_that_address_is_noticed(peer, body):
     peer.answers["/api/v1/query"] = (200, body)
     with pytest.raises(TargetError, match="not like a Prometheus"):
@@ -111,12 +121,18 @@ def test_a_partial_answer_keeps_its_warning_and_is_not_fetched(peer):
 
 
 def test_no_samples_is_not_fresh(peer):
-    peer.answers["/api/v1/query"] = (200, {"status": "success", "data": {"resultType": "vector", "result": []}})
+    peer.answers["/api/v1/query"] = (
+        200,
+        {"status": "success", "data": {"resultType": "vector", "result": []}},
+    )
     with pytest.raises(TargetError, match="has no samples"):
         Prometheus(peer.url).sample_age_s()
 
 
 def test_the_bearer_is_sent(peer):
-    peer.answers["/api/v1/query"] = (200, {"status": "success", "data": {"resultType": "vector", "result": []}})
+    peer.answers["/api/v1/query"] = (
+        200,
+        {"status": "success", "data": {"resultType": "vector", "result": []}},
+    )
     Prometheus(peer.url, bearer="t0ken").instant("up")
     assert peer.asked[0][1]["Authorization"] == "Bearer t0ken"

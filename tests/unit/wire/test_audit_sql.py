@@ -1,0 +1,218 @@
+"""The SQL audit against a real PostgreSQL 15, as standby, primary, silent and wrong."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from stormdrill import wait
+from stormdrill.audit import reader_of
+from stormdrill.errors import TargetError
+from stormdrill.estate import Invariant, SqlAudit
+
+from .conftest import free_port
+
+BIN = Path("/usr/lib/postgresql/15/bin")
+KEYS = ["0b9f6d0e-6d5c-4c3a-9f3e-6d0f0a1b2c3d", "1b9f6d0e-6d5c-4c3a-9f3e-6d0f0a1b2c3d"]
+pytestmark = pytest.mark.skipif(not (BIN / "postgres").exists(), reason="PostgreSQL 15 is not installed")
+
+
+class Database:
+    """One PostgreSQL of a directory; as another user when we are root, which PostgreSQL refuses to be."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.port = free_port()
+        self._process = None
+        self._run("initdb", "--auth=trust", "--username=auditor", "--no-sync", "-D", f"{directory}/data")
+
+    def start(self) -> None:
+        settings = {
+            "port": self.port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": self.directory,
+            "fsync": "off",
+            "shared_buffers": "16MB",
+        }
+        argv = [*self._as(), str(BIN / "postgres"), "-D", f"{self.directory}/data"]
+        argv += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        with (self.directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(argv, stdout=log, stderr=log)
+        wait.until(self._answers, deadline_s=30, what="PostgreSQL answers")
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.terminate()
+            self._process.wait(20)
+            self._process = None
+
+    def promote(self) -> None:
+        self._run("pg_ctl", "promote", "-D", f"{self.directory}/data", "--no-wait")
+
+    def execute(self, statement: str, *parameters: object) -> None:
+        with psycopg.connect(self.dsn, autocommit=True) as connection:
+            connection.execute(statement, parameters)
+
+    @property
+    def dsn(self) -> str:
+        return f"host=127.0.0.1 port={self.port} user=auditor dbname=postgres"
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.dsn, connect_timeout=1).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _run(self, program: str, *arguments: str) -> None:
+        argv = [*self._as(), str(BIN / program), *arguments]
+        subprocess.run(argv, check=True, capture_output=True, timeout=60)
+
+    @staticmethod
+    def _as() -> list[str]:
+        if os.geteuid():
+            return []
+        return ["unshare", "-U", "--map-user=65534", "--map-group=65534"]
+
+
+@pytest.fixture(scope="module")
+def database():
+    # Not pytest's directory: a socket's path may not be longer than about 100 characters.
+    directory = Path(tempfile.mkdtemp(prefix="pg-"))
+    made = Database(directory)
+    made.start()
+    made.execute("CREATE TABLE movement (id bigint, key uuid, amount numeric, source bigint, target bigint)")
+    made.execute("INSERT INTO movement VALUES (1, %s, 100, 1, 2), (2, %s, 250, NULL, -3)", *KEYS)
+    yield made
+    made.stop()
+    shutil.rmtree(directory)
+
+
+def audit(database, **changes):
+    fields = {
+        "dsn": database.dsn,
+        "password": None,
+        "high_water": "SELECT coalesce(max(id), 0) FROM movement",
+        "movements": "SELECT key, amount, source, target, id FROM movement WHERE id > %(since)s ORDER BY id",
+        "invariants": (Invariant("one", "SELECT count(*) FROM movement WHERE amount < 0", 0),),
+        "deadline_s": 1.0,
+        **changes,
+    }
+    return reader_of(SqlAudit(**fields), changes.pop("secret", None))
+
+
+def test_everything_since_the_mark_is_read(database):
+    reader = audit(database)
+    assert reader.high_water() == 2
+    books = reader.read(0, KEYS)
+    assert books.complete, books.why
+    stored = books.to_json()
+    assert stored["movements"] == [[KEYS[0], 100, 1, 2, 1], [KEYS[1], 250, None, -3, 2]]
+    assert stored["invariants"] == [{"id": "one", "value": 0, "expect": 0}]
+    assert [row.id for row in reader.read(1, KEYS).movements] == [2]
+
+
+def test_all_of_it_is_one_snapshot(database):
+    """A movement that commits between two of the queries is in none of them."""
+    count = Invariant("count", "SELECT count(*) FROM movement", 2)
+    slow = "SELECT key, amount, source, target, id FROM movement, pg_sleep(0.5) WHERE id > %(since)s"
+    found = []
+    reading = threading.Thread(
+        target=lambda: found.append(audit(database, movements=slow, invariants=(count,)).read(0, []))
+    )
+    reading.start()
+
+    def asleep():
+        with psycopg.connect(database.dsn) as connection:
+            query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+            return connection.execute(query).fetchone()[0]
+
+    wait.until(asleep, deadline_s=5, what="the audit to be in its first query", poll_s=0.02)
+    database.execute("INSERT INTO movement VALUES (3, %s, 1, 1, 1)", KEYS[0])
+    reading.join()
+    database.execute("DELETE FROM movement WHERE id = 3")
+    (books,) = found
+    assert books.complete, books.why
+    assert (len(books.movements), books.invariants[0].value) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        (
+            {"movements": "SELECT 1 WHERE 1 > %(since)s"},
+            "movements: must give key, amount, source, target, id; it gives 1",
+        ),
+        (
+            {"movements": "SELECT no FROM movement WHERE id > %(since)s"},
+            'movements: column "no" does not exist',
+        ),
+        ({"movements": "SELECT key, 0.5, 1, 1, id FROM movement WHERE id > %(since)s"}, "not a whole number"),
+        ({"invariants": (Invariant("x", "SELECT NULL::int", 0),)}, "invariant x: gave NULL"),
+        ({"invariants": (Invariant("x", "SELECT 1 WHERE false", 0),)}, "invariant x: must give one row"),
+        ({"invariants": (Invariant("x", "DELETE FROM movement", 0),)}, "read-only transaction"),
+    ],
+)
+def test_what_cannot_be_read_is_incomplete(database, changes, why):
+    if "0.5" in changes.get("movements", ""):
+        changes = {"movements": changes["movements"].replace("0.5", "0.5::numeric")}
+    books = audit(database, **changes).read(0, [])
+    assert not books.complete
+    assert books.why.startswith(why) or why in books.why
+    assert books.movements == ()
+
+
+def test_a_dead_host_of_the_list_is_passed_over(database):
+    dsn = f"host=127.0.0.1,127.0.0.1 port=1,{database.port} user=auditor dbname=postgres"
+    assert audit(database, dsn=dsn).high_water() == 2
+
+
+def test_nobody_there_is_said_and_never_raised_by_read(database):
+    reader = audit(database, dsn="host=127.0.0.1 port=1 user=auditor dbname=postgres")
+    with pytest.raises(TargetError, match=r"^audit database: .*not within 1 s: .*Connection refused"):
+        reader.high_water()
+    books = reader.read(0, [])
+    assert not books.complete
+    assert "Connection refused" in books.why
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"), [({"dbname": "no"}, 'database "no" does not exist'), ({"nonsense": "1"}, "nonsense")]
+)
+def test_what_waiting_cannot_mend_is_said_at_once(database, wrong, why):
+    dsn = database.dsn + "".join(f" {name}={value}" for name, value in wrong.items())
+    began = time.monotonic()
+    books = audit(database, dsn=dsn, deadline_s=30.0).read(0, [])
+    assert time.monotonic() - began < 5
+    assert why in books.why
+
+
+def test_a_silent_host_ends_at_the_deadline(database, silent):
+    host, _, port = silent.partition(":")
+    began = time.monotonic()
+    dsn = f"host={host} port={port} user=auditor dbname=postgres connect_timeout=2"
+    books = audit(database, dsn=dsn).read(0, [])
+    assert not books.complete
+    assert time.monotonic() - began < 6
+
+
+def test_a_standby_is_waited_for_until_it_is_promoted(database):
+    database.stop()
+    (database.directory / "data" / "standby.signal").touch()
+    database.start()
+    refused = audit(database).read(0, [])
+    assert not refused.complete
+    assert refused.why.endswith("it is a standby")
+    found = []
+    reading = threading.Thread(target=lambda: found.append(audit(database, deadline_s=30.0).read(0, [])))
+    reading.start()
+    database.promote()
+    reading.join()
+    assert found[0].complete, found[0].why
+    assert len(found[0].movements) == 2
