@@ -38,9 +38,10 @@ def text(estate: Estate, part: PrometheusPart, state: Path) -> str:
 def write(estate: Estate, part: PrometheusPart, state: Path) -> bool:
     """Write the configuration; whether it differs from what was there. Raises like `text`."""
     path, new = state / DIRECTORY / _CONFIG, text(estate, part, state)
+    # It watches the directory only if that is there when it starts.
+    (state / targets.DIRECTORY).mkdir(parents=True, exist_ok=True)
     if path.exists() and path.read_text(encoding="utf-8") == new:
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".new")
     beside.write_text(new, encoding="utf-8")
     beside.replace(path)
