@@ -25,6 +25,7 @@ from stormbank.operations import BY_ADDRESS, PATHS, Operation
 from stormbank.problem import MethodNotAllowed, NotFound, Problem
 from stormbank.wait import pause
 
+CALLER_GONE: Final = 499  # as others number it
 FINISH_S: Final = 3.0  # for requests in flight once the port is closed
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,9 @@ class Service:
             response = await self.answer(operation, request)
         except Problem as problem:
             response = refusal(problem)
+        except ConnectionError:
+            # The caller went away before its request was read; nobody is left to be answered.
+            response = web.Response(status=CALLER_GONE)
         except Exception:
             log.exception("%s failed", operation.name)
             response = reply(500, {"error": "internal", "reason": "unexpected"})

@@ -58,7 +58,7 @@ class Primary:
         self._where = ""
         self._suspected = asyncio.Event()
         self._settled = asyncio.Event()
-        self._last_error = ""
+        self._said: dict[str, str] = {}
         self.found_once = asyncio.Event()
 
     @property
@@ -90,6 +90,7 @@ class Primary:
                 if self._pool is None and not await self._find():
                     await pause(SEARCH_PAUSE_S)
                 elif not await self._holds_still():
+                    log.warning("database lost: %s", self._where)
                     self._let_go()
         finally:
             self._let_go()
@@ -112,12 +113,11 @@ class Primary:
         except asyncpg.TooManyConnectionsError:
             return True
         except (*LOST, asyncpg.PostgresError) as error:
-            self._note(error)
+            self._note(self._where, error)
             return False
 
     def _let_go(self) -> None:
         if self._pool is not None:
-            log.warning("database lost: %s", self._where)
             self._pool.terminate()
             self._pool = None
 
@@ -126,15 +126,13 @@ class Primary:
         chosen: Connection = None
         try:
             for answer in asyncio.as_completed(asked):
-                try:
-                    dsn, connection = await answer
-                    await self._prepare(connection)
-                except (*LOST, asyncpg.PostgresError) as error:
-                    self._note(error)
+                dsn, connection = await answer
+                if connection is None or not await self._prepared(dsn, connection):
                     continue
                 chosen = connection
                 self._pool = Pool(functools.partial(self._connect, dsn), self._pool_size, connection)
-                self._where, self._last_error = without_user(dsn), ""
+                self._where = without_user(dsn)
+                self._said.clear()
                 self.found_once.set()
                 log.info("database found: %s", self._where)
                 return True
@@ -144,11 +142,20 @@ class Primary:
         self._settled.set()
         return False
 
-    def _note(self, error: BaseException) -> None:
+    async def _prepared(self, dsn: str, connection: Connection) -> bool:
+        try:
+            await self._prepare(connection)
+        except (*LOST, asyncpg.PostgresError) as error:
+            self._note(without_user(dsn), error)
+            return False
+        return True
+
+    def _note(self, where: str, error: BaseException) -> None:
+        """Log what a member says, once as long as it says the same."""
         text = f"{type(error).__name__}: {error}"
-        if text != self._last_error:
-            self._last_error = text
-            log.info("database: %s", text)
+        if self._said.get(where) != text:
+            self._said[where] = text
+            log.info("database %s: %s", where, text)
 
     async def _connect(self, dsn: str) -> Connection:
         return await asyncpg.connect(
@@ -162,12 +169,16 @@ class Primary:
             },
         )
 
-    async def _open_if_primary(self, dsn: str) -> tuple[str, Connection]:
-        connection = await self._connect(dsn)
-        if not await _takes_writes(connection, keep=True):
+    async def _open_if_primary(self, dsn: str) -> tuple[str, Connection | None]:
+        try:
+            connection = await self._connect(dsn)
+            if await _takes_writes(connection, keep=True):
+                return dsn, connection
             connection.terminate()
-            raise ConnectionRefusedError(f"{without_user(dsn)} takes no writes")
-        return dsn, connection
+            raise ConnectionRefusedError("takes no writes")
+        except (*LOST, asyncpg.PostgresError) as error:
+            self._note(without_user(dsn), error)
+            return dsn, None
 
 
 async def _takes_writes(connection: Connection, *, keep: bool) -> bool:
@@ -183,10 +194,10 @@ async def _takes_writes(connection: Connection, *, keep: bool) -> bool:
             connection.terminate()
 
 
-async def _discard(asked: Sequence[asyncio.Task[tuple[str, Connection]]], chosen: Connection) -> None:
+async def _discard(asked: Sequence[asyncio.Task[tuple[str, Connection | None]]], chosen: Connection) -> None:
     """End the questions still open, and the connections of answers that nobody uses."""
     for task in asked:
         task.cancel()
     for answer in await asyncio.gather(*asked, return_exceptions=True):
-        if not isinstance(answer, BaseException) and answer[1] is not chosen:
+        if not isinstance(answer, BaseException) and answer[1] is not None and answer[1] is not chosen:
             answer[1].terminate()

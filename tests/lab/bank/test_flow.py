@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -105,6 +106,18 @@ def test_a_tier_above_its_rate_is_shed_for_that_reason(bank, at_once):
         ("rate", "C")
     }
     assert gateway.call("GET", "/v1/balance", token=token).status == 200
+
+
+def test_a_phone_that_hangs_up_in_the_middle_is_nobodys_error(bank, eventually):
+    gateway = bank.gateway(bank.ledger())
+    token = gateway.login()
+    with socket.create_connection(("127.0.0.1", gateway.port)) as phone:
+        head = f"POST /v1/checkins HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+        phone.sendall(f"{head}Content-Length: 20\r\n\r\n{{".encode())
+        eventually(lambda: gateway.metric("bank_admission_inflight") == 1, 3, "it was let in")
+    eventually(lambda: gateway.metric("bank_admission_inflight") == 0, 3, "its place is free again")
+    assert gateway.metric("bank_requests_total", code="499") == 1
+    assert "Traceback" not in gateway.log.read_text()
 
 
 def test_strangers_take_nothing_from_customers(bank):

@@ -1,0 +1,53 @@
+"""Reading a request's content: everything that is not exactly as agreed is a BadRequest."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any, Final
+
+from aiohttp import web
+
+from stormbank.problem import BadRequest
+
+LARGEST_AMOUNT: Final = 10**12
+
+
+async def json_fields(request: web.BaseRequest, wanted: dict[str, type]) -> dict[str, Any]:
+    """Read a JSON object with exactly the `wanted` fields."""
+    try:
+        found = json.loads(await request.read())
+    except (ValueError, web.HTTPRequestEntityTooLarge):
+        raise BadRequest("body is not JSON") from None
+    if not isinstance(found, dict):
+        raise BadRequest("body is not an object")
+    wrong = sorted(set(found) ^ set(wanted))
+    # Exactly the type: true is an int to Python, and no amount of money.
+    wrong += [name for name, kind in wanted.items() if name in found and type(found[name]) is not kind]
+    if wrong:
+        raise BadRequest("missing, unknown or mistyped: " + ", ".join(wrong))
+    return found
+
+
+def idempotency_key(request: web.BaseRequest) -> uuid.UUID:
+    """Read the Idempotency-Key header."""
+    try:
+        return uuid.UUID(request.headers.get("Idempotency-Key", ""))
+    except ValueError:
+        raise BadRequest("Idempotency-Key is not a UUID") from None
+
+
+def amount_in(fields: dict[str, Any]) -> int:
+    """Check the amount of a money request, in fen."""
+    amount = int(fields["amount"])
+    if not 0 < amount <= LARGEST_AMOUNT:
+        raise BadRequest(f"amount is not within 1 to {LARGEST_AMOUNT} fen")
+    return amount
+
+
+def short_text(text: str, name: str) -> str:
+    """Check a name given by a customer."""
+    # PostgreSQL stores no NUL, and JSON may hold half a surrogate pair.
+    if not 0 < len(text) <= 64 or "\x00" in text or not text.isprintable():
+        raise BadRequest(f"{name} is not 1 to 64 printable characters")
+    return text
