@@ -1,0 +1,265 @@
+"""Pods as real processes: what they see, how they end, what survives the node process."""
+
+import signal
+import time
+
+import pytest
+
+from stormlab import process
+from stormlab.wait import until
+
+pytestmark = pytest.mark.lab
+
+
+def elapsed_ms(since):
+    return (time.perf_counter() - since) * 1000
+
+
+# A program whose children leave its session, as PostgreSQL's postmaster does.
+DAEMONIZING = "setsid sh -c 'sleep 601 & exec sleep 602' & setsid -f sleep 603; exec sleep 604"
+
+
+def test_a_pod_is_dead_all_of_it_well_under_100_ms_after_its_delete(machine, named):
+    pod = machine.run(named, "city1-a", "sh", "-c", DAEMONIZING)
+    until(lambda: len(machine.processes(pod)) >= 5, "children", 5)
+    doomed = machine.processes(pod)
+    start = time.perf_counter()
+    machine.delete(named)
+    until(lambda: not any(one.alive for one in doomed), "death of all processes", 5, poll_s=0.001)
+    assert elapsed_ms(start) < 100
+    assert machine.pod(named) is None
+    until(lambda: not machine.group(pod).exists(), "group removed", 5)
+    until(lambda: not (machine.state / "pods" / pod["metadata"]["uid"]).exists(), "directory removed", 5)
+    uid = pod["metadata"]["uid"]
+    until(lambda: not any(uid in item.name for item in machine.inventory.items()), "off the record", 5)
+
+
+def test_a_polite_end_gets_its_signal_and_its_time(machine, named):
+    code = "trap 'echo bye; sleep 0.3; exit 0' TERM; echo up; while :; do sleep 0.05; done"
+    pod = machine.run(named, "city1-a", "sh", "-c", code)
+    until(lambda: "up" in machine.log(named), "start", 5)
+    doomed = machine.processes(pod)
+    machine.delete(named, grace_s=10)
+    dying = machine.pod(named)
+    assert dying["metadata"]["deletionGracePeriodSeconds"] == 10
+    assert "bye" in until(lambda: "bye" in (text := machine.log(named)) and text, "signal", 5)
+    until(lambda: machine.pod(named) is None, "gone", 5)
+    assert not any(one.alive for one in doomed)
+
+
+def test_who_ignores_the_signal_is_killed_after_the_grace(machine, named):
+    pod = machine.run(named, "city1-a", "sh", "-c", "trap '' TERM; while :; do sleep 0.1; done")
+    doomed = machine.processes(pod)
+    start = time.perf_counter()
+    machine.delete(named, grace_s=1)
+    until(lambda: machine.pod(named) is None, "gone", 5)
+    assert 900 < elapsed_ms(start) < 2500
+    assert not any(one.alive for one in doomed)
+
+
+def test_a_crashed_container_restarts_at_once_then_with_back_off(machine, named):
+    pod = machine.run(named, "city1-a", "sh", "-c", "setsid -f sleep 700; exec sleep 701")
+    first = machine.processes(pod)
+
+    def kill_container():
+        (machine.group(pod) / "c" / "cgroup.kill").write_text("1")
+
+    start = time.perf_counter()
+    kill_container()
+    restarted = until(
+        lambda: (s := machine.status(named)["containerStatuses"][0])["restartCount"] == 1 and s, "", 5
+    )
+    assert elapsed_ms(start) < 1500
+    assert restarted["lastState"]["terminated"]["exitCode"] == 137
+    assert machine.status(named)["podIP"] == pod["status"]["podIP"]
+    alive = [one for one in first if one.alive]
+    assert len(alive) == 1, "only the shim outlives its container"
+    until(lambda: machine.condition(machine.pod(named), "Ready"), "ready again", 5)
+    kill_container()
+    waiting = until(
+        lambda: machine.status(named)["containerStatuses"][0]["state"].get("waiting"), "back-off", 5
+    )
+    assert waiting["reason"] == "CrashLoopBackOff"
+    assert not machine.condition(machine.pod(named), "Ready")
+
+
+def test_what_a_container_leaves_behind_dies_with_its_first_process(machine, named):
+    pod = machine.run(
+        named,
+        "city1-a",
+        "sh",
+        "-c",
+        "setsid -f sleep 702; sleep 0.3; exit 1",
+        restartPolicy="Never",
+        ready=False,
+    )
+    until(lambda: machine.status(named).get("phase") == "Failed", "end", 5)
+    assert len(machine.processes(pod)) == 1
+    assert machine.status(named)["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 1
+
+
+def test_running_pods_are_adopted_by_a_new_node_process(machine, named):
+    probe = {"readinessProbe": {"exec": {"command": ["true"]}, "periodSeconds": 1}}
+    pod = machine.run(named, "city1-b", "sh", "-c", "echo up; exec sleep 703", container=probe)
+    before = machine.processes(pod)
+    version = machine.pod(named)["metadata"]["resourceVersion"]
+    process.stop([process.find(machine.inventory, "node-city1-b")], 0)
+    machine.start_node("city1-b")
+    other = f"{named[:40]}-2"
+    machine.run(other, "city1-b", "sleep", "704")
+    found = machine.pod(named)
+    assert machine.processes(pod) == before
+    assert found["metadata"]["resourceVersion"] == version, "readiness did not flicker"
+    assert machine.log(named) == "up\n"
+    doomed = [*before, *machine.processes(machine.pod(other))]
+    machine.delete(other)
+    machine.delete(named)
+    until(lambda: not any(one.alive for one in doomed), "adopted pod dies by delete", 2)
+
+
+def test_a_pod_deleted_while_no_node_process_ran_dies_when_one_returns(machine, named):
+    pod = machine.run(named, "city1-b", "sleep", "705")
+    doomed = machine.processes(pod)
+    process.stop([process.find(machine.inventory, "node-city1-b")], 0)
+    machine.delete(named)
+    assert all(one.alive for one in doomed), "a delete in the API is not a death"
+    machine.start_node("city1-b")
+    until(lambda: not any(one.alive for one in doomed), "orphan killed", 10)
+
+
+def test_a_pod_whose_first_process_is_killed_gets_a_new_sandbox(machine, named):
+    pod = machine.run(named, "city1-a", "sleep", "706")
+    (machine.group(pod) / "cgroup.kill").write_text("1")
+    again = until(
+        lambda: (
+            (p := machine.pod(named))["status"]["containerStatuses"][0]["restartCount"] == 1
+            and machine.condition(p, "Ready")
+            and p
+        ),
+        "new sandbox",
+        10,
+    )
+    assert again["metadata"]["uid"] == pod["metadata"]["uid"]
+    assert again["status"]["podIP"] != pod["status"]["podIP"]
+    assert again["status"]["containerStatuses"][0]["lastState"]["terminated"]["exitCode"] == 137
+
+
+def test_a_container_sees_its_own_world(machine, named):
+    code = "id -u; head -c3 /proc/1/comm; echo; hostname; ls /root /run/netns; ip -o -4 a show eth0"
+    machine.run(named, "city1-a", "sh", "-c", f"{code}; exec sleep 707", securityContext={"runAsUser": 999})
+    pod = machine.pod(named)
+    text = until(lambda: "scope" in (found := machine.log(named)) and found, "output", 5)
+    lines = text.splitlines()
+    assert lines[0] == "999"
+    assert lines[1] == "pyt"
+    assert lines[2] == named
+    assert "No such file" in text
+    assert f"inet {pod['status']['podIP']}/32" in text
+
+
+def test_a_container_cannot_write_where_programs_are(machine, named):
+    code = "touch /usr/x /etc/ssl/x /sys/x; echo rc $?; touch /tmp/x /var/lib/x && echo fine; exec sleep 708"
+    machine.run(named, "city1-a", "sh", "-c", code)
+    text = until(lambda: "rc" in (found := machine.log(named)) and found, "output", 5)
+    assert text.count("Read-only file system") == 3
+    assert "fine" in until(lambda: "fine" in (found := machine.log(named)) and found, "own places", 5)
+
+
+def test_each_run_starts_with_a_fresh_root_but_keeps_its_volumes(machine, named):
+    code = "ls /tmp /data; touch /tmp/here /data/here; sleep 0.2; exit 1"
+    container = {"volumeMounts": [{"name": "v", "mountPath": "/data"}]}
+    volumes = [{"name": "v", "emptyDir": {}}]
+    machine.run(named, "city1-a", "sh", "-c", code, container=container, volumes=volumes, ready=False)
+    until(
+        lambda: machine.status(named).get("containerStatuses", [{}])[0].get("restartCount") == 1, "restart", 5
+    )
+    assert "here" not in machine.log(named, "previous=true")
+    text = until(lambda: "here" in (found := machine.log(named)) and found, "second run", 5)
+    assert text == "/data:\nhere\n\n/tmp:\n"
+
+
+def test_claims_outlive_their_pods_and_belong_to_a_region(machine, named):
+    container = {"volumeMounts": [{"name": "v", "mountPath": "/data"}]}
+    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "data-x"}}]
+    code = "cat /data/note; echo kept > /data/note; echo ok; exec sleep 709"
+    for region, zone, expected in (
+        ("city1", "city1-a", False),
+        ("city1", "city1-a", True),
+        ("city2", "city2-a", False),
+    ):
+        pod = machine.run(named, zone, "sh", "-c", code, container=container, volumes=volumes, region=region)
+        log = machine.state / "pods" / pod["metadata"]["uid"] / "c.log"
+        until(lambda file=log: "ok" in file.read_text(), "output", 5)
+        assert ("kept" in log.read_text()) is expected
+        machine.delete(named, region=region)
+        until(lambda r=region: machine.pod(named, r) is None, "gone", 5)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "said"),
+    [
+        ({"container": {"image": "nope:1"}}, "ErrImagePull", "no image 'nope:1'"),
+        ({"container": {"command": ["/does/not/exist"]}}, "CrashLoopBackOff", ""),
+        ({"container": {"command": []}}, "CreateContainerError", "no command"),
+        (
+            {"container": {"envFrom": [{"configMapRef": {"name": "absent"}}]}},
+            "CreateContainerConfigError",
+            "not found",
+        ),
+        ({"hostPID": True}, "UnsupportedPodSpec", "hostPID"),
+    ],
+)
+def test_what_cannot_run_says_why(machine, named, change, reason, said):
+    machine.run(named, "city1-a", "sleep", "1", ready=False, **change)
+
+    def waiting():
+        statuses = machine.status(named).get("containerStatuses") or [{}]
+        found = statuses[0].get("state", {}).get("waiting", {})
+        return found if found.get("reason") == reason else None
+
+    assert said in until(waiting, reason, 10).get("message", "")
+    assert machine.status(named)["phase"] in {"Pending", "Running"}
+
+
+def test_liveness_restarts_and_readiness_takes_out_of_service(machine, named):
+    container = {
+        "livenessProbe": {
+            "exec": {"command": ["test", "-e", "/run/live"]},
+            "periodSeconds": 1,
+            "failureThreshold": 1,
+        },
+        "readinessProbe": {
+            "exec": {"command": ["test", "-e", "/run/ready"]},
+            "periodSeconds": 1,
+            "failureThreshold": 1,
+        },
+        "startupProbe": {
+            "exec": {"command": ["test", "-e", "/run/live"]},
+            "periodSeconds": 1,
+            "failureThreshold": 9,
+        },
+    }
+    code = "touch /run/live /run/ready; sleep 1.5; rm /run/ready; sleep 2.5; rm /run/live; exec sleep 710"
+    machine.run(named, "city1-a", "sh", "-c", code, container=container, terminationGracePeriodSeconds=1)
+    until(lambda: not machine.condition(machine.pod(named), "Ready"), "not ready", 5)
+    assert machine.status(named)["containerStatuses"][0]["restartCount"] == 0
+    until(lambda: machine.status(named)["containerStatuses"][0]["restartCount"] == 1, "restart", 8)
+
+
+def test_containers_restart_while_the_api_is_out_of_reach(machine, named):
+    machine.call(
+        "POST", "/api/v1/namespaces/default/configmaps", {"metadata": {"name": named}, "data": {"k": "v"}}
+    )
+    container = {"envFrom": [{"configMapRef": {"name": named}}]}
+    pod = machine.run(named, "city1-a", "sh", "-c", "echo $k; exec sleep 711", container=container)
+    api = process.find(machine.inventory, "api-city1")
+    api.signal(signal.SIGSTOP)
+    try:
+        start = time.perf_counter()
+        (machine.group(pod) / "c" / "cgroup.kill").write_text("1")
+        log = machine.state / "pods" / pod["metadata"]["uid"] / "c.previous.log"
+        until(log.exists, "restart", 5)
+        assert elapsed_ms(start) < 1500
+    finally:
+        api.signal(signal.SIGCONT)
+    until(lambda: machine.status(named)["containerStatuses"][0]["restartCount"] == 1, "status caught up", 15)
