@@ -39,7 +39,7 @@ class LoadSettings:
 
 @dataclass(frozen=True)
 class Times:
-    """Lengths of the phases, seconds. `window_s` is H; `settle_s` 0 leaves the phase out."""
+    """Lengths of the phases, seconds. `window_s` is H; settle lasts `settle_s`, and at least H."""
 
     warmup_s: float
     steady_s: float

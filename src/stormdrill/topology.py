@@ -69,7 +69,7 @@ def _decode(top: Fields, path: Path, sha256: str) -> Topology:
         prometheus=_prometheus(top.need("prometheus")),
         services=_named(top.need("services"), lambda name, node: _service(name, node, namespace)),
         operations=_named(top.need("operations"), _operation),
-        cells=_named(top.need("cells"), _cell),
+        cells=_named(top.get("cells"), _cell) or {"cell0": Cell("cell0")},
         idempotency=top.get("idempotency").maybe(_idempotency),
         databases=_named(top.get("databases"), _database),
         audit=decode_audit(top.need("audit"), path.parent),

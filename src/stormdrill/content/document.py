@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from stormdrill.content.node import Node
 from stormdrill.content.problems import Problems
 from stormdrill.errors import InputError
+
+# The same loader in C where the wheel has it: 20 times faster, with the same lines.
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ def open_document(path: Path, schema: str | None = None) -> Document:
     """
     try:
         data = path.read_bytes()
-        tree = yaml.compose(data.decode("utf-8"), Loader=yaml.SafeLoader)
+        tree = yaml.compose(data.decode("utf-8"), Loader=_LOADER)
     except OSError as error:
         raise InputError.at(path, 0, error.strerror or str(error)) from None
     except UnicodeDecodeError as error:

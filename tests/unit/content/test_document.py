@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stormdrill import topology
@@ -109,6 +109,7 @@ _PLACES = [
 ]
 
 
+@settings(deadline=None, derandomize=True, max_examples=60)
 @given(st.sampled_from(_PLACES), st.sampled_from(["nmae", "x-unknown", "zzz"]))
 def test_an_unknown_key_anywhere_is_one_problem_at_its_line(tmp_path_factory, place, key):
     """Whatever the place in the file: one problem, there, and only there."""
