@@ -7,7 +7,7 @@ more), and a crashed one for a second. So a member counts as leader only while i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,6 +16,7 @@ import urllib3
 
 from stormdrill.errors import TargetError
 
+Answer = dict[str, Any]
 _PRIMARY = ("primary", "master")
 _SYNC = ("sync", "quorum")
 _STANDBY = ("sync_standby", "quorum_standby")
@@ -43,10 +44,12 @@ class Member:
 class ClusterState:
     """The cluster now. `leader` takes writes by its own word; `store_leader` holds the key, dead or alive.
 
-    `sync_standbys` are those that both may be promoted (store) and acknowledge commits (PostgreSQL).
+    `primaries` are all that say they take writes: more than one is a split brain. `sync_standbys` are those
+    that both may be promoted (store) and acknowledge commits (PostgreSQL).
     """
 
     leader: str | None
+    primaries: tuple[str, ...]
     store_leader: str | None
     timeline: int | None
     sync_standbys: tuple[str, ...]
@@ -70,13 +73,13 @@ class PatroniDirector:
     def cluster(self) -> ClusterState:
         """What is known now. TargetError when no member answers at all."""
         with ThreadPoolExecutor(max_workers=2 * len(self._members)) as pool:
-            views = pool.map(lambda url: self._ask(f"{url}/cluster"), self._members.values())
+            asked = pool.map(lambda url: self._ask(f"{url}/cluster"), self._members.values())
             own = dict(zip(self._members, pool.map(self._own, self._members), strict=True))
-            stores = [view for view in views if view is not None]
-        if not stores and not any(own.values()):
+            views = dict(zip(self._members, asked, strict=True))
+        if not any(views.values()) and not any(own.values()):
             listed = ", ".join(f"{name} at {url}" for name, url in self._members.items())
             raise TargetError(f"no Patroni member answers: {listed}")
-        return combine(self._members, _freshest(stores, own), own)
+        return combine(views, own)
 
     def leader(self) -> str | None:
         """The member that takes writes by its own word; None while there is none."""
@@ -87,38 +90,38 @@ class PatroniDirector:
         own = self._own(member)
         return own.get("postmaster_start_time") if own else None
 
-    def _own(self, member: str) -> dict[str, Any] | None:
+    def _own(self, member: str) -> Answer | None:
         return self._ask(f"{self._members[member]}/patroni")
 
-    def _ask(self, url: str) -> dict[str, Any] | None:
+    def _ask(self, url: str) -> Answer | None:
         try:
             answer = self._http.request("GET", url)
             parsed = json.loads(answer.data)
         except (urllib3.exceptions.HTTPError, ValueError):
             return None
-        return parsed if isinstance(parsed, dict) else None
+        return parsed if answer.status == 200 and isinstance(parsed, dict) else None
 
 
-def combine(
-    names: Iterable[str], store: Mapping[str, Any], own: Mapping[str, Mapping[str, Any] | None]
-) -> ClusterState:
-    """One state from the store's view (`/cluster`) and each member's own (`/patroni`; None: no answer)."""
+def combine(views: Mapping[str, Answer | None], own: Mapping[str, Answer | None]) -> ClusterState:
+    """One state from each member's view of the store (`/cluster`) and of itself (`/patroni`)."""
+    primaries = [name for name, said in own.items() if said and _leads(said)]
+    # Of two that both say so, the one promoted last leads; it also knows the store best.
+    leader = max(primaries, key=lambda name: (own[name] or {}).get("timeline") or 0, default=None)
+    mine = (own[leader] or {}) if leader else {}
+    store = (views.get(leader) if leader else None) or _latest(views, own)
     listed = {entry["name"]: entry for entry in store.get("members", [])}
-    store_leader = next((name for name, entry in listed.items() if entry.get("role") == "leader"), None)
-    leaders = [name for name, said in own.items() if said and _leads(said)]
-    # Two that both say so: the store's key decides who may, the newer timeline who was promoted last.
-    leaders.sort(key=lambda name: (name == store_leader, (own[name] or {}).get("timeline") or 0))
-    leader = leaders[-1] if leaders else None
-    replication = ((own[leader] or {}).get("replication") or []) if leader else []
-    sync_states = {entry.get("application_name"): entry.get("sync_state") for entry in replication}
+    sync_states = {
+        entry.get("application_name"): entry.get("sync_state") for entry in mine.get("replication") or []
+    }
     members = tuple(
         _member(name, listed.get(name), own.get(name), sync_states.get(name))
-        for name in dict.fromkeys([*names, *listed])
+        for name in dict.fromkeys([*own, *listed])
     )
     return ClusterState(
         leader=leader,
-        store_leader=store_leader,
-        timeline=(own[leader] or {}).get("timeline") if leader else None,
+        primaries=tuple(primaries),
+        store_leader=next((name for name, entry in listed.items() if entry.get("role") == "leader"), None),
+        timeline=mine.get("timeline"),
         sync_standbys=tuple(
             m.name
             for m in members
@@ -127,6 +130,13 @@ def combine(
         members=members,
         paused=bool(store.get("pause")),
     )
+
+
+def _latest(views: Mapping[str, Answer | None], own: Mapping[str, Answer | None]) -> Answer:
+    """The view of the member that reached the store last."""
+    seen = [name for name, view in views.items() if view]
+    name = max(seen, key=lambda name: (own.get(name) or {}).get("dcs_last_seen") or 0, default=None)
+    return (views[name] if name else None) or {}
 
 
 def _leads(said: Mapping[str, Any]) -> bool:
@@ -151,14 +161,3 @@ def _member(
         started=(said or {}).get("postmaster_start_time"),
         sync_state=sync_state,
     )
-
-
-def _freshest(stores: list[dict[str, Any]], own: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
-    """The view of the store that names a live leader, if any; the others repeat an old one."""
-    alive = {name for name, said in own.items() if said and _leads(said)}
-    for store in stores:
-        if any(
-            entry.get("role") == "leader" and entry["name"] in alive for entry in store.get("members", [])
-        ):
-            return store
-    return stores[0] if stores else {}

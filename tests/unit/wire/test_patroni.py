@@ -130,14 +130,30 @@ def test_after_promotion_the_other_leads_on_a_new_timeline(pair):
     assert state.members[0].role is None
 
 
-def test_when_both_say_primary_the_one_with_the_key_leads(pair):
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_two_that_say_primary_the_one_promoted_last_leads_and_both_are_named(pair, first):
     """The old leader is cut from the store: its own view still has it as leader."""
     say(pair[0], HEALTHY, OWN_A)
     say(pair[1], store(entry(B, "leader", timeline=2)), own("primary", timeline=2))
+    members = [(A, pair[0].url), (B, pair[1].url)]
+    state = PatroniDirector(dict([members[first], members[1 - first]])).cluster()
+    assert (state.leader, state.store_leader, sorted(state.primaries)) == (B, B, [A, B])
+
+
+@pytest.mark.parametrize("late", [A, B])
+def test_without_a_leader_the_store_is_seen_by_who_reached_it_last(pair, late):
+    said = {name: own("replica", dcs_last_seen=2 if name == late else 1) for name in (A, B)}
+    say(pair[0], store(entry(A, "replica"), entry(B, "leader")), said[A])
+    say(pair[1], store(entry(A, "leader"), entry(B, "replica")), said[B])
+    assert director(pair).cluster().store_leader == (B if late == A else A)
+
+
+def test_an_error_of_the_store_is_no_view(pair):
+    say(pair[0], {"members": []}, OWN_A)
+    pair[0].answers["/cluster"] = (503, {"members": []})
+    say(pair[1], HEALTHY, OWN_B)
     state = director(pair).cluster()
-    assert state.leader in (A, B)
-    old_first = PatroniDirector({B: pair[1].url, A: pair[0].url}).cluster()
-    assert old_first.leader == B
+    assert (state.leader, state.sync_standbys) == (A, (B,))
 
 
 @pytest.mark.parametrize(
