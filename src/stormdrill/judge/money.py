@@ -57,7 +57,8 @@ def _lost(case: Case) -> Check:
 def _judge_lost(case: Case, loss: Loss, count: int, amount: str, limit_s: float) -> tuple[Outcome, str]:
     if count:
         span = f"from {seconds(loss.loss_s)} before t0 on" if loss.loss_s else "all acknowledged after t0"
-        said = f"{count} acknowledged movements worth {amount} are not in the books ({span})"
+        missing = "movement is" if count == 1 else "movements are"
+        said = f"{count} acknowledged {missing} not in the books, worth {amount} ({span})"
         if not loss.complete:
             return Outcome.INCONCLUSIVE, f"{said}, but the books were not read in full: {loss.why}"
         within = count <= case.plan.experiment.objectives.max_lost or (limit_s > 0 and loss.loss_s <= limit_s)

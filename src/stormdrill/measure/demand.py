@@ -51,8 +51,8 @@ class Demand:
         """Evidence about the operation itself: neither excused nor blocked by an earlier step."""
         return np.asarray(~self.excused & (self.outcome != Outcome.BLOCKED), np.bool_)
 
-    def select(self, keep: Bools | Ints) -> Demand:
-        """The rows of a mask or index."""
+    def select(self, keep: Ints | slice) -> Demand:
+        """The rows of an index; of a slice, without copying."""
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "legend"}
         return Demand(self.legend, **{name: value[keep] for name, value in fields.items()})
 
@@ -66,7 +66,8 @@ def demand(
 ) -> Demand:
     """Join the attempts of each logical request. `deadlines_s` is by operation number of the legend."""
     ordered, first, last = _groups(records)
-    heads, tails = ordered[first], ordered[last]
+    once = len(first) == len(ordered)  # nobody retried: spare the copies
+    heads, tails = (ordered, ordered) if once else (ordered[first], ordered[last])
     due_ns = np.minimum.reduceat(ordered["due_ns"], first) if len(first) else heads["due_ns"]
     operation = tails["operation"].astype(np.int64)
     deadline_ns = (np.asarray([*deadlines_s, 0.0]) * NS_PER_S).astype(np.int64)[operation]

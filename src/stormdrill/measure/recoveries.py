@@ -63,7 +63,7 @@ def _groups(demand: Demand, plan: Plan) -> Iterator[Subject]:
 
 
 def _measure(subject: Subject, demand: Demand, fault: Fault, story: Chronicle, plan: Plan) -> Recovery:
-    rows = demand.select(subject.rows & demand.asked)
+    rows = demand.select(np.flatnonzero(subject.rows & demand.asked))
     due_s = (rows.due_ns - fault.t0_ns) / NS_PER_S
     end_s = (story.end_ns - fault.t0_ns) / NS_PER_S
     if len(due_s):
@@ -89,7 +89,7 @@ def _measure(subject: Subject, demand: Demand, fault: Fault, story: Chronicle, p
         first_hurt_s=round(float(due_s[hurt].min()), 6) if hurt.any() else None,
         requests=int(judged.sum()),
         hurt=int(hurt.sum()),
-        blocked=_blocked(demand.select(subject.rows & ~demand.excused), fault, story),
+        blocked=_blocked(subject, demand, fault, story),
         lost_demand_s=_lost_demand_s(rows, int(hurt.sum()), story),
         relapses=tuple(Relapse(round(a, 6), round(b, 6)) for a, b in (seen.relapses if seen else ())),
         parts=parts(
@@ -112,9 +112,11 @@ def _seen(rows: Demand, due_s: Floats, plan: Plan, end_s: float) -> Span | None:
     return combined(*found)
 
 
-def _blocked(rows: Demand, fault: Fault, story: Chronicle) -> int:
-    after = (rows.due_ns >= fault.t0_ns) & (rows.due_ns < story.end_ns)
-    return int((after & (rows.outcome == Outcome.BLOCKED)).sum())
+def _blocked(subject: Subject, demand: Demand, fault: Fault, story: Chronicle) -> int:
+    start, end = np.searchsorted(demand.due_ns, [fault.t0_ns, story.end_ns])
+    after = slice(start, end)
+    rows = (demand.outcome[after] == Outcome.BLOCKED) & subject.rows[after] & ~demand.excused[after]
+    return int(rows.sum())
 
 
 def _first_good_s(found: Sequence[Mark], rows: Demand, t0_ns: int) -> list[float | None]:

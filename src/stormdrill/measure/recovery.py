@@ -96,7 +96,7 @@ def combined(probe: Span | None, load: Span | None) -> Span | None:
         return replace(worse, largest_gap_s=gap_s, lower_bound_s=max(load.lower_bound_s, probe.lower_bound_s))
     if load.lower_bound_s > probe.value_s + load.width_s:
         return replace(load, largest_gap_s=gap_s)
-    next_bin_s = math.ceil(load.lower_bound_s / probe.width_s - EPSILON_S) * probe.width_s
+    next_bin_s = round(math.ceil(load.lower_bound_s / probe.width_s - EPSILON_S) * probe.width_s, 9)
     return replace(
         probe,
         value_s=max(probe.value_s, next_bin_s),
@@ -125,9 +125,10 @@ def _episodes(bins: Bins, due_s: Floats, good: Bools, window_s: float, end_s: fl
         yield Episode(
             first_bad_s=float(hurt.min()),
             last_bad_s=float(hurt.max()),
-            clean_from_s=float(next_full[last]),
-            clean_until_s=float(next_bad[last]),
-            edge_gap_s=float(next_full[last] - bad[last] * bins.width_s),
+            # Rounded: multiples of 0.1 are not what binary makes of them.
+            clean_from_s=round(float(next_full[last]), 9),
+            clean_until_s=round(float(next_bad[last]), 9),
+            edge_gap_s=round(float(next_full[last] - bad[last] * bins.width_s), 9),
         )
         start = last + 1
 

@@ -15,12 +15,14 @@ from stormdrill.records.layout import Outcome
 AFTER_FAULT = "after fault"
 
 
-def share(subject: str, phase: str, rows: Demand) -> Share:
+def share(subject: str, phase: str, rows: Demand, mask: Bools) -> Share:
     """Count rows by what became of them. Percentiles are over right answers, counted from the due time."""
-    counted = rows.select(~rows.excused)
-    of = np.bincount(counted.outcome, minlength=len(Outcome))
-    good = int(counted.good.sum())
-    answered = counted.response_ms[(counted.outcome == Outcome.GOOD) & ~np.isnan(counted.response_ms)]
+    counted = np.flatnonzero(mask & ~rows.excused)
+    outcome, response_ms = rows.outcome[counted], rows.response_ms[counted]
+    of = np.bincount(outcome, minlength=len(Outcome))
+    good = int(rows.good[counted].sum())
+    dropped = int((rows.outcome[mask] == Outcome.DROPPED).sum())
+    answered = response_ms[(outcome == Outcome.GOOD) & ~np.isnan(response_ms)]
     p50, p99 = np.percentile(answered, [50, 99], method="higher") if len(answered) else (None, None)
     return Share(
         subject=subject,
@@ -32,11 +34,11 @@ def share(subject: str, phase: str, rows: Demand) -> Share:
         failed=int(of[Outcome.FAILED]),
         unknown=int(of[Outcome.UNKNOWN]),
         blocked=int(of[Outcome.BLOCKED]),
-        dropped=int((rows.outcome == Outcome.DROPPED).sum()),
-        excused=int((rows.excused & (rows.outcome != Outcome.DROPPED)).sum()),
+        dropped=dropped,
+        excused=int(mask.sum()) - len(counted) - dropped,
         p50_ms=None if p50 is None else round(float(p50), 3),
         p99_ms=None if p99 is None else round(float(p99), 3),
-        attempts=int(counted.attempts.sum()),
+        attempts=int(rows.attempts[counted].sum()),
     )
 
 
@@ -47,8 +49,8 @@ def by_phase(demand: Demand, story: Chronicle, plan: Plan) -> tuple[Share, ...]:
         start, end = np.searchsorted(demand.due_ns, [phase.start_ns, phase.end_ns])
         if start == end:
             continue
-        rows = demand.select(np.arange(start, end))
-        found += [share(name, phase.name, rows.select(mask)) for name, mask in subjects(rows, plan)]
+        rows = demand.select(slice(start, end))
+        found += [share(name, phase.name, rows, mask) for name, mask in subjects(rows, plan)]
     return tuple(item for item in found if item.requests or item.dropped or item.excused)
 
 
@@ -56,8 +58,8 @@ def after_fault(demand: Demand, story: Chronicle, plan: Plan) -> tuple[Share, ..
     """Every subject from t0 to the end, with the requests that were waiting at t0; empty without a fault."""
     if story.t0_ns is None:
         return ()
-    rows = demand.select((demand.end_ns >= story.t0_ns) & (demand.due_ns < story.end_ns))
-    return tuple(share(name, AFTER_FAULT, rows.select(mask)) for name, mask in subjects(rows, plan))
+    rows = demand.select(np.flatnonzero((demand.end_ns >= story.t0_ns) & (demand.due_ns < story.end_ns)))
+    return tuple(share(name, AFTER_FAULT, rows, mask) for name, mask in subjects(rows, plan))
 
 
 def subjects(rows: Demand, plan: Plan) -> Iterator[tuple[str, Bools]]:
