@@ -70,6 +70,14 @@ def budget_state(store: Store, budget: Record) -> BudgetState:
     return BudgetState(total, sum(is_ready(pod) and not pod.deleting for pod in pods), desired)
 
 
+def _require_observed(budget: Record) -> None:
+    """Refuse for now while nobody has looked at a new budget: ApiError 429 with Retry-After 10."""
+    if at(budget.tree, "status", "observedGeneration", default=0) < budget.tree["metadata"]["generation"]:
+        why = f"The disruption budget {budget.name} is still being processed by the server."
+        cause = {"reason": "DisruptionBudget", "message": why}
+        raise ApiError(429, "TooManyRequests", _BLOCKED, {"causes": [cause]}, retry_after_s=10)
+
+
 def evict(objects: Objects, namespace: str, name: str, options: DeleteOptions) -> Removal | None:
     """Delete a pod if its budgets allow; None when it is terminating already. ApiError 429 or 500."""
     pod = objects.require(POD, namespace, name)
@@ -81,6 +89,7 @@ def evict(objects: Objects, namespace: str, name: str, options: DeleteOptions) -
     if pod.deleting:
         return None
     for budget in budgets if pod.tree["spec"].get("nodeName") else []:
+        _require_observed(budget)
         state = budget_state(objects.store, budget)
         if is_ready(pod) and state.allowed == 0:
             why = (

@@ -130,4 +130,5 @@ def validate_finalizers(new: Tree, old: Tree) -> list[Cause]:
         "no new finalizers can be added if the object is being deleted, "
         f"found new finalizers []string{{{shown}}}"
     )
-    return [forbidden_field("metadata.finalizers", why)]
+    # Checked twice by real servers, and so twice among the causes.
+    return [forbidden_field("metadata.finalizers", why)] * 2

@@ -10,7 +10,7 @@ from stormlab.api.kinds import CLAIM, NAMESPACE, POD, SERVICE, SERVICE_ACCOUNT, 
 from stormlab.api.metadata import stamp
 from stormlab.api.objects import Objects, finished
 from stormlab.api.record import Record
-from stormlab.api.status import about, conflict, forbidden, success
+from stormlab.api.status import ApiError, about, forbidden, success
 
 PROTECTED_NAMESPACES = ("default", "kube-system", "kube-public")
 # These answer the object even when it is gone at once; the others answer a Status.
@@ -77,16 +77,19 @@ def _check(record: Record, options: DeleteOptions) -> None:
     kind, name = record.kind, record.name
     if kind is NAMESPACE and name in PROTECTED_NAMESPACES:
         raise forbidden(kind, name, "this namespace may not be deleted")
-    for field, wanted, found in (
-        ("UID", options.uid, record.uid),
-        ("ResourceVersion", options.resource_version, str(record.version)),
+    for field, wanted, found, fate in (
+        ("UID", options.uid, record.uid, "deleted and then recreated"),
+        ("ResourceVersion", options.resource_version, str(record.version), "modified"),
     ):
         if wanted and wanted != found:
             why = (
                 f"the {field} in the precondition ({wanted}) does not match the {field} in record ({found}). "
-                "The object might have been modified"
+                f"The object might have been {fate}"
             )
-            raise conflict(kind, name, why)
+            # Here a real server names the Kind, not the resource.
+            shown = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
+            message = f'Operation cannot be fulfilled on {shown} "{name}": {why}'
+            raise ApiError(409, "Conflict", message, about(kind, name, use_kind=True))
 
 
 def _grace_s(record: Record, options: DeleteOptions) -> int:

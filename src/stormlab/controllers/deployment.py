@@ -65,22 +65,25 @@ class Deployments:
     def reconcile(self, key: Key) -> float | None:
         """Take one step of the rollout and write the status."""
         record = self._store.get(DEPLOYMENT, *key)
-        if record is None or record.deleting:
+        if record is None:
             return None
         every = sorted(owners.owned(self._store, REPLICA_SET, record), key=_revision)
         wanted = _plain(record.tree["spec"]["template"])
         current = next((item for item in every if _plain(item.tree["spec"]["template"]) == wanted), None)
-        old = [item for item in every if item is not current]
         created = None
-        if current is None and not record.tree["spec"].get("paused"):
-            current = created = self._create(record, old)
-        if current is not None:
-            record = self._number(record, current, old)
-            self._scale(record, current, old)
-        self._prune(record, old)
-        fresh = owners.owned(self._store, REPLICA_SET, record)
-        status, again_s = status_of(record, current, fresh, self._objects.now(), created=created is not None)
-        record = self._objects.require(DEPLOYMENT, record.namespace, record.name)
+        if not record.deleting:
+            old = [item for item in every if item is not current]
+            if current is None and not record.tree["spec"].get("paused"):
+                current = created = self._create(record, old)
+            if current is not None:
+                record = self._number(record, current, old)
+                self._scale(record, current, old)
+            self._prune(record, old)
+        return self._write_status(record, current, created=created is not None)
+
+    def _write_status(self, record: Record, current: Record | None, *, created: bool) -> float | None:
+        sets = owners.owned(self._store, REPLICA_SET, record)
+        status, again_s = status_of(record, current, sets, self._objects.now(), created=created)
         tree = {"metadata": record.tree["metadata"], "status": status}
         self._objects.update(DEPLOYMENT, record.namespace, record.name, tree, status=True)
         return again_s

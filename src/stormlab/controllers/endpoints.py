@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from stormlab.api.jsontree import Tree, at
-from stormlab.api.kinds import ENDPOINT_SLICE, ENDPOINTS, NODE, POD, SERVICE
+from stormlab.api.kinds import ENDPOINT_SLICE, ENDPOINTS, NODE, POD, SERVICE, Kind
+from stormlab.api.metadata import stamp
 from stormlab.api.objects import Objects
 from stormlab.api.record import Event, Record
 from stormlab.api.removal import DeleteOptions, delete
@@ -17,8 +18,8 @@ from stormlab.controllers.loop import Key
 SERVICE_LABEL = "kubernetes.io/service-name"
 _MANAGER_LABEL = "endpointslice.kubernetes.io/managed-by"
 _MANAGER = "endpointslice-controller.k8s.io"
-# Current Kubernetes marks the Endpoints it made; others it leaves alone.
-_ENDPOINTS_LABEL = {"endpoints.kubernetes.io/managed-by": "endpoint-controller"}
+# When the pods behind a service last changed; it also tells what this controller made from what others did.
+_TRIGGER = "endpoints.kubernetes.io/last-change-trigger-time"
 _HEADLESS_LABEL = "service.kubernetes.io/headless"
 SLICE_SIZE = 100
 
@@ -84,7 +85,7 @@ class EndpointsController:
     def _clear(self, namespace: str, name: str) -> None:
         """Remove what is left of a service that is gone, unless somebody else made it."""
         record = self._store.get(ENDPOINTS, namespace, name)
-        if record is not None and _ENDPOINTS_LABEL.items() <= record.labels.items():
+        if record is not None and at(record.tree, "metadata", "annotations", _TRIGGER):
             delete(self._objects, ENDPOINTS, namespace, name, DeleteOptions())
 
     def _slices(self, service: Record) -> list[Record]:
@@ -106,27 +107,35 @@ class EndpointsController:
                 self._update(existing[index], tree)
             else:
                 tree["metadata"]["generateName"] = f"{service.name}-"
-                self._objects.create(ENDPOINT_SLICE, service.namespace, tree)
+                self._create(ENDPOINT_SLICE, service.namespace, tree)
         for record in existing[max(len(chunks), 1) :]:
             delete(self._objects, ENDPOINT_SLICE, record.namespace, record.name, DeleteOptions())
 
     def _write_endpoints(self, service: Record, found: list[Backend]) -> None:
         metadata: Tree = {
             "name": service.name,
-            "labels": {**service.labels, **_ENDPOINTS_LABEL, **_headless(service)},
+            "labels": {**service.labels, **_headless(service)},
         }
         tree: Tree = {"metadata": metadata}
         if listed := subsets(found):
             tree["subsets"] = listed
         record = self._store.get(ENDPOINTS, service.namespace, service.name)
         if record is None:
-            self._objects.create(ENDPOINTS, service.namespace, tree)
+            self._create(ENDPOINTS, service.namespace, tree)
         else:
             self._update(record, tree)
 
+    def _create(self, kind: Kind, namespace: str, tree: Tree) -> None:
+        tree["metadata"]["annotations"] = {_TRIGGER: stamp(self._objects.now())}
+        self._objects.create(kind, namespace, tree)
+
     def _update(self, record: Record, tree: Tree) -> None:
-        tree["metadata"]["resourceVersion"] = record.tree["metadata"]["resourceVersion"]
-        self._objects.update(record.kind, record.namespace, record.name, tree)
+        annotations = at(record.tree, "metadata", "annotations", default={})
+        same = all(record.tree.get(key) == value for key, value in tree.items() if key != "metadata")
+        same = same and ("subsets" in tree) == ("subsets" in record.tree)
+        moment = annotations.get(_TRIGGER) if same else None
+        metadata = {**tree["metadata"], "annotations": {_TRIGGER: moment or stamp(self._objects.now())}}
+        self._objects.update(record.kind, record.namespace, record.name, {**tree, "metadata": metadata})
 
 
 def _headless(service: Record) -> dict[str, str]:

@@ -71,6 +71,11 @@ class Loop:
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
 
+    @property
+    def idle(self) -> bool:
+        """Say whether there is nothing to look at now; timers may still bring something."""
+        return not self._queue
+
     def _heard(self, event: Event) -> None:
         for index, controller in enumerate(self._controllers):
             for key in controller.keys(event):

@@ -77,12 +77,14 @@ class Scheduler:
         return min(fitting, key=load)
 
     def _say_unschedulable(self, pod: Record, reasons: list[str]) -> None:
-        told = ", ".join(f"{reasons.count(reason)} {reason}" for reason in sorted(set(reasons)))
+        told = ", ".join(sorted(f"{reasons.count(reason)} {reason}" for reason in set(reasons)))
+        count = len(reasons)
         message = (
-            f"0/{len(reasons)} nodes are available: {told}."
-            if reasons
-            else "no nodes available to schedule pods"
+            f"0/{count} nodes are available: {told}. preemption: 0/{count} nodes are available: "
+            f"{count} Preemption is not helpful for scheduling."
         )
+        if not reasons:
+            message = "no nodes available to schedule pods"
         before = pods.condition(pod, "PodScheduled")
         if before is not None and before.get("message") == message and before["status"] == "False":
             return

@@ -69,11 +69,13 @@ class NodeRules(Rules):
 
     def validate_update(self, tree: Tree, old: Tree) -> list[Cause]:
         """Refuse another address range."""
+        # Real servers check the taints of an update twice, and say so twice.
+        causes = self.validate(tree)
         before = old.get("spec", {}).get("podCIDR")
         if before and tree["spec"].get("podCIDR") != before:
             why = 'node updates may not change podCIDR except from "" to valid'
-            return [forbidden_field("spec.podCIDRs", why)]
-        return []
+            causes.append(forbidden_field("spec.podCIDRs", why))
+        return causes
 
 
 class ConfigMapRules(Rules):

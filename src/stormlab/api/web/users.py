@@ -15,6 +15,8 @@ from stormlab.api.web.route import Target
 _READ = frozenset({"get", "list", "watch"})
 _OPEN_PATHS = ("/healthz", "/livez", "/readyz", "/version")
 _DISCOVERY = ("/api", "/apis", "/openapi", "/version")
+# Everybody who is known may ask who he is and what he may do.
+_SELF_REVIEWS = ("selfsubjectaccessreviews", "selfsubjectreviews")
 _NODE_RIGHTS: Mapping[tuple[str, str], frozenset[str]] = {
     ("", "nodes"): _READ | {"create", "patch", "update"},
     ("", "nodes/status"): _READ | {"patch", "update"},
@@ -63,7 +65,7 @@ def authorize_path(user: User, path: str, method: str) -> None:
     """Check rights on a path that is not a resource; ApiError 403."""
     if user.role == "admin" or path.startswith(_OPEN_PATHS):
         return
-    if user.role and method == "GET" and path.startswith(_DISCOVERY):
+    if user is not ANONYMOUS and method == "GET" and path.startswith(_DISCOVERY):
         return
     message = f'forbidden: User "{user.name}" cannot {method.lower()} path "{path}"'
     raise ApiError(403, "Forbidden", message, {})
@@ -78,6 +80,8 @@ def allowed(user: User, group: str, resource: str, verb: str) -> bool:
 
 def authorize(user: User, target: Target, verb: str, name: str) -> None:
     """Check rights on a resource; ApiError 403, whether or not the thing exists."""
+    if user is not ANONYMOUS and target.resource in _SELF_REVIEWS:
+        return
     resource = f"{target.resource}/{target.subresource}" if target.subresource else target.resource
     if allowed(user, target.group, resource, verb):
         return

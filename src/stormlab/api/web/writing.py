@@ -9,14 +9,13 @@ from aiohttp import web
 from stormlab.api import patching, removal
 from stormlab.api.decoding import check_options, decode_body, decode_for, decode_options
 from stormlab.api.jsontree import Tree
-from stormlab.api.kinds import NAMESPACE
 from stormlab.api.record import Record
 from stormlab.api.scale import API_VERSION, scale_of, with_scale
-from stormlab.api.status import ApiError, bad_request, invalid, not_found, unsupported
+from stormlab.api.status import ApiError, bad_request, invalid, invalid_value, not_found, unsupported
 from stormlab.api.web import listing, query
 from stormlab.api.web.call import Call
 
-_PROPAGATION = ("Background", "Foreground", "Orphan")
+_PROPAGATION = ("Foreground", "Background", "Orphan")
 
 
 def _check_query(call: Call, options: str) -> None:
@@ -120,7 +119,10 @@ async def _delete_options(call: Call) -> removal.DeleteOptions:
         cause = unsupported("propagationPolicy", propagation, (*_PROPAGATION, "nil"))
         raise invalid("meta.k8s.io", "DeleteOptions", "", [cause])
     orphan: Any = given.get("orphanDependents", query.truth(call.query.get("orphanDependents")) or None)
-    if orphan and not propagation:
+    if orphan and propagation:
+        why = "orphanDependents and deletionPropagation cannot be both set"
+        raise invalid("meta.k8s.io", "DeleteOptions", "", [invalid_value("propagationPolicy", propagation, why)])
+    if orphan:
         propagation = "Orphan"
     dry_run = [*given.get("dryRun", ()), *call.request.query.getall("dryRun", [])]
     check_options("DeleteOptions", "", dry_run)
@@ -149,18 +151,18 @@ async def delete(call: Call) -> web.Response:
 
 
 async def delete_collection(call: Call) -> web.Response:
-    """Delete what a list would show; answers that list."""
+    """Delete what a list would show; answers that list, as it was before."""
     options = await _delete_options(call)
     listed = query.parse(call.kind, call.target.namespace, call.query, watch=False)
     page = listing.take_page(call.objects.store, call.kind, listed)
     shown = []
     for record in page.records:
         try:
-            removed = removal.delete(call.objects, record.kind, record.namespace, record.name, options)
+            removal.delete(call.objects, record.kind, record.namespace, record.name, options)
         except ApiError as error:
             # Somebody else was faster with this one, which is what was wanted.
             if error.code != 404:
                 raise
             continue
-        shown.append(record if removed.gone and call.kind is not NAMESPACE else removed.record)
+        shown.append(record)
     return call.answer(listing.encode_page(call.kind, listing.Page(shown, page.version)))

@@ -1,0 +1,204 @@
+"""A kubelet at the wire: registers a node, runs nothing, and reports pods as if they ran.
+
+What it does to a pod is what kubelets do, in order: Running and Ready with an address; after a delete
+phase Succeeded, then a delete with grace 0 and the pod's uid. A pod whose command ignores TERM takes its
+whole grace; one whose image is unknown waits for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+STRATEGIC = "application/strategic-merge-patch+json"
+STOP_S = 0.25
+LINES = ("err", "line 1", "line 2", "line 3", "line 4", "line 5", "started")
+
+
+class FakeKubelet:
+    def __init__(self, url: str, node: str, zone: str, sockets: Path) -> None:
+        self._url, self._node, self._zone = url, node, zone
+        self._socket = sockets / f"{node}.sock"
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._seen: dict[str, str] = {}
+        self._addresses = 0
+        self._alive = True
+
+    async def __aenter__(self) -> FakeKubelet:
+        self._session = aiohttp.ClientSession(headers={"Authorization": "Bearer node-token"})
+        labels = {
+            "beta.kubernetes.io/arch": "amd64",
+            "beta.kubernetes.io/os": "linux",
+            "kubernetes.io/arch": "amd64",
+            "kubernetes.io/hostname": self._node,
+            "kubernetes.io/os": "linux",
+            "topology.kubernetes.io/zone": self._zone,
+        }
+        conditions = [
+            {"type": name, "status": "False", "reason": reason, "message": f"kubelet has {text}"}
+            for name, reason, text in (
+                ("MemoryPressure", "KubeletHasSufficientMemory", "sufficient memory available"),
+                ("DiskPressure", "KubeletHasNoDiskPressure", "no disk pressure"),
+                ("PIDPressure", "KubeletHasSufficientPID", "sufficient PID available"),
+            )
+        ]
+        told = "kubelet is posting ready status"
+        conditions.append({"type": "Ready", "status": "True", "reason": "KubeletReady", "message": told})
+        info = {
+            "osImage": "Debian GNU/Linux 12 (bookworm)",
+            "kernelVersion": "6.18.44-fc-v669",
+            "containerRuntimeVersion": "containerd://1.6.20",
+            "kubeletVersion": "v1.31.14",
+        }
+        addresses = [{"type": "InternalIP", "address": f"10.77.{'abc'.find(self._zone) + 1}.1"}]
+        body = {
+            "metadata": {"name": self._node, "labels": labels},
+            "spec": {"podCIDR": "10.1.0.0/24", "podCIDRs": ["10.1.0.0/24"]},
+            "status": {"conditions": conditions, "nodeInfo": info, "addresses": addresses},
+        }
+        made = await self._call("POST", "/api/v1/nodes", body)
+        owner = {"apiVersion": "v1", "kind": "Node", "name": self._node, "uid": made["metadata"]["uid"]}
+        lease = {
+            "metadata": {"name": self._node, "ownerReferences": [owner]},
+            "spec": {
+                "holderIdentity": self._node,
+                "leaseDurationSeconds": 40,
+                "renewTime": "2026-11-23T10:38:43.827313Z",
+            },
+        }
+        await self._call("POST", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases", lease)
+        app = web.Application()
+        app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._log)
+        app.router.add_get("/exec/{namespace}/{pod}/{container}", self._exec)
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.UnixSite(self._runner, str(self._socket)).start()
+        self._start(self._watch())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._alive = False
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._session.close()
+        await self._runner.cleanup()
+
+    async def _log(self, request: web.Request) -> web.StreamResponse:
+        """Serve a fixed log with the options a kubelet has; `follow` goes on ticking."""
+        lines = list(LINES)
+        if "tailLines" in request.query:
+            count = int(request.query["tailLines"])
+            lines = lines[-count:] if count else []
+        if "sinceSeconds" in request.query:
+            lines = []
+        stamp = "2026-11-23T10:38:40.417689369Z " if request.query.get("timestamps") == "true" else ""
+        body = "".join(f"{stamp}{line}\n" for line in lines)
+        limit = int(request.query.get("limitBytes", len(body)))
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(body[:limit].encode())
+        while request.query.get("follow") == "true":
+            await asyncio.sleep(0.05)
+            await response.write(b"tick\n")
+        return response
+
+    async def _exec(self, request: web.Request) -> web.WebSocketResponse:
+        """Echo the command and stdin to stdout, then end with Success."""
+        socket = web.WebSocketResponse(protocols=["v4.channel.k8s.io"])
+        await socket.prepare(request)
+        await socket.send_bytes(b"\x01" + " ".join(request.query.getall("command")).encode())
+        if request.query.get("stdin") == "true":
+            message = await socket.receive()
+            await socket.send_bytes(b"\x01" + message.data[1:])
+        await socket.send_bytes(b"\x03" + json.dumps({"metadata": {}, "status": "Success"}).encode())
+        await socket.close()
+        return socket
+
+    def _start(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _call(self, method: str, path: str, body: Any, kind: str = "application/json") -> Any:
+        headers = {"Content-Type": kind}
+        async with self._session.request(
+            method, self._url + path, data=json.dumps(body), headers=headers
+        ) as answer:
+            return await answer.json()
+
+    async def _watch(self) -> None:
+        query = {"watch": "1", "fieldSelector": f"spec.nodeName={self._node}"}
+        timeout = aiohttp.ClientTimeout(total=None)
+        async with self._session.get(f"{self._url}/api/v1/pods", params=query, timeout=timeout) as answer:
+            async for line in answer.content:
+                event = json.loads(line)
+                if event["type"] != "DELETED":
+                    self._note(event["object"])
+
+    def _note(self, pod: dict[str, Any]) -> None:
+        metadata = pod["metadata"]
+        wanted = f"end {metadata['deletionGracePeriodSeconds']}" if "deletionTimestamp" in metadata else "run"
+        if self._seen.get(metadata["uid"]) == wanted:
+            return
+        self._seen[metadata["uid"]] = wanted
+        if wanted == "run":
+            self._start(self._run(pod))
+        elif metadata["deletionGracePeriodSeconds"]:
+            self._start(self._end(pod))
+
+    @staticmethod
+    def _path(pod: dict[str, Any]) -> str:
+        return f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
+
+    async def _run(self, pod: dict[str, Any]) -> None:
+        self._addresses += 1
+        names = [container["name"] for container in pod["spec"]["containers"]]
+        if any("noimg" in container["image"] for container in pod["spec"]["containers"]):
+            waiting = [
+                {
+                    "name": name,
+                    "state": {"waiting": {"reason": "ErrImageNeverPull"}},
+                    "ready": False,
+                    "restartCount": 0,
+                }
+                for name in names
+            ]
+            body = {"status": {"containerStatuses": waiting}}
+            await self._call("PATCH", self._path(pod) + "/status", body, STRATEGIC)
+            return
+        conditions = [
+            {"type": name, "status": "True"} for name in ("Initialized", "Ready", "ContainersReady")
+        ]
+        statuses = [
+            {"name": name, "state": {"running": {}}, "ready": True, "restartCount": 0} for name in names
+        ]
+        index = "abc".find(self._zone) + 1
+        status = {
+            "phase": "Running",
+            "podIP": f"10.77.{index}.{self._addresses + 1}",
+            "conditions": conditions,
+            "containerStatuses": statuses,
+        }
+        await self._call("PATCH", self._path(pod) + "/status", {"status": status}, STRATEGIC)
+
+    async def _end(self, pod: dict[str, Any]) -> None:
+        metadata = pod["metadata"]
+        stubborn = any(
+            "trap '' TERM" in " ".join(item.get("command", ())) for item in pod["spec"]["containers"]
+        )
+        await asyncio.sleep(metadata["deletionGracePeriodSeconds"] if stubborn else STOP_S)
+        # The wish may have changed while the containers took their time; the newest wish ends the pod.
+        status = {
+            "metadata": {"uid": metadata["uid"]},
+            "status": {"phase": "Failed" if stubborn else "Succeeded"},
+        }
+        await self._call("PATCH", self._path(pod) + "/status", status, STRATEGIC)
+        await self._call(
+            "DELETE", self._path(pod), {"gracePeriodSeconds": 0, "preconditions": {"uid": metadata["uid"]}}
+        )
