@@ -7,6 +7,7 @@ never retried; that would multiply load on a system that is already behind.
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -26,6 +27,7 @@ from stormbank.wait import pause
 # dead one are rare, and by the last one its endpoint is gone.
 BACKOFF_S: Final = (0.0, 0.0, 0.02, 0.1, 0.3)
 CONNECT_TIMEOUT_S: Final = 0.4
+AVOID_S: Final = 1.0
 KEEPALIVE_S: Final = 30.0
 # Sent and not acknowledged by the other kernel for this long: the pod is gone, however silently.
 UNACKNOWLEDGED_MS: Final = 1000
@@ -47,7 +49,8 @@ class Ledgers:
         self._addresses: dict[str, tuple[StrOrURL, ...]] = {
             each.name: tuple(URL(url + each.path) for url in urls) for each in OPERATIONS
         }
-        self._first = 0
+        self._next = 0
+        self._avoid_until_s = [0.0] * len(urls)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -75,20 +78,20 @@ class Ledgers:
         self, operation: Operation, headers: Mapping[str, str], body: bytes, deadline: Deadline
     ) -> LedgerAnswer:
         """Pass one request on; Unavailable when no ledger is reached, DeadlineExceeded when none answers."""
-        addresses = self._addresses[operation.name]
-        self._first += 1
         sent = False
-        for attempt, backoff_s in enumerate(BACKOFF_S):
+        for backoff_s in BACKOFF_S:
             if backoff_s:
                 await pause(backoff_s)
             budget_ms = deadline.next_hop_ms()
             if budget_ms <= 0:
                 raise DeadlineExceeded("ledger", outcome=_outcome(operation, sent=sent))
-            address = addresses[(self._first + attempt) % len(addresses)]
+            chosen = self._choose()
+            address = self._addresses[operation.name][chosen]
             try:
                 passed_on = {**headers, HEADER: str(budget_ms)}
                 answer = await self._send(operation, address, passed_on, body, deadline)
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+                self._avoid_until_s[chosen] = time.monotonic() + AVOID_S
                 continue
             except TimeoutError:
                 raise DeadlineExceeded("ledger", outcome=_outcome(operation, sent=True)) from None
@@ -100,6 +103,18 @@ class Ledgers:
                 break
             return answer
         raise Unavailable("ledger", outcome=_outcome(operation, sent=sent))
+
+    def _choose(self) -> int:
+        """Return the next address in turn, over one that just could not be reached if there is another."""
+        count = len(self._avoid_until_s)
+        now_s = time.monotonic()
+        for _ in range(count):
+            self._next = (self._next + 1) % count
+            if self._avoid_until_s[self._next] <= now_s:
+                return self._next
+        # All of them: in turn again.
+        self._next = (self._next + 1) % count
+        return self._next
 
     async def _send(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 
 import pytest
 
@@ -119,3 +120,27 @@ def test_connections_are_kept():
     ledger.serve = counting
     ask(BALANCE, ledger, times=5)
     assert (len(ledger.requests), len(peers)) == (5, 1)
+
+
+def test_an_address_that_cannot_be_reached_is_left_alone_for_a_while():
+    async def scenario():
+        alive, dialled = FakeLedger(), []
+        server = await asyncio.start_server(alive.serve, "127.0.0.1", 0)
+        with socket.socket() as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            urls = [f"http://127.0.0.1:{each.getsockname()[1]}" for each in (nobody, server.sockets[0])]
+            async with Ledgers(urls) as client:
+                send = client._send
+
+                async def watched(operation, address, *rest):
+                    dialled.append(str(address).removesuffix(operation.path))
+                    return await send(operation, address, *rest)
+
+                client._send = watched
+                for _ in range(6):
+                    assert (await client.ask(BALANCE, {}, b"", Deadline.after_ms(2000))).status == 200
+        server.close()
+        assert dialled.count(urls[0]) == 1
+        assert dialled.count(urls[1]) == 6
+
+    asyncio.run(scenario())

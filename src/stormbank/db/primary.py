@@ -114,7 +114,10 @@ class Primary:
             return True
         except (*LOST, asyncpg.PostgresError) as error:
             self._note(self._where, error)
-            return False
+            if not suspected:
+                # All connections may be busy, or this one broken. Ask again, as above.
+                self.suspect()
+            return not suspected
 
     def _let_go(self) -> None:
         if self._pool is not None:
