@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from stormdrill.drill.recovery import bad
 from stormdrill.drill.session import Session
 from stormdrill.errors import StormdrillError
 from stormdrill.faults.victims import find
@@ -17,8 +18,9 @@ def probes_of(session: Session) -> dict[str, Callable[..., Any]]:
     def load_healthy(success_ratio: str | float, within: str) -> bool:
         seconds = session.load.seconds if session.load else []
         last = seconds[-max(1, round(parse_duration_s(within))) :]
-        offered = sum(second.offered for second in last)
-        return offered > 0 and sum(second.good for second in last) >= parse_ratio(success_ratio) * offered
+        good = sum(second.good for second in last)
+        ended = good + sum(second.shed + bad(second) for second in last)
+        return ended > 0 and good >= parse_ratio(success_ratio) * ended
 
     def pods_ready(service: str, zone: str, count: int) -> bool:
         pods = [victim.pod for victim in find(session.estate, session.plan.topology.services[service], zone)]
