@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +14,9 @@ from stormlab.estate import Estate
 from stormlab.manifests import Object
 
 _KINDS = {"StatefulSet": "statefulsets", "Deployment": "deployments", "DaemonSet": "daemonsets"}
+
+Key = tuple[str, str, str]
+"""Kind, namespace and name."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,19 @@ class Member:
         return self.state == ("running" if self.role == "leader" else "streaming")
 
 
-async def workload(client: Client, part: Object) -> Mapping[str, Any]:
-    """A workload of the manifests as the API has it now."""
-    namespace = part["metadata"].get("namespace", "default")
-    kind = _KINDS[part["kind"]]
-    return await client.get(f"/apis/apps/v1/namespaces/{namespace}/{kind}/{part['metadata']['name']}")
+def key_of(part: Object) -> Key:
+    """What identifies a workload of the manifests."""
+    meta = part["metadata"]
+    return part["kind"], meta.get("namespace", "default"), meta["name"]
+
+
+async def workloads(client: Client, kinds: Iterable[str]) -> dict[Key, Mapping[str, Any]]:
+    """All workloads of these kinds as the API has them now."""
+    found: dict[Key, Mapping[str, Any]] = {}
+    for kind in kinds:
+        for item in await client.list(f"/apis/apps/v1/{_KINDS[kind]}"):
+            found[kind, item["metadata"]["namespace"], item["metadata"]["name"]] = item
+    return found
 
 
 async def pods(client: Client, selector: str = "") -> list[Mapping[str, Any]]:

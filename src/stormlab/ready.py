@@ -34,23 +34,22 @@ async def missing(estate: Estate, clients: Clients, manifests: Manifests) -> lis
 
 
 async def _workloads(region: str, client: Client, parts: list[Object]) -> list[str]:
-    found = []
-    for part in parts:
-        try:
-            trouble = _unready(await observe.workload(client, part))
-        except (LabError, ApiError) as error:
-            trouble = str(error)
-        if trouble:
-            found.append(f"{region}: {identity(part)}: {trouble}")
-    return found
+    try:
+        live = await observe.workloads(client, {part["kind"] for part in parts})
+    except ApiError as error:
+        return [f"{region}: {error}"]
+    troubles = {identity(part): _unready(part["kind"], live.get(observe.key_of(part))) for part in parts}
+    return [f"{region}: {name}: {trouble}" for name, trouble in troubles.items() if trouble]
 
 
-def _unready(live: Mapping[str, Any]) -> str:
+def _unready(kind: str, live: Mapping[str, Any] | None) -> str:
     """What a workload lacks; empty when all it wants is ready in its present version."""
+    if live is None:
+        return "is not there"
     status, generation = live.get("status") or {}, live["metadata"].get("generation", 0)
     if status.get("observedGeneration", 0) < generation:
         return "not yet seen by its controller"
-    if live["kind"] == "DaemonSet":
+    if kind == "DaemonSet":
         wanted, ready = status.get("desiredNumberScheduled", 0), status.get("numberReady", 0)
         updated = status.get("updatedNumberScheduled", 0)
     else:

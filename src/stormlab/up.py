@@ -22,7 +22,7 @@ from stormlab.regions import clients
 from stormlab.wait import WaitTimeoutError, until, until_async
 
 _DAEMONS_S = 20.0
-_POLL_S = 0.25
+_POLL_S = 0.4
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,10 @@ def _processes(name: str, state: Path) -> list[str]:
         try:
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
             groups = (entry / "cgroup").read_text()
+            state_letter = (entry / "stat").read_text().rpartition(") ")[2][0]
         except OSError:
+            continue
+        if state_letter in "ZX":  # dead, not yet collected by the machine's init
             continue
         daemon = command and f"{state}/" in f"{command.strip()} ".replace(f"{state} ", f"{state}/")
         if daemon or f"/stormlab-{name}" in groups:
