@@ -114,7 +114,7 @@ class Service:
             # What was loaded so far stays: the collector need not look at it again.
             gc.collect()
             gc.freeze()
-            log.info("%s ready on %s:%d", self.name, host, port)
+            log.info("%s listens on %s:%d", self.name, host, port)
             await stop.wait()
             self.draining = True
             log.info("%s draining", self.name)

@@ -1,0 +1,63 @@
+"""The bank's manifests as shipped: what they render to, and that a bank process accepts their settings."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stormbank.settings import from_env
+
+ROOT = Path(__file__).resolve().parents[2]
+ZONE = "topology.kubernetes.io/zone"
+
+
+@pytest.fixture(scope="module")
+def rendered():
+    command = ["kubectl", "kustomize", str(ROOT / "topology/kubernetes/lab/city1")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    return {(each["kind"], each["metadata"]["name"]): each for each in yaml.safe_load_all(done.stdout)}
+
+
+@pytest.mark.parametrize("zone", ["city1-a", "city1-b"])
+@pytest.mark.parametrize(("role", "port"), [("gateway", 8080), ("ledger", 8090)])
+def test_each_serving_zone_has_both_roles(rendered, zone, role, port):
+    deployment = rendered["Deployment", f"{role}-{zone}"]
+    pod = deployment["spec"]["template"]
+    assert deployment["spec"]["replicas"] == 2
+    assert pod["metadata"]["labels"] == {"app": role, ZONE: zone}
+    assert deployment["spec"]["selector"]["matchLabels"] == pod["metadata"]["labels"]
+    assert pod["spec"]["nodeSelector"] == {ZONE: zone}
+    assert pod["metadata"]["annotations"]["prometheus.io/port"] == str(port)
+    (container,) = pod["spec"]["containers"]
+    assert container["command"] == ["python", "-m", "stormbank", role]
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": port}
+    assert container["readinessProbe"]["periodSeconds"] == 1
+    assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": port}
+
+
+def test_settings_are_known_and_accepted(rendered):
+    settings = rendered["ConfigMap", "bank"]["data"]
+    source = (ROOT / "src/stormbank/settings.py").read_text(encoding="utf-8")
+    assert [name for name in settings if f'"{name}"' not in source] == []
+    for role in ("gateway", "ledger"):
+        from_env({**settings, "BANK_TOKEN_SECRET": "x" * 16}, role)
+    # Drain and the last requests fit into the time a pod is given to end.
+    grace_s = rendered["Deployment", "ledger-city1-a"]["spec"]["template"]["spec"][
+        "terminationGracePeriodSeconds"
+    ]
+    assert float(settings["BANK_DRAIN_S"]) + 3 < grace_s
+
+
+def test_no_secret_is_shipped(rendered):
+    assert [name for kind, name in rendered if kind == "Secret"] == []
+
+
+def test_addresses(rendered):
+    assert rendered["Service", "ledger"]["spec"]["selector"] == {"app": "ledger"}
+    for zone in ("city1-a", "city1-b"):
+        spec = rendered["Service", f"gateway-{zone}"]["spec"]
+        assert spec["clusterIP"] == "None"
+        assert spec["selector"] == {"app": "gateway", ZONE: zone}
