@@ -44,6 +44,8 @@ def make_lab(inventory: Inventory, name: str) -> None:
     for path in _lab_groups(name):
         inventory.add("cgroup", path)
         path.mkdir(exist_ok=True)
+    if not (v2_root() / name / "cgroup.kill").exists():
+        raise LabError("this kernel cannot kill a control group at once (cgroup.kill, Linux 5.14)")
     cpu = v1_cpu_root()
     if cpu is not None:
         (cpu / name / "cpu.shares").write_text(str(LAB_CPU_SHARES), encoding="ascii")

@@ -12,6 +12,7 @@ from stormlab import cgroup
 from stormlab.inventory import Inventory, Item, boot_id
 from stormlab.net import netns
 from stormlab.process import ProcessId, stop
+from stormlab.wait import WaitTimeoutError, until
 
 _EMPTY_S = 3.0
 
@@ -58,21 +59,21 @@ def _cgroups(inventory: Inventory) -> list[str]:
     left = []
     for item in items:
         path = Path(item.name)
-        if cgroup.wait_empty(path, _EMPTY_S) and _removed(path):
+        try:
+            until(lambda group=path: _removed(group), "removed", _EMPTY_S)  # type: ignore[misc]
             inventory.gone("cgroup", item.name)
-        else:
+        except WaitTimeoutError:
             left.append(f"cgroup {item.name} still holds processes {cgroup.processes(path)}")
     return left
 
 
 def _removed(path: Path) -> bool:
-    if cgroup.remove(path):
-        return True
-    # A v1 group has no kill file: its processes are killed through v2, their exit may still be under way.
-    for pid in cgroup.processes(path):
-        process = ProcessId.of(pid)
-        if process is not None:
-            process.wait_gone(_EMPTY_S)
+    """Kill and remove; asked again, because a pod may have been on its way into its group.
+
+    A v1 group has no kill file: its processes die through v2, and may take a moment to be gone.
+    """
+    cgroup.kill(path)
+    cgroup.wait_empty(path, _EMPTY_S)
     return cgroup.remove(path)
 
 

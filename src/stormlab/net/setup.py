@@ -9,6 +9,8 @@ The devices are persistent: established connections survive a restart of the rel
 
 from __future__ import annotations
 
+import contextlib
+
 from stormlab.estate import Estate, Site
 from stormlab.inventory import Inventory
 from stormlab.net import netns
@@ -22,6 +24,9 @@ _FORWARDING = {
     "net/ipv4/ip_nonlocal_bind": "1",
 }
 
+# After a cut packets may look out of window; they must still be translated, or the far end resets the flow.
+_TRACKING = {"net/netfilter/nf_conntrack_tcp_be_liberal": "1"}
+
 
 def setup(estate: Estate, inventory: Inventory) -> None:
     """Make the namespaces, devices, addresses and routes of every site; what exists is kept."""
@@ -29,6 +34,8 @@ def setup(estate: Estate, inventory: Inventory) -> None:
         inventory.add("netns", site.netns, site.name)
         netns.create(site.netns)
         netns.sysctl(site.netns, _FORWARDING)
+        with contextlib.suppress(FileNotFoundError):  # only where connection tracking is already loaded
+            netns.sysctl(site.netns, _TRACKING)
         netns.ip_batch(site.netns, _commands(estate, site, has_wan=_has_wan(site.netns)))
 
 

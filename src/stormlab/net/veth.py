@@ -18,6 +18,8 @@ def device(uid: str) -> str:
 def connect(zone: Zone, namespace: str, uid: str, address: str) -> None:
     """Make the pod's namespace and its wire to the node. Raises LabError."""
     netns.create(namespace)
+    # As container runtimes set it: a program that is not root may serve port 80.
+    netns.sysctl(namespace, {"net/ipv4/ip_unprivileged_port_start": "0"})
     host = device(uid)
     with contextlib.suppress(LabError):  # left from an attempt that was killed
         netns.ip(["-n", zone.netns, "link", "delete", host])

@@ -32,6 +32,10 @@ class Kubelet:
         found = [worker for worker in self._workers.values() if worker.label == f"{namespace}/{name}"]
         return found[-1] if found else None
 
+    def directories(self) -> list[Path]:
+        """Where the pods of this node keep their logs."""
+        return [self._node.pod_directory(uid) for uid in self._workers]
+
     async def run(self) -> None:
         """Follow the API for ever. Raises ApiError when it refuses this node."""
         selector = f"spec.nodeName={self._node.zone.name}"
@@ -62,17 +66,17 @@ class Kubelet:
             worker.gone()
 
     async def _work(self, worker: PodWorker) -> None:
-        try:
-            while True:
-                try:
-                    await worker.run()
-                    break
-                except Exception:  # noqa: BLE001
-                    # One pod's surprise must not end the node; it is tried again, loudly.
-                    log.exception("pod %s", worker.label)
-                    await pause(1.0)
-        finally:
-            self._workers.pop(worker.uid, None)
+        while True:
+            try:
+                await worker.run()
+                break
+            except Exception:  # noqa: BLE001
+                # One pod's surprise must not end the node; it is tried again, loudly.
+                log.exception("pod %s", worker.label)
+                await pause(1.0)
+                worker = self._workers[worker.uid].successor()
+                self._workers[worker.uid] = worker
+        del self._workers[worker.uid]
 
     async def _remove_orphans(self) -> None:
         """Pods of an earlier node process that the API no longer has."""

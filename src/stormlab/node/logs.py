@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,8 +21,8 @@ _KEPT = 8 * 1024**2
 class LogClock:
     """When how much was in each log, to one second: the files hold the programs' bytes and no times."""
 
-    def __init__(self, pods: Path) -> None:
-        self._pods = pods
+    def __init__(self, directories: Callable[[], Iterable[Path]]) -> None:
+        self._directories = directories
         self._marks: dict[Path, list[tuple[float, int]]] = {}
 
     async def run(self) -> None:
@@ -33,7 +33,7 @@ class LogClock:
     def note(self, now: float) -> None:
         """Remember the present size of each log."""
         found: dict[Path, list[tuple[float, int]]] = {}
-        for path in self._pods.glob("*/*.log"):
+        for path in (path for directory in self._directories() for path in directory.glob("*.log")):
             try:
                 size = path.stat().st_size
             except OSError:

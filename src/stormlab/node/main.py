@@ -75,7 +75,8 @@ async def _serve(estate: Estate, zone: Zone, state: Path) -> None:
 
 
 def _parts(node: NodeContext) -> list[Coroutine[Any, Any, None]]:
-    kubelet, clock, proxy = Kubelet(node), LogClock(node.state / "pods"), Proxy(node)
+    kubelet, proxy = Kubelet(node), Proxy(node)
+    clock = LogClock(kubelet.directories)
     table = ServiceTable(proxy.touch)
     return [
         registration.run(node),

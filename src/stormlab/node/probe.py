@@ -64,10 +64,9 @@ class Health:
     """
 
     def __init__(self, container: Container, before: tuple[bool, bool] | None = None) -> None:
-        self.started = container.probe("startup") is None
-        self.ready = self.started and container.probe("readiness") is None
-        if before is not None:
-            self.ready, self.started = before
+        ready, started = before or (False, False)
+        self.started = started or container.probe("startup") is None
+        self.ready = self.started and (ready or container.probe("readiness") is None)
         self.doomed = ""
         """Why the container has to be killed, empty while it may live."""
 

@@ -70,6 +70,15 @@ class PodWorker:
         if self._sandbox is not None:
             sandboxes.kill(self._sandbox)
 
+    def successor(self) -> PodWorker:
+        """A fresh worker for the same pod, after something unforeseen ended this one."""
+        found = sandboxes.load(self._node.pod_directory(self.uid))
+        made = PodWorker(self._node, self._object, found)
+        made.update(self._object)
+        if self._gone_from_api:
+            made.gone()
+        return made
+
     def home(self) -> Home | None:
         """Where its containers run, None while they do not."""
         if self.spec is None or self._sandbox is None or self._shim is None or self._shim.gone.is_set():
@@ -102,7 +111,7 @@ class PodWorker:
     def _inherit(self) -> None:
         for status in (self._object.get("status") or {}).get("containerStatuses") or ():
             run = self.runs.get(status["name"])
-            if run is not None and self._sandbox is not None:
+            if run is not None and self._sandbox is not None and "running" in status.get("state", {}):
                 health = bool(status.get("ready")), bool(status.get("started"))
                 run.inherited[status.get("restartCount") or 0] = health
 
@@ -180,7 +189,7 @@ class PodWorker:
             namespace=spec.namespace,
             name=spec.name,
             zone=zone.name,
-            hostname=spec.hostname[:63] if own else zone.name,
+            hostname=spec.hostname[:63].rstrip("-.") if own else zone.name,
             address=self._node.addresses.take() if own else zone.address,
             netns=estate.pod_netns(self.uid) if own else zone.netns,
             own_network=own,

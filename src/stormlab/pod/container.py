@@ -16,8 +16,17 @@ if TYPE_CHECKING:
 
 
 def enter_cgroup(path: str) -> None:
-    """Move the calling process into the group at `path`, made when missing."""
-    os.makedirs(path, exist_ok=True)  # noqa: PTH103
+    """Move the calling process into the group at `path`, made when missing below one that exists.
+
+    Raises OSError when that is gone: a teardown was faster, and nothing may come to life after it.
+    """
+    if not os.path.isdir(path):  # noqa: PTH112
+        os.mkdir(path)  # noqa: PTH102
+    join_cgroup(path)
+
+
+def join_cgroup(path: str) -> None:
+    """Move the calling process into a group that exists. Raises OSError when it does not."""
     _write(f"{path}/cgroup.procs", "0")
 
 

@@ -247,7 +247,7 @@ def main() -> None:
     # Everything this process does from here on dies with the pod's group.
     container.enter_cgroup(f"{sandbox['cgroup']}/sandbox")
     if sandbox["cpu_cgroup"]:
-        container.enter_cgroup(sandbox["cpu_cgroup"])
+        container.join_cgroup(sandbox["cpu_cgroup"])
     kernel.setns(f"/run/netns/{sandbox['netns']}", kernel.CLONE_NEWNET)
     kernel.unshare(kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC)
     reading, writing = os.pipe2(os.O_CLOEXEC)

@@ -69,7 +69,8 @@ def rtt_ms(lab, one, other, count=40):
 def test_round_trip_time_is_the_declared_one(echo, one, other, declared_ms):
     measured = rtt_ms(echo, one, other)
     assert min(measured) >= declared_ms - 0.3
-    assert statistics.median(measured) <= declared_ms + 1
+    # The fastest quarter: the rest also tells how busy the machine is with other things.
+    assert statistics.quantiles(measured, n=4)[0] <= declared_ms + 1
 
 
 def test_a_link_changes_at_run_time_and_only_that_link(echo):

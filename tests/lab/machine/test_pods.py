@@ -2,6 +2,7 @@
 
 import signal
 import time
+from threading import Event
 
 import pytest
 
@@ -115,6 +116,19 @@ def test_running_pods_are_adopted_by_a_new_node_process(machine, named):
     machine.delete(other)
     machine.delete(named)
     until(lambda: not any(one.alive for one in doomed), "adopted pod dies by delete", 2)
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.03, 0.06, 0.1, 0.15])
+def test_a_node_killed_while_it_makes_a_pod_leaves_one_whole_pod(machine, named, after_s):
+    pod = machine.run(named, "city1-b", "sleep", "712", ready=False)
+    Event().wait(after_s)
+    process.stop([process.find(machine.inventory, "node-city1-b")], 0)
+    machine.start_node("city1-b")
+    pod = until(lambda: machine.condition(p := machine.pod(named), "Ready") and p, "ready", 15)
+    assert len(machine.processes(pod)) == 2, "a shim and its container"
+    doomed = machine.processes(pod)
+    machine.delete(named)
+    until(lambda: not any(one.alive for one in doomed), "dead", 5)
 
 
 def test_a_pod_deleted_while_no_node_process_ran_dies_when_one_returns(machine, named):

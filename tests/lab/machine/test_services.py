@@ -11,9 +11,11 @@ pytestmark = pytest.mark.lab
 SERVER = (
     "import http.server,os\n"
     "class H(http.server.BaseHTTPRequestHandler):\n"
+    "  protocol_version='HTTP/1.1'\n"
     "  def do_GET(s):\n"
-    "    s.send_response(200); s.end_headers()\n"
-    "    s.wfile.write((os.environ['HOSTNAME']+' '+s.client_address[0]).encode())\n"
+    "    b=(os.environ['HOSTNAME']+' '+s.client_address[0]).encode()\n"
+    "    s.send_response(200); s.send_header('Content-Length',str(len(b)))\n"
+    "    s.end_headers(); s.wfile.write(b)\n"
     "  def log_message(s,*a): pass\n"
     "http.server.ThreadingHTTPServer(('0.0.0.0',8080),H).serve_forever()\n"
 )
@@ -78,6 +80,12 @@ def fetch(machine, url, pod="client", region="city1"):
     return out.strip() if code == 0 else err.strip().splitlines()[-1]
 
 
+def connections(machine):
+    """Established connections of the client pod."""
+    _, out, _ = machine.execute("client", "sh", "-c", "grep -c ' 01 ' /proc/net/tcp; true")
+    return int(out)
+
+
 def settled(machine, url, expected, **where):
     until(lambda: fetch(machine, url, **where).split(" ")[0] == expected, f"{url} answered by {expected}", 5)
 
@@ -127,12 +135,13 @@ def test_established_connections_survive_a_change_of_rules(web):
     settled(web, "http://web/", "web-0")
     code = (
         "import http.client,sys,time\n"
-        "c=http.client.HTTPConnection('web',80,timeout=3)\n"
+        "c=http.client.HTTPConnection('web',80,timeout=3); c.connect(); c.auto_open=0\n"
         "for i in range(15):\n"
         "  c.request('GET','/'); print(c.getresponse().read().decode().split()[0]); time.sleep(.1)\n"
     )
     with ThreadPoolExecutor() as pool:
         running = pool.submit(web.execute, "client", "python", "-c", code)
+        until(lambda: connections(web) == 1, "connected", 5)
         for good in (False, True, False):
             slices(web, web_0=good, web_1=True)
         exit_code, out, err = running.result(20)

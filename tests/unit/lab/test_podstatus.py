@@ -2,6 +2,7 @@
 
 from stormlab.node.podspec import parse
 from stormlab.node.podstatus import View, pod_status
+from stormlab.node.probe import Health
 
 POD = {
     "metadata": {"uid": "u", "namespace": "bank", "name": "p"},
@@ -71,3 +72,14 @@ def test_conditions_keep_their_time_until_they_change_and_lose_their_reason_by_n
     assert condition(ready, "Ready")["lastTransitionTime"] == "1970-01-01T00:06:40Z"
     assert condition(ready, "Ready")["reason"] is None
     assert ready["startTime"] == waiting["startTime"]
+
+
+def test_a_restart_of_the_node_process_keeps_readiness_where_a_probe_decides_it():
+    probe = {"readinessProbe": {"tcpSocket": {"port": 1}}}
+    plain = SPEC.containers[0]
+    body = {**POD, "spec": {"containers": [{**POD["spec"]["containers"][0], **probe}]}}
+    probed = parse(body).containers[0]
+    assert Health(plain, (False, False)).ready
+    assert Health(probed, (True, True)).ready
+    assert not Health(probed, (False, True)).ready
+    assert not Health(probed).ready
