@@ -102,6 +102,7 @@ class Edge:
         connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=5)
         connection.request(method, target, body=b"{}" if method == "POST" else None, headers=headers or {})
         answer = connection.getresponse()
+        self.headers = answer.headers
         return answer.status, answer.read()
 
     def wait_for(self, status):
@@ -134,7 +135,9 @@ def edge(tmp_path):
 
 
 def test_own_gateways_serve_and_learn_who_asked(edge):
-    assert json.loads(edge().ask("GET", "/v1/balance")[1]) == {"name": "own", "for": "127.0.0.1"}
+    site = edge()
+    assert json.loads(site.ask("GET", "/v1/balance")[1]) == {"name": "own", "for": "127.0.0.1"}
+    assert "X-Edge-Retried" not in site.headers
 
 
 @pytest.mark.parametrize(
@@ -151,6 +154,7 @@ def test_what_can_be_repeated_goes_to_the_other_site(edge, method, target, heade
     status, body = site.ask(method, target, headers)
     assert (status, json.loads(body)["name"]) == (200, "other")
     assert time.monotonic() - began < 1.0
+    assert int(site.headers["X-Edge-Retried"]) > 0, "the books must not trust a refusal of the second try"
     assert site.own.asked() == [target]
 
 
