@@ -45,7 +45,10 @@ class Outage:
 
 @dataclass(frozen=True)
 class Scene:
-    """A run in a few words. Seconds are from t0; rates a second; movements by their number among the acknowledged."""
+    """A run in a few words.
+
+    Seconds are from t0; rates are a second; movements go by their number among the acknowledged.
+    """
 
     after_s: float = 40.0
     probes: dict[str, float] = field(
@@ -306,10 +309,16 @@ def _write_series(run: Run, asked: list[_Asked], scene: Scene) -> None:
             fell = scene.restart_s if scene.restart_s is not None and number == 0 else 1e9
             grown = [(s - began if s < fell else s - int(fell)) * demand for s in seconds]
             shed.append(
-                {"labels": labels, "samples": [[_unix(s), g * share] for s, g in zip(seconds, grown)]}
+                {
+                    "labels": labels,
+                    "samples": [[_unix(s), g * share] for s, g in zip(seconds, grown, strict=True)],
+                }
             )
             admitted.append(
-                {"labels": labels, "samples": [[_unix(s), g * (1 - share)] for s, g in zip(seconds, grown)]}
+                {
+                    "labels": labels,
+                    "samples": [[_unix(s), g * (1 - share)] for s, g in zip(seconds, grown, strict=True)],
+                }
             )
     pods = [{"pod": "gateway-0"}, {"pod": "gateway-1"}]
     limit = [{"labels": p, "samples": [[_unix(s), 64.0] for s in seconds]} for p in pods]
@@ -352,13 +361,16 @@ def _good(asked: list[_Asked], seconds: list[int], scene: Scene) -> list[dict[st
 
 def _series(run: Run, scene: Scene, name: str, lines: list[dict[str, Any]]) -> None:
     fetched = scene.series_fetched
-    write_json(
-        run.series / f"{name}.json",
-        {
-            "query": name, "step_s": 1.0, "start_utc_s": _unix(-STEADY_S - 15), "end_utc_s": _unix(scene.after_s),
-            "fetched": fetched, "error": None if fetched else "connection refused", "series": lines if fetched else [],
-        },
-    )  # fmt: skip
+    stored = {
+        "query": name,
+        "step_s": 1.0,
+        "start_utc_s": _unix(-STEADY_S - 15),
+        "end_utc_s": _unix(scene.after_s),
+        "fetched": fetched,
+        "error": None if fetched else "connection refused",
+        "series": lines if fetched else [],
+    }
+    write_json(run.series / f"{name}.json", stored)
 
 
 def _unix(at_s: float) -> float:

@@ -75,13 +75,15 @@ def demand(
     outcome, reason = tails["outcome"].copy(), tails["reason"]
     unfinished = (tails["flags"] & Flag.FINAL == 0) & _sent(outcome)
     outcome[unfinished] = Outcome.UNKNOWN
+    # Given up between two attempts: the first one reached the operation, so nothing blocked it.
+    outcome[(outcome == Outcome.BLOCKED) & (heads["sent_ns"] > 0)] = Outcome.FAILED
     took_ns = answered_ns - due_ns
     good = (outcome == Outcome.GOOD) & (answered_ns > 0) & (took_ns <= deadline_ns)
     end_ns = np.where(answered_ns > 0, answered_ns, due_ns + deadline_ns)
     excused = (outcome == Outcome.DROPPED) | overlaps(due_ns, end_ns, stalls)
-    unfinished |= (outcome == Outcome.UNKNOWN) & (reason == Reason.PHASE_END)
+    unfinished |= reason == Reason.PHASE_END
     excused |= unfinished & (due_ns + deadline_ns > _log_end_ns(ordered, load_end_ns))
-    sent = np.where(outcome == Outcome.BLOCKED, 0, last - first + 1)
+    sent = last - first + (tails["sent_ns"] > 0)
     result = Demand(
         legend=legend,
         due_ns=due_ns,
@@ -94,7 +96,7 @@ def demand(
         probe=(tails["flags"] & Flag.PROBE) != 0,
         good=good,
         excused=excused,
-        attempts=np.where(outcome == Outcome.DROPPED, 0, sent),
+        attempts=sent,
     )
     return result.select(np.argsort(due_ns, kind="stable"))
 

@@ -1,0 +1,76 @@
+"""Parts of a recovery from events."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from stormdrill.history import Event
+from stormdrill.measure.parts import marks, parts
+
+S = 1_000_000_000
+T0 = 50 * S
+
+
+def event(kind: str, at_s: float, **data: Any) -> Event:
+    return Event(0, T0 + round(at_s * S), "", "recover", "stormdrill", kind, data)
+
+
+def split(
+    events: list[Event], recovered_s: float | None, good_s: float | None = None
+) -> list[tuple[str, float, float]]:
+    found = marks(events, T0)
+    return [(p.name, p.start_s, p.end_s) for p in parts(found, T0, recovered_s, [good_s] * len(found), 0.1)]
+
+
+def test_a_promotion_splits_detect_promote_route_and_warm_up() -> None:
+    events = [
+        event("db.leader", -10, member="a"), event("db.leader", 2.0, member=None),
+        event("db.leader", 5.5, member="b", timeline=2),
+    ]  # fmt: skip
+    assert split(events, 9.0, 6.0) == [
+        ("detect", 0.0, 2.0), ("promote", 2.0, 5.5), ("route", 5.5, 6.0), ("warm up", 6.0, 9.0),
+    ]  # fmt: skip
+
+
+def test_the_observed_time_counts_not_when_it_was_written_down() -> None:
+    late = event("db.leader", 9.0, member="b", since_ns=T0 + 4 * S)
+    assert split([late], 6.0)[0] == ("detect and promote", 0.0, 4.0)
+
+
+def test_without_events_everything_is_unexplained() -> None:
+    assert split([], 3.0) == [("unexplained", 0.0, 3.0)]
+
+
+def test_a_mark_after_recovery_explains_nothing() -> None:
+    assert split([event("pod.replaced", 8.0, service="ledger", new={"pod": "x"})], 3.0) == [
+        ("unexplained", 0.0, 3.0)
+    ]
+
+
+def test_pods_count_only_when_no_leader_changed() -> None:
+    pod = event("pod.replaced", 1.0, service="ledger", new={"pod": "x"}, ready_ns=T0 + S)
+    assert [name for name, _, _ in split([pod], 2.0, 1.2)] == ["replace", "route", "warm up"]
+    both = split([pod, event("db.leader", 1.5, member="b")], 2.0, 1.9)
+    assert both[0][0] == "detect and promote"
+
+
+def test_after_detection_alone_the_rest_is_unexplained() -> None:
+    assert split([event("db.leader", 1.0, member=None)], 2.0, 1.1) == [
+        ("detect", 0.0, 1.0), ("unexplained", 1.0, 2.0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("recovered_s", [None, 0.0])
+def test_nothing_to_split(recovered_s: float | None) -> None:
+    assert split([event("db.leader", 1.0, member="b")], recovered_s) == []
+
+
+def test_the_parts_add_up() -> None:
+    events = [event("pod.replaced", at, service="s", new="x") for at in (0.5, 0.7)]
+    found = split(events, 2.3, 0.9)
+    assert found[0][1] == 0.0
+    assert found[-1][2] == 2.3
+    assert all(a[2] == b[1] for a, b in itertools.pairwise(found))
