@@ -79,21 +79,23 @@ def stored(path: Path) -> Verdict:
 
 
 def _recovery(verdict: Verdict) -> str:
-    """The longest recovery time that was judged, with its resolution."""
-    found = [
-        check for check in verdict.checks if check.kind == "recovery_time" and _number(check.measured.value)
-    ]
-    if not found:
+    """The longest recovery time that was judged, with its resolution; one that was not seen outranks all."""
+    found = [check.measured for check in verdict.checks if check.kind == "recovery_time"]
+    unseen = [measured for measured in found if isinstance(measured.value, str)]
+    if unseen:
+        return f"{unseen[0].value} {unseen[0].unit}"
+    seen = [(float(m.value), m) for m in found if isinstance(m.value, int | float)]
+    if not seen:
         return "-"
-    worst = max(found, key=lambda check: float(check.measured.value or 0))
-    error = f" ± {worst.measured.error:g}" if worst.measured.error else ""
-    return f"{float(worst.measured.value or 0):.1f}{error} {worst.measured.unit}"
+    value, worst = max(seen, key=lambda pair: pair[0])
+    error = f" ± {worst.error:g}" if worst.error else ""
+    return f"{value:.1f}{error} {worst.unit}"
 
 
 def _lost(verdict: Verdict) -> str:
-    found = [check for check in verdict.checks if check.id == "data_loss.lost" or check.id.endswith(".lost")]
-    values = [float(check.measured.value or 0) for check in found if _number(check.measured.value)]
-    return f"{max(values):g}" if values else "-"
+    """Lost money movements, when data loss was judged."""
+    values = [check.measured.value for check in verdict.checks if check.id == "lost"]
+    return str(values[0]) if values and values[0] is not None else "-"
 
 
 def _why(verdict: Verdict) -> list[str]:
@@ -104,7 +106,3 @@ def _why(verdict: Verdict) -> list[str]:
         if check.verdict in (Outcome.FAIL, Outcome.INCONCLUSIVE)
     ]
     return lines
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

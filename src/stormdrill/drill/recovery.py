@@ -38,8 +38,12 @@ def baseline(seconds: Sequence[LoadSecond]) -> Baseline:
 
 
 def bad(second: LoadSecond) -> int:
-    """Requests of this second whose customer was hurt: anything that is neither good nor shed on purpose."""
-    return second.failed + second.unknown + second.blocked + second.dropped
+    """Requests that went wrong in this second.
+
+    Not those blocked by an earlier step: a session that failed in the outage leaves blocked steps behind for
+    as long as it would have lasted, and they say nothing about the bank now.
+    """
+    return second.failed + second.unknown + second.dropped
 
 
 def recovered(seconds: Sequence[LoadSecond], since_ns: int, normal: Baseline) -> bool:
@@ -52,7 +56,8 @@ def recovered(seconds: Sequence[LoadSecond], since_ns: int, normal: Baseline) ->
     if len(after) < HOLD_S:
         return False
     good = sum(second.good for second in after)
-    if good == 0 or good < _GOOD_SHARE * normal.good_per_s * HOLD_S:
+    blocked = sum(second.blocked for second in after)
+    if good == 0 or good < _GOOD_SHARE * (normal.good_per_s * HOLD_S - blocked):
         return False
     allowed = max(_BAD_FLOOR, 2 * normal.bad_ratio)
     if sum(bad(second) for second in after) > allowed * sum(second.offered for second in after):

@@ -40,8 +40,13 @@ def test_only_the_newest_seconds_count():
 
 
 def test_hurt_customers_are_no_recovery():
-    for kind in ("failed", "unknown", "blocked", "dropped"):
+    for kind in ("failed", "unknown", "dropped"):
         assert not recovered(run_of(good=145, **{kind: 5}), T0_NS, NORMAL), kind
+
+
+def test_steps_of_sessions_that_ended_in_the_outage_are_not_held_against_the_bank_now():
+    assert recovered(run_of(good=110, blocked=40), T0_NS, NORMAL)
+    assert not recovered(run_of(good=80, blocked=40), T0_NS, NORMAL)
 
 
 def test_what_was_hurt_anyway_is_allowed_twice():
