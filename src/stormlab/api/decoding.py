@@ -18,6 +18,7 @@ from stormlab.api.kinds import Kind
 from stormlab.api.schema import DecodeError, decode
 from stormlab.api.status import ApiError, bad_request, internal, invalid, unsupported
 
+PROTOBUF_MAGIC = b"k8s\x00"
 MAX_BODY_BYTES = 3 * 1024 * 1024
 _JSON = ("application/json", "")
 _YAML = ("application/yaml", "application/x-yaml")
@@ -112,11 +113,16 @@ def _read(body: bytes, content_type: str) -> tuple[Any, list[str]]:
             return json.loads(json.dumps(yaml.load(body, _Yaml11), default=str)), []  # noqa: S506 -- a SafeLoader
         except (yaml.YAMLError, ValueError) as error:
             raise ValueError(f"yaml: {error}") from None
+    raise unsupported_media_type()
+
+
+def unsupported_media_type() -> ApiError:
+    """Return 415, naming what is read; protobuf is not."""
     message = (
         "the body of the request was in an unknown format - accepted media types include: "
-        "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+        "application/json, application/yaml"
     )
-    raise ApiError(415, "UnsupportedMediaType", message)
+    return ApiError(415, "UnsupportedMediaType", message)
 
 
 def decode_body(kind: str, api_version: str, body: bytes, content_type: str, validation: str) -> Decoded:

@@ -101,7 +101,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         store.close()
 
 
-async def _run(settings: Settings) -> None:
+async def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises LabError when it cannot start."""
     stop = asyncio.Event()
     running = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -123,7 +124,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
-        asyncio.run(_run(settings_of(arguments.state, arguments.region, arguments.node_grace_s)))
+        asyncio.run(run(settings_of(arguments.state, arguments.region, arguments.node_grace_s)))
     except LabError as error:
         print(f"stormlab api: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT

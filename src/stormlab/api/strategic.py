@@ -68,9 +68,13 @@ def _value(kind: Type | None, target: Any, change: Any, order: list[Any] | None)
         if kind is not None and kind.name == "{}":
             return _struct({}, base, change)
         return _struct(types().get(kind.name, {}) if kind else {}, base, change)
-    if isinstance(change, list) and kind is not None and kind.merge_key is not None and kind.inner is not None:
-        server = target if isinstance(target, list) else []
-        key = kind.merge_key
+    if (
+        isinstance(change, list)
+        and kind is not None
+        and kind.inner is not None
+        and kind.merge_key is not None
+    ):
+        server, key = target if isinstance(target, list) else [], kind.merge_key
         if key == "":
             merged = {item: item for item in [*server, *change]}
             return _ordered(merged, list(server), list(change if order is None else order))
@@ -78,9 +82,7 @@ def _value(kind: Type | None, target: Any, change: Any, order: list[Any] | None)
     return copy(change)
 
 
-def _list(
-    inner: Type, key: str, server: list[Any], change: list[Any], order: list[Any] | None
-) -> list[Any]:
+def _list(inner: Type, key: str, server: list[Any], change: list[Any], order: list[Any] | None) -> list[Any]:
     if any(isinstance(item, dict) and item.get("$patch") == "replace" for item in change):
         return [copy(item) for item in change if item.get("$patch") != "replace"]
     fields = types().get(inner.name, {})

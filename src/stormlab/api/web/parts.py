@@ -18,6 +18,9 @@ async def create_part(call: Call) -> web.Response:
     body = await call.request.read()
     part = call.target.subresource
     kind, version = ("Eviction", "policy/v1") if part == "eviction" else ("Binding", "v1")
+    if part == "eviction" and b'"policy/v1beta1"' in body:
+        # The old version of the same words, which kubectl 1.20 still speaks.
+        version = "policy/v1beta1"
     tree = decode_body(kind, version, body, call.content_type, call.validation).tree
     name = call.target.name
     given = tree["metadata"].get("name", name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stormlab.api.decoding import parse_json
+from stormlab.api.decoding import PROTOBUF_MAGIC, parse_json, unsupported_media_type
 from stormlab.api.jsontree import Tree, at
 from stormlab.api.metadata import stamp
 from stormlab.api.objects import Clock
@@ -20,6 +20,8 @@ def answer(target: Target, method: str, user: User, body: bytes, now: Clock) -> 
         raise no_such_resource()
     if method != "POST":
         raise method_not_allowed()
+    if body.startswith(PROTOBUF_MAGIC):
+        raise unsupported_media_type()
     try:
         asked, _ = parse_json(body or b"{}")
     except ValueError as error:

@@ -84,7 +84,8 @@ def require_verb(target: Target, kind: Kind, verb: str) -> Subresource | None:
         if verb not in part.verbs:
             raise method_not_allowed()
         return part
-    if verb not in kind.verbs or verb not in (_OBJECT if target.name else {**_COLLECTION, "": "watch"}).values():
+    here = _OBJECT.values() if target.name else (*_COLLECTION.values(), "watch")
+    if verb not in kind.verbs or verb not in here:
         raise method_not_allowed()
     if verb == "create" and target.namespace is None and kind.namespaced:
         raise method_not_allowed()

@@ -121,7 +121,8 @@ async def _delete_options(call: Call) -> removal.DeleteOptions:
     orphan: Any = given.get("orphanDependents", query.truth(call.query.get("orphanDependents")) or None)
     if orphan and propagation:
         why = "orphanDependents and deletionPropagation cannot be both set"
-        raise invalid("meta.k8s.io", "DeleteOptions", "", [invalid_value("propagationPolicy", propagation, why)])
+        cause = invalid_value("propagationPolicy", propagation, why)
+        raise invalid("meta.k8s.io", "DeleteOptions", "", [cause])
     if orphan:
         propagation = "Orphan"
     dry_run = [*given.get("dryRun", ()), *call.request.query.getall("dryRun", [])]
