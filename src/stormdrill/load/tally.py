@@ -6,6 +6,7 @@ count is lost at a boundary and no lock is needed.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from stormdrill.load.histogram import Histogram, quantile_ms
@@ -17,7 +18,7 @@ _OUTCOMES = len(Outcome)
 
 
 class Tally:
-    """What the loop has counted. `planned`, `sent`, `answered`, `late`, `ended` are the loop's side."""
+    """What the loop has counted. All methods but `cut` are the loop's side."""
 
     def __init__(self, operations: Sequence[str], start_ns: int) -> None:
         self._operations = tuple(operations)
@@ -25,6 +26,7 @@ class Tally:
         self._nothing = [0] * len(operations)
         self._planned: dict[int, list[int]] = {}
         self._cut = 0  # seconds before this one have been reported
+        self._last = sys.maxsize  # the second in which the load ends; planned demand beyond it never falls due
         self._overdue = list(self._nothing)
         self._ended = [0] * (len(operations) * _OUTCOMES)
         self._response = Histogram()
@@ -37,7 +39,7 @@ class Tally:
     def planned(self, operation: int, due_ns: int) -> None:
         """A logical request is, or will be, due at `due_ns`."""
         second = (due_ns - self._start_ns) // NS_PER_S
-        if second < self._cut:
+        if second < self._cut or second > self._last:
             self._overdue[operation] += 1
             return
         # No call between here and the count: the other thread cannot come in between.
@@ -50,6 +52,10 @@ class Tally:
         counts = self._planned.get((due_ns - self._start_ns) // NS_PER_S)
         if counts is not None:
             counts[operation] -= 1
+
+    def close(self, at_ns: int) -> None:
+        """The load ends at `at_ns`: what is planned for later is not due, what is counted from now on is."""
+        self._last = (at_ns - self._start_ns) // NS_PER_S
 
     def sent(self, lateness_ns: int) -> None:
         """An attempt goes out, `lateness_ns` after the generator should have sent it."""
@@ -76,9 +82,10 @@ class Tally:
     def cut(self, now_ns: int, loop_stall_ms: float, *, end: bool = False) -> LoadSecond:
         """The stretch that ends now, as one line; the next one starts. The keeper's side.
 
-        A second's demand is reported once it is over; `end` reports the running one as well.
+        A second's demand is reported once it is over; that of the last second at the `end` only, after
+        everything that does not fall due any more has been withdrawn.
         """
-        self._cut = (now_ns - self._start_ns) // NS_PER_S + (1 if end else 0)
+        self._cut = self._last + 1 if end else min(self._last, (now_ns - self._start_ns) // NS_PER_S)
         due = [self._planned.pop(second) for second in list(self._planned) if second < self._cut]
         now = self._snapshot()
         ended, response, lateness, (retried,), overdue = (

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stormdrill.load.generator.running import Running
-from stormdrill.load.outcomes import Expectation, Judgement, judge_answer, judge_trouble
+from stormdrill.load.outcomes import Expectation, Judgement, Trouble, judge_answer, judge_trouble
 from stormdrill.load.plain import Names, money, trouble_of
 from stormdrill.load.recorder import Attempt, Request
 from stormdrill.records.layout import Act, Flag, Outcome, Reason
@@ -154,10 +154,11 @@ def on_request(response: Any = None, exception: BaseException | None = None, **r
 
 
 def _judge(request: Request, status: int, response: Any, error: BaseException | None) -> Judgement:
+    if not status:  # whatever the user's code thinks of it, there was no answer
+        cause = getattr(response, "error", None) or error
+        return judge_trouble(trouble_of(cause) if cause is not None else Trouble.RESET)
     if error is None:
         return Judgement(Outcome.GOOD, Reason.NONE, Act.OK, False, {})
-    if not status:
-        return judge_trouble(trouble_of(error))
     if status < 400:
         return _objected()
     body = getattr(response, "content", b"") or b""

@@ -49,6 +49,7 @@ def run(config: LoadConfig, wire: Wire, load: Load, channel: Channel, stop: Stop
     load.start(Running(config, wire, recorder, tally, stop, work, start_ns))
     channel.say({"ready": start_ns})
     stop.wait()
+    tally.close(stop.at_ns)
     work.join(timeout=DRAIN_S)
     work.kill(PhaseEnd, timeout=_KEEPER_END_S)
     load.finish()

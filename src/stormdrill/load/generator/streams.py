@@ -19,7 +19,8 @@ from stormdrill.load.generator.running import Running
 from stormdrill.load.recorder import Request
 from stormdrill.records.layout import Outcome, Reason
 
-_ROOM = 1.5  # times what a stream has in flight when every answer takes the whole timeout
+_ROOM = 1.2  # times what a stream has in flight when no answer comes at all
+_PROBE_RETRIES = 1  # enough to find out about a movement, too few to add to an overload
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def run(stream: Stream, running: Running, caller: Caller, phones: Sequence[Phone
         if len(inflight) >= stream.limit:
             running.recorder.unsent(request, Outcome.DROPPED, Reason.NONE)
             continue
-        retries = Retries(running.config.profile.app.attempts - 1, unknown_writes_only=stream.probe)
+        retries = Retries(_PROBE_RETRIES, unknown_writes_only=stream.probe)
         inflight.add(running.work.spawn(_perform, caller, next(turn), request, retries))
 
 
@@ -72,4 +73,6 @@ def _perform(caller: Caller, phone: Phone, request: Request, retries: Retries) -
 
 
 def _limit(config: LoadConfig, operation: str, rate_per_s: float) -> int:
-    return int(_ROOM * rate_per_s * config.profile.app.timeout_of(operation)) + 10
+    app = config.profile.app
+    longest_s = (1 + _PROBE_RETRIES) * app.timeout_of(operation) + app.backoff_s * (1 + app.jitter)
+    return int(_ROOM * rate_per_s * min(longest_s, app.patience_s)) + 10

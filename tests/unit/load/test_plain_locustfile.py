@@ -1,0 +1,181 @@
+"""A locustfile that knows nothing of us: run by the clock, writes keyed and witnessed, verdicts kept."""
+
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stormdrill import wait
+from stormdrill.errors import TargetError
+from stormdrill.estate import Operation, OperationKind
+from stormdrill.load.config import LoadConfig
+from stormdrill.load.process import LoadProcess
+from stormdrill.records.layout import Act, Flag, Outcome, Reason, key_bytes, key_text
+
+from .conftest import Started, Stub
+from .test_generator import check_whole, finals, outcomes
+
+Start = Callable[..., Started]
+
+ORDERS = (
+    Operation("list", "A2", OperationKind.READ, 2.0, ("GET /api/orders",)),
+    Operation("order", "A1", OperationKind.WRITE, 2.0, ("POST /api/orders", "POST new order")),
+    Operation("judged", "B", OperationKind.READ, 2.0, ("GET judged",)),
+)
+LIST, ORDER, JUDGED = range(3)
+PROFILE = "arrivals: 60/s\nusers: 40\napp: {timeout: 700ms, connect_timeout: 500ms}\n"
+HOME = """
+from locust import {base}, task
+
+class Customer({base}):
+    def on_start(self):
+        self.client.post("/api/orders", json={{"amount": 1}})  # before the clock: nobody's record
+
+    @task(4)
+    def look(self):
+        self.client.get("/api/orders")
+        self.client.get("/api/else")  # claimed by no operation
+
+    @task(2)
+    def order(self):
+        self.client.post("/api/orders", name="new order", json={{"amount": 25, "to": 9}})
+
+    @task
+    def judge(self):
+        with self.client.get("/api/x", name="judged", catch_response=True) as answer:
+            answer.failure("I do not like it")
+"""
+RETRYING = """
+import uuid
+from locust import HttpUser, task
+
+class Customer(HttpUser):
+    @task
+    def order(self):
+        headers = {"idempotency-key": str(uuid.uuid4())}
+        for _ in range(3):
+            if self.client.post("/api/orders", json={"amount": 25}, headers=headers).status_code == 201:
+                break
+"""
+
+
+def mine(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "mine.py"
+    file.write_text(textwrap.dedent(text))
+    return file
+
+
+@pytest.mark.parametrize("base", ["HttpUser", "FastHttpUser"])
+def test_a_plain_file_is_run_by_the_clock_and_watched(
+    base: str, start: Start, stub: Stub, tmp_path: Path
+) -> None:
+    file = mine(tmp_path, HOME.format(base=base))
+    started = start(PROFILE, [stub.url], locustfile=file, operations=ORDERS)
+    wait.pause(2)
+    stub.behave("stall", 2.5)
+    wait.pause(3)
+    started.load.stop()
+    check_whole(started)
+    records, witness, books = started.requests(), started.witness(), stub.books()
+    early = records[records["due_ns"] < started.load.ready_ns + 1_200_000_000]
+    assert set(outcomes(early[early["operation"] == LIST])) == {("GOOD", "NONE")}
+    assert set(outcomes(early[early["operation"] == JUDGED])) == {("FAILED", "CONTENT")}
+    # Open model: as many arrivals in the stalled seconds as before, hurt or dropped but counted.
+    assert abs(len(records) / 5 - 60) < 15
+    hurt = outcomes(records)
+    assert hurt["UNKNOWN", "TIMEOUT"] > 30
+    assert hurt["DROPPED", "NONE"] > 5  # 40 users x 0.7 s cannot carry 60/s
+    # Money: a key of ours on each write, intent first, amount and target from the body.
+    writes = records[((records["flags"] & Flag.WRITE) > 0) & (records["sent_ns"] > 0)]
+    intents = witness[witness["act"] == Act.INTENT]
+    assert len(writes) == len(intents) > 20
+    assert set(intents["amount"]) == {25}
+    assert set(intents["target"]) == {9}
+    oks = {key_text(act["key"].tobytes()) for act in witness[witness["act"] == Act.OK]}
+    assert oks <= set(books["keys"]) <= {key_text(act["key"].tobytes()) for act in intents}
+    assert np.all(records["attempt"] == 1)
+
+
+def test_a_key_used_again_is_the_next_attempt(start: Start, stub: Stub, tmp_path: Path) -> None:
+    file = mine(tmp_path, RETRYING)
+    started = start(PROFILE, [stub.url], locustfile=file, operations=ORDERS)
+    wait.pause(0.7)
+    stub.behave("reset", 0.7)
+    wait.pause(1.5)
+    started.load.stop()
+    check_whole(started)
+    records, witness = started.requests(), started.witness()
+    assert outcomes(records)["UNKNOWN", "RESET"] > 10
+    seqs, attempts = np.unique(records["seq"], return_counts=True)
+    assert attempts.max() >= 2
+    pairs = {(act["key"].tobytes(), int(act["seq"])) for act in witness}
+    assert (
+        len({key for key, _ in pairs}) == len({seq for _, seq in pairs}) == len(pairs)
+    )  # one key, one request
+    assert set(finals(records)["seq"]) == set(seqs)
+    booked = stub.books()["keys"]
+    again = {key_bytes(key) for key, amounts in booked.items() if len(amounts) > 1}
+    assert again
+    assert again <= {act["key"].tobytes() for act in witness[witness["attempt"] > 1]}
+
+
+def test_no_connection_is_told_from_no_answer(start: Start, stub: Stub, tmp_path: Path) -> None:
+    file = mine(tmp_path, HOME.format(base="HttpUser"))
+    started = start(PROFILE, [stub.url], locustfile=file, operations=ORDERS)
+    wait.pause(0.5)
+    stub.stop()
+    wait.pause(1)
+    started.load.stop()
+    check_whole(started)
+    records = started.requests()
+    refused = records[records["due_ns"] > records["due_ns"].max() - 600_000_000]
+    assert set(outcomes(refused)) == {("FAILED", "CONNECT")}
+    acts = started.witness()
+    acts = acts[np.isin(acts["seq"], refused["seq"])]
+    assert set(acts["act"]) == {Act.INTENT, Act.FAIL}
+
+
+def test_a_task_that_breaks_is_a_failure_and_is_printed(start: Start, stub: Stub, tmp_path: Path) -> None:
+    text = """
+        from locust import HttpUser, TaskSet, task
+        class Customer(HttpUser):
+            @task
+            class Inner(TaskSet):
+                @task
+                def broken(self):
+                    raise RuntimeError("my own mistake")
+                @task
+                def fine(self):
+                    self.client.get("/api/orders")
+                    self.interrupt()
+        """
+    started = start(PROFILE, [stub.url], locustfile=mine(tmp_path, text), operations=ORDERS)
+    wait.pause(1)
+    started.load.stop()
+    check_whole(started)
+    seen = outcomes(started.requests())
+    assert seen["GOOD", "NONE"] > 10
+    assert seen["FAILED", "CONTENT"] > 10
+    assert set(seen) == {("GOOD", "NONE"), ("FAILED", "CONTENT")}
+    assert "my own mistake" in started.log()
+    assert {Outcome.GOOD, Outcome.FAILED} == set(started.requests()["outcome"])
+    assert Reason.CONTENT in started.requests()["reason"]
+
+
+def test_on_start_that_fails_is_one_message(
+    configure: Callable[..., LoadConfig], stub: Stub, tmp_path: Path
+) -> None:
+    text = """
+        from locust import FastHttpUser, task
+        class Customer(FastHttpUser):
+            def on_start(self):
+                raise RuntimeError("no account for me")
+            @task
+            def look(self):
+                self.client.get("/api/orders")
+        """
+    config = configure(PROFILE, [stub.url], locustfile=mine(tmp_path, text), operations=ORDERS)
+    with pytest.raises(TargetError, match="on_start: RuntimeError: no account for me"):
+        LoadProcess.launch(config, lambda _: None)
