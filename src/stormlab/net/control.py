@@ -22,6 +22,7 @@ class Control:
         path.unlink(missing_ok=True)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
+        path.chmod(0o600)
         self._listener.listen(16)
         self._listener.setblocking(False)
         self._clients: dict[int, tuple[socket.socket, bytes]] = {}

@@ -34,6 +34,8 @@ class DnsServer:
         self._node = node
         self._table = table
         self._regions = [region.name for region in node.estate.regions]
+        self._answered: dict[str, str] = {}
+        """Of another region, the address that answered last: a dead zone costs one wait, not each."""
 
     async def run(self) -> None:
         """Serve for ever. Raises OSError when the port is taken."""
@@ -108,10 +110,14 @@ class DnsServer:
 
     async def _forward(self, region: str, wire: bytes) -> bytes | None:
         """Ask the nodes of another region one after the other, None when none answers."""
-        for zone in self._node.estate.region(region).zones:
+        addresses = [zone.address for zone in self._node.estate.region(region).zones]
+        addresses.sort(key=lambda address: address != self._answered.get(region))
+        for address in addresses:
             with suppress(OSError, TimeoutError):
                 async with asyncio.timeout(_FORWARD_S):
-                    return await _ask(zone.address, wire)
+                    answer = await _ask(address, wire)
+                self._answered[region] = address
+                return answer
         log.warning("no node of region %s answers DNS", region)
         return None
 

@@ -36,7 +36,7 @@ class NodeHttp:
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
         await runner.setup()
         directory = self._node.state / "nodes"
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, exist_ok=True)
         # Bound beside and renamed: there is never a moment without an answer for a client that connects.
         place = directory / f"{self._node.zone.name}.sock"
         fresh = directory / f".{self._node.zone.name}.{os.getpid()}"

@@ -97,7 +97,9 @@ class Kubelet:
 def _left_running(node: NodeContext) -> dict[str, Sandbox]:
     """Sandboxes of this zone in the state directory."""
     directory: Path = node.state / "pods"
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, exist_ok=True)
+    node.claims.mkdir(parents=True, exist_ok=True)
+    node.claims.parent.chmod(0o700)
     found = [sandboxes.load(place) for place in sorted(directory.iterdir())]
     return {
         sandbox.uid: sandbox for sandbox in found if sandbox is not None and sandbox.zone == node.zone.name

@@ -78,7 +78,9 @@ async def create(sandbox: Sandbox, directory: Path, zone: Zone, inventory: Inven
 
 def _prepare(sandbox: Sandbox, directory: Path, zone: Zone, inventory: Inventory) -> None:
     inventory.add("dir", directory, f"pod {sandbox.namespace}/{sandbox.name}")
-    (directory / "root").mkdir(parents=True, exist_ok=True)
+    # Not for others: secrets lie here, and who may write to the shim's socket may do anything.
+    directory.mkdir(mode=0o700, exist_ok=True)
+    (directory / "root").mkdir(exist_ok=True)
     _write(directory / FILE, json.dumps(asdict(sandbox)))
     if sandbox.own_network:
         inventory.add("netns", sandbox.netns, f"pod {sandbox.namespace}/{sandbox.name}")

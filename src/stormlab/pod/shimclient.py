@@ -14,6 +14,7 @@ from typing import Any
 from stormlab.errors import LabError
 
 _MAX_PACKET = 1 << 20
+_MAX_ORDER = 150_000
 _ANSWER_S = 20.0
 States = dict[str, dict[str, Any]]
 
@@ -99,6 +100,11 @@ class ShimClient:
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._answers[number] = future
         data = json.dumps({"id": number, **order}).encode()
+        if len(data) > _MAX_ORDER:
+            self._answers.pop(number)
+            raise ShimError(
+                f"environment and mounts make {len(data)} bytes, at most {_MAX_ORDER} can be passed"
+            )
         try:
             socket.send_fds(self._connection, [data], list(descriptors))
         except OSError as error:

@@ -171,6 +171,24 @@ def test_a_container_sees_its_own_world(machine, named):
     assert f"inet {pod['status']['podIP']}/32" in text
 
 
+def test_a_pod_on_the_nodes_network_has_its_address_and_others_may_serve_low_ports(machine, named):
+    pod = machine.run(named, "city1-a", "sleep", "713", hostNetwork=True)
+    assert pod["status"]["podIP"] == pod["status"]["hostIP"] == "10.77.1.1"
+    assert "inet 10.77.1.1/32" in machine.execute(named, "ip", "-o", "-4", "a", "show", "wan0")[1]
+    machine.delete(named)
+    until(lambda: machine.pod(named) is None, "gone", 5)
+    probe = {"readinessProbe": {"tcpSocket": {"port": 80}, "periodSeconds": 1}}
+    command = ("python", "-m", "http.server", "80")
+    machine.run(named, "city1-a", *command, container=probe, securityContext={"runAsUser": 999})
+
+
+def test_what_is_kept_of_a_pod_is_not_for_others(machine, named):
+    pod = machine.run(named, "city1-a", "sleep", "714")
+    for place in ("pods", f"pods/{pod['metadata']['uid']}", "volumes", "nodes"):
+        assert (machine.state / place).stat().st_mode & 0o077 == 0, place
+    assert (machine.state / "relay.sock").stat().st_mode & 0o077 == 0
+
+
 def test_a_container_cannot_write_where_programs_are(machine, named):
     code = "touch /usr/x /etc/ssl/x /sys/x; echo rc $?; touch /tmp/x /var/lib/x && echo fine; exec sleep 708"
     machine.run(named, "city1-a", "sh", "-c", code)
