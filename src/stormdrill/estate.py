@@ -218,7 +218,11 @@ class DrillLock:
 
 @dataclass(frozen=True)
 class Topology:
-    """The estate. `has_lab` tells that this file can also build it on one machine."""
+    """The estate. `has_lab` tells that this file can also build it on one machine.
+
+    `profile` is the traffic that fits this estate; it is used when somebody runs an experiment written for
+    another topology on it.
+    """
 
     path: Path
     sha256: str
@@ -236,6 +240,7 @@ class Topology:
     audit: Audit
     metrics: Mapping[str, str]
     continuity: Path
+    profile: Path | None
     lock: DrillLock
     has_lab: bool
 

@@ -21,6 +21,7 @@ from stormdrill.content.plain import from_plain, to_plain
 from stormdrill.continuity import Continuity
 from stormdrill.errors import InputError, Problem
 from stormdrill.estate import Topology
+from stormdrill.metric_names import bind
 from stormdrill.plan_checks import check
 from stormdrill.profile import Profile
 from stormdrill.scenario import Experiment, Times
@@ -99,41 +100,53 @@ def load(experiment_path: Path, overrides: Overrides | None = None) -> Plan:
     """
     overrides = overrides or Overrides()
     found: set[Problem] = set()
-    experiment = gather(found, lambda: _experiment(experiment_path, overrides))
-    topology = experiment and gather(found, lambda: _topology(experiment, overrides))
+    written = gather(found, lambda: _experiment(experiment_path, overrides))
+    topology = written and gather(found, lambda: _topology(written, overrides))
+    experiment = _with_profile(written, topology, overrides) if written and topology else written
     continuity = topology and gather(found, lambda: continuity_file.load(topology.continuity))
     profile = experiment and gather(found, lambda: profile_file.load(experiment.load.profile))
     if experiment and topology and continuity and profile:
         found.update(check(experiment, topology, continuity, profile))
     if found or not (experiment and topology and continuity and profile):
         raise InputError(list(found))
+    bound, notes = bind(experiment, topology.metrics)
     locustfile = experiment.load.locustfile
     return Plan(
-        experiment=experiment,
+        experiment=bound,
         topology=topology,
         continuity=continuity,
         profile=profile,
         kubeconfig=overrides.kubeconfig,
         locustfile_sha256=hashlib.sha256(locustfile.read_bytes()).hexdigest() if locustfile else "",
-        notes=_notes(experiment, topology, continuity),
+        notes=(*_notes(experiment, topology, continuity), *notes),
     )
 
 
 def _experiment(path: Path, overrides: Overrides) -> Experiment:
     experiment = experiment_file.load(path)
-    load_settings = replace(
-        experiment.load,
-        profile=overrides.profile or experiment.load.profile,
-        locustfile=overrides.locustfile or experiment.load.locustfile,
-        seed=experiment.load.seed if overrides.seed is None else overrides.seed,
-        scale=experiment.load.scale if overrides.scale is None else overrides.scale,
-    )
     for file in (overrides.profile, overrides.locustfile, overrides.topology):
         if file is not None and not file.is_file():
             raise InputError.at(file, 0, "no such file")
+    given = replace(
+        experiment.load,
+        locustfile=overrides.locustfile.resolve() if overrides.locustfile else experiment.load.locustfile,
+        seed=experiment.load.seed if overrides.seed is None else overrides.seed,
+        scale=experiment.load.scale if overrides.scale is None else overrides.scale,
+    )
     times = Times(**{**to_plain(experiment.times), **overrides.times})
     topology = overrides.topology.resolve() if overrides.topology else experiment.topology
-    return replace(experiment, load=load_settings, times=times, topology=topology)
+    return replace(experiment, load=given, times=times, topology=topology)
+
+
+def _with_profile(experiment: Experiment, topology: Topology, overrides: Overrides) -> Experiment:
+    """The profile given by name, else that of a topology given by name, else the experiment's."""
+    profile = overrides.profile or (topology.profile if overrides.topology else None)
+    if profile is None:
+        return experiment
+    # The experiment's scale fits the experiment's profile only.
+    return replace(
+        experiment, load=replace(experiment.load, profile=profile.resolve(), scale=overrides.scale)
+    )
 
 
 def _topology(experiment: Experiment, overrides: Overrides) -> Topology:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from stormdrill import metric_names
 from stormdrill.activities import ACTIONS, PROBES, Argument, Kind, Signature
 from stormdrill.content.problems import unknown
 from stormdrill.continuity import Continuity
@@ -23,6 +24,7 @@ def check(
         *_activity_problems(experiment, topology),
         *_objective_problems(experiment, topology, continuity),
         *_metric_problems(experiment, topology),
+        *metric_names.problems(experiment),
         *_profile_problems(experiment, topology, profile),
     ]
 

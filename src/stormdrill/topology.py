@@ -27,17 +27,10 @@ from stormdrill.estate import (
     SystemType,
     Topology,
 )
+from stormdrill.metric_names import METRICS
 from stormdrill.topology_audit import decode_audit, decode_credential
 
 SCHEMA = "stormdrill.topology/1"
-METRICS = {
-    "admission_highwater": "highest number in flight at admission since the last scrape, by pod",
-    "admission_limit": "the limit on requests in flight, by pod",
-    "shed_by_tier": "counter of requests refused for overload, by pod and tier",
-    "admitted_by_tier": "counter of requests admitted, by pod and tier",
-    "good_by_operation": "counter of requests answered correctly, by operation",
-}
-"""Names of ours that `metrics:` maps to PromQL over the estate's own names."""
 
 _TIER = re.compile(r"[A-Z][0-9]?")
 _URL = re.compile(r"https?://[^\s/]+(/\S*)?")
@@ -75,6 +68,7 @@ def _decode(top: Fields, path: Path, sha256: str) -> Topology:
         audit=decode_audit(top.need("audit"), path.parent),
         metrics=_metrics(top.get("metrics")),
         continuity=top.need("continuity").file(path.parent),
+        profile=top.get("profile").maybe(lambda node: node.file(path.parent)),
         lock=_lock(top.get("lock"), namespace),
         has_lab=top.get("lab").present,
     )

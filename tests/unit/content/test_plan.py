@@ -103,6 +103,34 @@ def test_flow_control_needs_its_metrics(tree):
     assert sum("which topology.yaml does not map" in message for message in messages(tree)) == 4
 
 
+def test_queries_speak_the_metric_names_of_the_estate(tree):
+    query = 'max($admission_highwater - $admission_limit) > bool 0 or foo{code=~"5..$"}'
+    line = tree.change("experiment.yaml", "query: sum(errors)", f"query: {query}")
+    missing = plan.load(tree.experiment)
+    assert missing.experiment.assertions == ()
+    note = "assertion errors not exercised: the topology maps no metric admission_highwater, admission_limit"
+    assert note in missing.notes
+    mapped = "metrics: {admission_highwater: max(hw), admission_limit: lim}\ncontinuity: c"
+    tree.change("topology.yaml", "continuity: c", mapped)
+    (assertion,) = plan.load(tree.experiment).experiment.assertions
+    assert assertion.query == 'max((max(hw)) - (lim)) > bool 0 or foo{code=~"5..$"}'
+    tree.change("experiment.yaml", "$admission_limit", "$admission_limt")
+    (said,) = messages(tree)
+    assert "unknown metric 'admission_limt' (did you mean 'admission_limit'?)" in said
+    assert abs(int(said.split(":")[1]) - line) <= 1
+
+
+def test_a_topology_given_by_name_brings_its_own_profile(tree):
+    own = tree.root / "own.yaml"
+    own.write_text(tree.path("profile.yaml").read_text().replace("name: steady", "name: own"))
+    other = tree.root / "mine.yaml"
+    other.write_text(tree.topology.read_text() + "profile: own.yaml\n")
+    assert plan.load(tree.experiment, Overrides(topology=other)).profile.name == "own"
+    assert plan.load(tree.experiment).profile.name == "steady"
+    chosen = Overrides(topology=other, profile=tree.path("profile.yaml"))
+    assert plan.load(tree.experiment, chosen).profile.name == "steady"
+
+
 def test_an_operation_of_the_profile_must_exist(tree):
     tree.change("profile.yaml", "probes: {order: 5/s}", "probes: {oder: 5/s}")
     assert any("unknown operation 'oder' (did you mean 'order'?)" in message for message in messages(tree))
