@@ -1,0 +1,153 @@
+"""What is wrong is said in one message, all of it together; exit 2, nothing injected, nothing left behind."""
+
+import json
+import time
+import urllib.request
+
+import pytest
+
+from stormdrill.cli import main
+
+from .test_whole_drill import until_phase
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def run(whole, monkeypatch, capsys):
+    """Run `stormdrill run` in this process; its exit code and what it said on stderr and stdout."""
+    monkeypatch.chdir(whole.root)
+
+    def call(*arguments):
+        code = main(whole.command(*arguments)[3:])
+        said = capsys.readouterr()
+        return code, said.err + said.out
+
+    return call
+
+
+def untouched(whole):
+    return whole.fake.calls() == [] and not list(whole.runs.glob("*"))
+
+
+def test_mistakes_in_files_are_named_with_file_and_line(whole, run):
+    edit(whole.root / "topology.yaml", "kind: write", "kind: wriet")
+    edit(whole.root / "profile.yaml", "scale: 0.05", "scale: lots")
+    code, said = run()
+    assert code == 2
+    for place in ("topology.yaml:14:", "profile.yaml:12:"):
+        assert place in said, said
+    assert "Traceback" not in said
+    assert untouched(whole)
+
+
+def test_a_typo_in_the_experiment(whole, run):
+    edit(whole.experiment, "fault_class: pod-loss", "fault_klass: pod-loss")
+    code, said = run()
+    assert code == 2
+    assert "shop-pod.yaml:7:" in said
+    assert "did you mean 'fault_class'?" in said
+    assert untouched(whole)
+
+
+def test_everything_that_does_not_answer_is_named_together(whole, run):
+    whole.fake.behave(prometheus="silent")
+    edit(whole.root / "topology.yaml", "edges: {e1:", 'edges: {e0: "http://127.0.0.1:9", e1:')
+    edit(whole.root / "topology.yaml", "zones: [z1, z2]", "zones: [z1, z2, z9]")
+    code, said = run()
+    assert code == 2
+    assert "Prometheus at" in said
+    assert "edge e0 at http://127.0.0.1:9 cannot be reached" in said
+    assert "wrong cluster? no node has topology.kubernetes.io/zone z9 (its nodes have: z1, z2)" in said
+    assert untouched(whole)
+
+
+def test_a_cluster_with_another_identity_is_refused(whole, run):
+    edit(whole.root / "topology.yaml", "{context: east,", "{context: east, cluster_id: cluster-2,")
+    code, said = run()
+    assert code == 2
+    assert "wrong cluster: its id is cluster-1, the topology says cluster-2" in said
+    assert untouched(whole)
+
+
+def test_a_context_that_does_not_exist(whole, run):
+    code, said = run("--context", "west")
+    assert code == 2
+    assert "west" in said
+    assert "east" in said
+    assert untouched(whole)
+
+
+def test_old_samples_are_no_observation(whole, run):
+    whole.fake.behave(age_s=60)
+    code, said = run()
+    assert code == 2
+    assert "its newest sample is 60 s old, allowed is 5 s" in said
+    assert untouched(whole)
+
+
+def test_a_service_without_pods_is_not_waited_for(whole, run):
+    edit(whole.root / "topology.yaml", "app: web", "app: wbe")
+    began = time.monotonic()
+    code, said = run()
+    assert code == 2
+    assert "service web: no pod app=wbe in namespace shop of east" in said
+    assert time.monotonic() - began < 20
+    assert untouched(whole)
+
+
+def test_a_load_that_cannot_start_leaves_nothing(whole, run, bank):
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{bank}/_behave", json.dumps({"mode": "locked"}).encode(), method="POST"
+    )
+    urllib.request.urlopen(request, timeout=5).close()
+    code, said = run()
+    assert code == 2, said
+    assert "the load cannot start" in said
+    assert not list(whole.runs.glob("*"))
+    assert whole.fake.calls() == ["CREATE lease drill", "DELETE lease drill"]
+
+
+def test_two_drills_at_once_are_one_too_many(whole, run):
+    first = whole.start()
+    try:
+        until_phase(whole, first, "prepare")
+        code, said = run()
+        assert code == 2
+        assert "another drill is running on this estate" in said
+        assert not [call for call in whole.fake.calls() if "lease" not in call]
+    finally:
+        first.kill()
+        first.wait()
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        (["run", "x.yaml", "--times", "steady=5"], "not a duration"),
+        (["run", "x.yaml", "--times", "stedy=5s"], "no phase length 'stedy'"),
+        (["run", "x.yaml", "--context", "=x"], "not CONTEXT or REGION=CONTEXT"),
+        (["gate", "--budget", "soon"], "not a duration"),
+        (["drill"], "invalid choice"),
+    ],
+)
+def test_a_bad_command_line(line, what, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(line)
+    assert ended.value.code == 2
+    assert what in capsys.readouterr().err
+
+
+def test_a_missing_experiment(capsys):
+    assert main(["run", "/nowhere/x.yaml"]) == 2
+    assert "/nowhere/x.yaml" in capsys.readouterr().err
+
+
+def test_a_directory_that_is_no_run(tmp_path, capsys):
+    for command in ("measure", "judge", "report"):
+        assert main([command, str(tmp_path)]) == 2
+        assert "not a run directory" in capsys.readouterr().err
