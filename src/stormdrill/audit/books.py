@@ -10,7 +10,7 @@ from typing import Any, Protocol
 SCHEMA = "stormdrill.books/1"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Movement:
     """One movement in the books. Amounts in minor units; what a reader cannot know is None."""
 

@@ -57,7 +57,7 @@ class SqlReader:
                     results.append(_invariant(connection, invariant))
         except TargetError as error:
             return Books.incomplete("sql", since, str(error))
-        except (psycopg.Error, ValueError, TypeError) as error:
+        except (psycopg.Error, ValueError, TypeError, ArithmeticError) as error:
             return Books.incomplete("sql", since, f"{step}: {_line(error)}")
         return Books(
             "sql", complete=True, why="", since=since, movements=movements, invariants=tuple(results)

@@ -168,10 +168,19 @@ class Cluster:
         url = f"{self.access.server}{path}" + (f"?{text}" if text else "")
         headers = {"Accept": "application/json", "Content-Type": content_type, **self.access.authorization()}
         try:
-            answer = self.access.client.call_api(method, url, headers, body, _request_timeout=self.timeout_s)
+            try:
+                answer = self._send(method, url, headers, body)
+            except urllib3.exceptions.ProtocolError:
+                # A kept connection that the other side had closed; reading again harms nobody, writing might.
+                if method != "GET":
+                    raise
+                answer = self._send(method, url, headers, body)
             data = bytes(answer.read())
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, ApiException, OSError) as error:
             raise no_answer(self.context, self.access.server, error) from None
         if not 200 <= answer.status <= 299:
             raise api_error(self.context, method, path, answer.status, data)
         return data
+
+    def _send(self, method: str, url: str, headers: dict[str, str], body: Any) -> Any:
+        return self.access.client.call_api(method, url, headers, body, _request_timeout=self.timeout_s)

@@ -62,7 +62,7 @@ def read_access(kubeconfig: Path | None, context: str) -> Access:
         raise InputError(f"{where}: {unknown('context', context, known)}; contexts: {listed}")
     configuration = type.__call__(Configuration)
     # A retry hides an outage and delays an abort; whoever wants another try says so.
-    configuration.retries = Retry(total=0)
+    configuration.retries = Retry(0, read=False)
     try:
         client = new_client_from_config(
             where, context, persist_config=False, client_configuration=configuration

@@ -1,5 +1,7 @@
 """The Kubernetes client against the lab's API server, and against servers that are wrong, odd or silent."""
 
+import socket
+import threading
 import time
 
 import pytest
@@ -244,6 +246,52 @@ def test_an_expired_page_starts_the_list_again(api, tmp_path, peer):
     assert cluster.list("/api/v1/pods", label_selector="a=b") == [{"n": 1}, {"n": 2}]
     assert "labelSelector=a%3Db" in peer.asked[0][0]
     assert "continue=t" in peer.asked[1][0]
+
+
+class Hangup:
+    """A server that hangs up on the first `times` requests, and then answers."""
+
+    def __init__(self, times):
+        self.seen = []
+        self._times = times
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                self.seen.append(connection.recv(65536).split(b" ")[0].decode())
+                if len(self.seen) > self._times:
+                    connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"a": "b"} ')
+
+    def close(self):
+        self._socket.close()
+
+
+@pytest.mark.parametrize(("times", "works"), [(1, True), (2, False)])
+def test_a_read_over_a_connection_that_was_gone_is_tried_once_more(api, tmp_path, times, works):
+    server = Hangup(times)
+    cluster = _elsewhere(api, tmp_path, server=server.url)
+    if works:
+        assert cluster.get("/x") == {"a": "b"}
+    else:
+        with pytest.raises(TargetError, match="cannot be reached"):
+            cluster.get("/x")
+    server.close()
+    assert server.seen == ["GET", "GET"]
+
+
+def test_a_write_is_never_sent_twice(api, tmp_path):
+    server = Hangup(1)
+    with pytest.raises(TargetError, match="cannot be reached"):
+        _elsewhere(api, tmp_path, server=server.url).delete("/x", grace_s=0)
+    server.close()
+    assert server.seen == ["DELETE"]
 
 
 def test_no_global_state_is_touched(api):
