@@ -9,28 +9,42 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 from aiohttp import web
 
 STRATEGIC = "application/strategic-merge-patch+json"
 STOP_S = 0.25
+NODE_TOKEN = "node-token"
 LINES = ("err", "line 1", "line 2", "line 3", "line 4", "line 5", "started")
 
 
 class FakeKubelet:
-    def __init__(self, url: str, node: str, zone: str, sockets: Path) -> None:
+    def __init__(
+        self,
+        url: str,
+        node: str,
+        zone: str,
+        sockets: Path,
+        *,
+        token: str = NODE_TOKEN,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._url, self._node, self._zone = url, node, zone
+        self._token, self._tls = token, tls
         self._socket = sockets / f"{node}.sock"
         self._tasks: set[asyncio.Task[None]] = set()
         self._seen: dict[str, str] = {}
         self._addresses = 0
         self._alive = True
 
-    async def __aenter__(self) -> FakeKubelet:
-        self._session = aiohttp.ClientSession(headers={"Authorization": "Bearer node-token"})
+    async def __aenter__(self) -> Self:
+        connector = aiohttp.TCPConnector(ssl=self._tls if self._tls is not None else True)
+        headers = {"Authorization": f"Bearer {self._token}"}
+        self._session = aiohttp.ClientSession(headers=headers, connector=connector)
         labels = {
             "beta.kubernetes.io/arch": "amd64",
             "beta.kubernetes.io/os": "linux",
@@ -55,7 +69,7 @@ class FakeKubelet:
             "containerRuntimeVersion": "containerd://1.6.20",
             "kubeletVersion": "v1.31.14",
         }
-        addresses = [{"type": "InternalIP", "address": f"10.77.{'abc'.find(self._zone) + 1}.1"}]
+        addresses = [{"type": "InternalIP", "address": f"10.77.{ord(self._zone[-1]) - ord('a') + 1}.1"}]
         body = {
             "metadata": {"name": self._node, "labels": labels},
             "spec": {"podCIDR": "10.1.0.0/24", "podCIDRs": ["10.1.0.0/24"]},
@@ -178,7 +192,7 @@ class FakeKubelet:
         statuses = [
             {"name": name, "state": {"running": {}}, "ready": True, "restartCount": 0} for name in names
         ]
-        index = "abc".find(self._zone) + 1
+        index = ord(self._zone[-1]) - ord("a") + 1
         status = {
             "phase": "Running",
             "podIP": f"10.77.{index}.{self._addresses + 1}",

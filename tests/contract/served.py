@@ -11,11 +11,10 @@ from pathlib import Path
 from stormlab.api.bootstrap import bootstrap
 from stormlab.api.objects import Objects
 from stormlab.api.server import ApiServer, listen
+from stormlab.api.store import Store
 from stormlab.api.web.users import ADMIN, NODE, User
 from stormlab.controllers.loop import Loop
 from stormlab.controllers.registry import controllers
-
-from stormlab.api.store import Store
 
 TOKENS = {"admin-token": ADMIN, "node-token": NODE}
 

@@ -237,6 +237,22 @@ async def _t08(setup: Setup, replay: Replay) -> None:
     replay.before[22] = duplicate
 
 
+async def _absent(setup: Setup, name: str) -> None:
+    for _ in range(150):
+        if (await setup.get(f"/api/v1/namespaces/{setup.namespace}/pods/{name}"))["kind"] == "Status":
+            return
+        await asyncio.sleep(0.02)
+
+
+def _deployment(setup: Setup, name: str) -> Hook:
+    async def hook() -> None:
+        await setup.workload("deployments", name, 1)
+        await setup.running(1, name)
+        await _settled(setup)
+
+    return hook
+
+
 async def _t09(setup: Setup, replay: Replay) -> None:
     await setup.pod("default")
     await setup.pod("zero")
@@ -246,6 +262,14 @@ async def _t09(setup: Setup, replay: Replay) -> None:
     await setup.pod("two", terminationGracePeriodSeconds=2)
     await setup.running(5)
 
+    async def first() -> None:
+        replay.known["2846"] = str(setup.served.objects.store.version)
+
+    async def uid() -> None:
+        await _absent(setup, "slow")
+        body = await setup.get("/api/v1/namespaces/t09/pods/uid")
+        replay.known["f48423cd-b489-4555-959a-fc0d2eca144f"] = body["metadata"]["uid"]
+
     async def finalizer() -> None:
         await setup.make(
             "configmaps", "fin", metadata={"finalizers": ["stormdrill.io/hold"]}, data={"k": "v"}
@@ -254,41 +278,12 @@ async def _t09(setup: Setup, replay: Replay) -> None:
     async def dry() -> None:
         await setup.make("configmaps", "dd", data={"k": "v"})
 
-    async def uid() -> None:
-        await absent("slow")
-        body = await setup.get("/api/v1/namespaces/t09/pods/uid")
-        replay.known["f48423cd-b489-4555-959a-fc0d2eca144f"] = body["metadata"]["uid"]
-
-    async def absent(name: str) -> None:
-        for _ in range(150):
-            if (await setup.get(f"/api/v1/namespaces/t09/pods/{name}"))["kind"] == "Status":
-                return
-            await asyncio.sleep(0.02)
-
-    async def gone() -> None:
-        await absent("two")
-
-    def deployment(name: str) -> Hook:
-        async def hook() -> None:
-            await setup.workload("deployments", name, 1)
-            await setup.running(1, name)
-            await _settled(setup)
-
-        return hook
-
-    async def first() -> None:
-        replay.known["2846"] = str(setup.served.objects.store.version)
-
     async def leftover() -> None:
         await setup.workload("deployments", "e", 0)
 
-    replay.before |= {0: first, 46: leftover}
-    replay.before |= {10: uid, 14: gone, 17: finalizer, 24: dry}
-    replay.before |= {
-        26: deployment("d-background"),
-        32: deployment("d-orphan"),
-        38: deployment("d-foreground"),
-    }
+    replay.before |= {0: first, 10: uid, 14: lambda: _absent(setup, "two"), 17: finalizer, 24: dry}
+    replay.before |= {26: _deployment(setup, "d-background"), 32: _deployment(setup, "d-orphan")}
+    replay.before |= {38: _deployment(setup, "d-foreground"), 46: leftover}
     _still(setup, replay, 35, 37)
     _still(setup, replay, 41, 43)
 

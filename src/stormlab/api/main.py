@@ -71,8 +71,8 @@ def _open_store(settings: Settings) -> Store:
         raise LabError(f"{path}: {error}") from error
 
 
-async def serve(settings: Settings, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set. Raises LabError when it cannot start."""
+async def serve(settings: Settings, stop: asyncio.Event, listening: asyncio.Event | None = None) -> None:
+    """Serve until `stop` is set; sets `listening` once it does. Raises LabError when it cannot start."""
     pki = settings.state / "pki"
     try:
         tokens, tls = tokens_from(pki), tls_context(pki)
@@ -93,6 +93,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     )
     await loop.start()
     await server.start(sockets=sockets, tls=tls)
+    if listening is not None:
+        listening.set()
     try:
         await stop.wait()
     finally:

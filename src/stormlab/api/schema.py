@@ -16,8 +16,24 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from stormlab.api.jsontree import Tree
+from stormlab.api.jsontree import Tree, copy
 
+_NODE_INFO = (
+    "machineID", "systemUUID", "bootID", "kernelVersion", "osImage", "containerRuntimeVersion",
+    "kubeletVersion", "kubeProxyVersion", "operatingSystem", "architecture",
+)  # fmt: skip
+# Fields that Go writes even when they are empty; typed clients insist on them in what kubelets report.
+_ALWAYS: dict[str, Tree] = {
+    "ContainerStatus": {
+        "state": {},
+        "lastState": {},
+        "ready": False,
+        "restartCount": 0,
+        "image": "",
+        "imageID": "",
+    },
+    "NodeSystemInfo": dict.fromkeys(_NODE_INFO, ""),
+}
 _QUANTITY = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+|[numkKMGTPE]i?)?")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _MICROTIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)")
@@ -106,6 +122,8 @@ class _Walk:
             if kind.inner is not None and not decoded:
                 continue
             result[key] = decoded
+        for key, empty in _ALWAYS.get(name, {}).items():
+            result.setdefault(key, copy(empty))
         return result
 
 

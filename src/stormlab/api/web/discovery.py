@@ -99,7 +99,8 @@ def _kinds(name: str) -> list[Kind]:
 def _aggregated_resource(kind: Kind) -> Tree:
     entry: Tree = {
         "resource": kind.plural,
-        "responseKind": {"group": kind.group, "version": kind.version, "kind": kind.kind},
+        # Empty means: as the list it stands in.
+        "responseKind": {"group": "", "version": "", "kind": kind.kind},
         "scope": "Namespaced" if kind.namespaced else "Cluster",
         "singularResource": kind.singular,
         "verbs": list(kind.verbs),
@@ -112,8 +113,8 @@ def _aggregated_resource(kind: Kind) -> Tree:
         {
             "subresource": name,
             "responseKind": {
-                "group": part.group if part.version else kind.group,
-                "version": part.version or kind.version,
+                "group": part.group,
+                "version": part.version,
                 "kind": part.kind or kind.kind,
             },
             "verbs": list(part.verbs),
