@@ -42,7 +42,7 @@ def main() -> int:
     loop_signal(signal.SIGTERM, lambda *_: stop.now())
     try:
         _load(config, channel, stop)
-    except StormdrillError as error:
+    except (StormdrillError, OSError) as error:
         channel.say({"error": str(error)})
         print(error, file=sys.stderr)
         return int(ExitCode.BAD_INPUT)

@@ -43,6 +43,7 @@ class LoadProcess:
         self._ended = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._error = ""
+        self._unwanted = False
         self.ready_ns = 0
         self._thread = threading.Thread(target=self._follow, name="load", daemon=True)
 
@@ -60,7 +61,11 @@ class LoadProcess:
         """As `start`, from a configuration."""
         load = cls(config, on_second)
         load._thread.start()
-        load._settled.wait(ready_timeout_s)
+        try:
+            load._settled.wait(ready_timeout_s)
+        except BaseException:
+            load.kill()
+            raise
         if load.ready_ns:
             return load
         why = load._error or f"not ready within {ready_timeout_s:g} s"
@@ -96,6 +101,7 @@ class LoadProcess:
 
     def kill(self) -> None:
         """SIGKILL. What was recorded stays readable."""
+        self._unwanted = True
         if self._process:
             self._process.kill()
         self._ended.wait(STOP_S)
@@ -126,6 +132,8 @@ class LoadProcess:
                 start_new_session=True,  # Ctrl-C at the terminal is the supervisor's to answer
             )
         self._started.set()
+        if self._unwanted:  # killed before there was anything to kill
+            self._process.kill()
         stdin = self._process.stdin
         if stdin is not None:
             with stdin:
@@ -140,7 +148,10 @@ class LoadProcess:
         if "second" in message:
             second = LoadSecond.from_json(message["second"])
             self._seconds.append(second)
-            self._on_second(second)
+            try:
+                self._on_second(second)
+            except Exception as error:  # noqa: BLE001 - the caller's mistake must not leave the child unwatched
+                self._error = self._error or f"on_second: {type(error).__name__}: {error}"
         elif "ready" in message:
             self.ready_ns = int(message["ready"])
             self._settled.set()

@@ -26,7 +26,9 @@ class Tally:
         self._nothing = [0] * len(operations)
         self._planned: dict[int, list[int]] = {}
         self._cut = 0  # seconds before this one have been reported
-        self._last = sys.maxsize  # the second in which the load ends; planned demand beyond it never falls due
+        self._last = (
+            sys.maxsize
+        )  # the second in which the load ends; planned demand beyond it never falls due
         self._overdue = list(self._nothing)
         self._ended = [0] * (len(operations) * _OUTCOMES)
         self._response = Histogram()

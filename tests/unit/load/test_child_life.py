@@ -1,6 +1,7 @@
 """The child's life and death: parents that die, signals, stops, freezes, and files that cannot be loaded."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -121,6 +122,15 @@ def test_a_frozen_generator_says_so(start: Start, stub: Stub) -> None:
     due = probes[(probes["due_ns"] > frozen_ns) & (probes["due_ns"] < thawed_ns)]
     assert abs(len(due) - 60 * 3) <= 3
     assert np.all((due["sent_ns"] == 0) | (due["sent_ns"] >= thawed_ns))
+
+
+def test_a_load_that_cannot_be_recorded_ends_and_says_why(start: Start, stub: Stub) -> None:
+    started = start(PHONES, [stub.url])
+    room = started.config.requests_file.stat().st_size + 6400
+    resource.prlimit(started.load.pid, resource.RLIMIT_FSIZE, (room, room))
+    wait.until(lambda: not started.load.alive, deadline_s=8, what="the end", poll_s=0.05)
+    assert "File too large" in started.load.error
+    assert reader.read_file(started.config.requests_file).bad == 0
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 
 import gevent
 from gevent import GreenletExit
@@ -16,16 +17,26 @@ class PhaseEnd(GreenletExit):
 
 
 class Stop:
-    """The end of the load: `at_ns` is 0 until it comes; what was due later is no longer due."""
+    """The end of the load: `at_ns` is 0 until it comes; what was due later is no longer due.
+
+    `why` says what broke; it is empty for an ordinary end.
+    """
 
     def __init__(self) -> None:
         self.at_ns = 0
+        self.why = ""
         self._event = Event()
 
     def now(self) -> None:
         """End the load; the first call counts."""
         self.at_ns = self.at_ns or time.monotonic_ns()
         self._event.set()
+
+    def broken(self, error: BaseException) -> None:
+        """End the load because a part of it raised; the first error is kept."""
+        self.why = self.why or f"{type(error).__name__}: {error}"
+        traceback.print_exception(error)
+        self.now()
 
     def __bool__(self) -> bool:
         return self.at_ns > 0

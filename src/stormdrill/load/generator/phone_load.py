@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import gevent
-
 from stormdrill.errors import InputError
 from stormdrill.load.config import LoadConfig
 from stormdrill.load.generator import streams
@@ -43,11 +41,11 @@ class PhoneLoad:
         self._later = Later(running.recorder, running.tally, running.stop)
         names = [operation.name for operation in self._config.operations]
         opening = names.index(self._class.opening()) if self._class.opening() else -1
-        gevent.spawn(self._later.run)
-        gevent.spawn(self._sessions.run, running, caller, self._later, opening)
+        running.spawn(self._later.run)
+        running.spawn(self._sessions.run, running, caller, self._later, opening)
         for stream in streams.streams(self._config):
-            gevent.spawn(streams.run, stream, running, caller, self._probes[stream.cell])
-        gevent.spawn(self._opener.keep_open, [each for cell in self._probes for each in cell], running.stop)
+            running.spawn(streams.run, stream, running, caller, self._probes[stream.cell])
+        running.spawn(self._opener.keep_open, [each for cell in self._probes for each in cell], running.stop)
 
     def finish(self) -> None:
         """Everything in `work` is over: record what was due and is still unserved."""

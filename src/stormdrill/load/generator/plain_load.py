@@ -1,8 +1,8 @@
 """The load of a plain locustfile: tasks started by the clock, each on a user that is free.
 
 Locust would let its users decide when they ask; here every arrival is due at its time, runs one task (chosen
-by Locust's own weights) on a pooled user, and is dropped and counted when no user is free. `wait_time` between
-tasks has no meaning here.
+by Locust's own weights) on a pooled user, and is dropped and counted when no user is free. `wait_time` has no
+meaning here.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import traceback
 from collections.abc import Sequence
 from random import Random
 from typing import Any
-
-import gevent
 
 from stormdrill.errors import InputError
 from stormdrill.load.arrivals import poisson
@@ -48,7 +46,7 @@ class PlainLoad:
         """Let the clock's demand come."""
         self._environment.events.request.add_listener(on_request)
         self._users.watch(running)
-        gevent.spawn(self._arrivals, running)
+        running.spawn(self._arrivals, running)
 
     def finish(self) -> None:
         """Nothing is left unserved: an arrival is dropped at its due time, or runs."""
@@ -67,7 +65,7 @@ class PlainLoad:
             if user is None:
                 self._unserved(running, chosen, due_ns, Outcome.DROPPED, Reason.NONE)
             else:
-                running.work.spawn(self._arrival, running, user, number, due_ns)
+                running.spawn(self._arrival, running, user, number, due_ns, work=True)
 
     def _arrival(self, running: Running, user: PlainUser, number: int, due_ns: int) -> None:
         arrival = Arrival(running, number, due_ns, user.site)

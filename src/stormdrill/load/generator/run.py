@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import time
 from typing import Protocol
 
@@ -10,6 +12,7 @@ import gevent
 from gevent.monkey import get_original
 from gevent.pool import Group
 
+from stormdrill.errors import StormdrillError
 from stormdrill.load.channel import Channel
 from stormdrill.load.config import LoadConfig
 from stormdrill.load.generator.moment import PhaseEnd, Stop, elapse
@@ -36,14 +39,17 @@ class Load(Protocol):
 
 
 def run(config: LoadConfig, wire: Wire, load: Load, channel: Channel, stop: Stop) -> None:
-    """Offer the load until `stop`, give what is in flight 2 s, record the rest as unknown."""
+    """Offer the load until `stop`, give what is in flight 2 s, record the rest as unknown.
+
+    StormdrillError when a part of the generator broke (a full disk, a locustfile that raises).
+    """
     gc.collect()
     gc.freeze()  # what is there now stays: no pause for it later
     start_ns = time.monotonic_ns() + _LEAD_NS
     tally = Tally([operation.name for operation in config.operations], start_ns)
     recorder = Recorder(config, tally)
     keeper = Keeper(config, tally, recorder.sync, channel)
-    keeping = _Thread(keeper, start_ns)
+    keeping = _Thread(keeper, start_ns, stop)
     work = Group()
     gevent.spawn(_beat, keeper)
     load.start(Running(config, wire, recorder, tally, stop, work, start_ns))
@@ -56,6 +62,8 @@ def run(config: LoadConfig, wire: Wire, load: Load, channel: Channel, stop: Stop
     keeping.end()
     keeper.finish()
     recorder.close()
+    if stop.why:
+        raise StormdrillError(stop.why)
     channel.say({"done": True})
 
 
@@ -68,11 +76,11 @@ def _beat(keeper: Keeper) -> None:
 class _Thread:
     """The keeper in a thread that the interpreter's patching has not turned into a greenlet."""
 
-    def __init__(self, keeper: Keeper, start_ns: int) -> None:
+    def __init__(self, keeper: Keeper, start_ns: int, stop: Stop) -> None:
         self._ending = False
+        self._stop = stop
         self._done = get_original("_thread", "allocate_lock")()
         self._done.acquire()
-        self._failure = ""
         get_original("_thread", "start_new_thread")(self._run, (keeper, start_ns))
 
     def end(self) -> None:
@@ -83,5 +91,8 @@ class _Thread:
     def _run(self, keeper: Keeper, start_ns: int) -> None:
         try:
             keeper.run(get_original("time", "sleep"), start_ns, lambda: self._ending)
+        except Exception as error:  # noqa: BLE001 - a full disk or a bug: a load that nobody watches must end
+            self._stop.why = f"{type(error).__name__}: {error}"
+            os.kill(os.getpid(), signal.SIGTERM)  # the loop's own way to stop; its events are not for threads
         finally:
             self._done.release()

@@ -64,7 +64,7 @@ class _Walk:
         if phone is None:
             self._give_up(visit, 0, Outcome.DROPPED, Reason.NONE)
         else:
-            self._running.work.spawn(self._walk, visit, phone)
+            self._running.spawn(self._walk, visit, phone, work=True)
 
     def _walk(self, visit: Visit, phone: Phone) -> None:
         done, ended = 0, (Outcome.BLOCKED, Reason.PHASE_END)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,10 +12,8 @@ from gevent.pool import Group
 from stormdrill.load.arrivals import pulse, regular
 from stormdrill.load.config import LoadConfig
 from stormdrill.load.generator.caller import Caller, Retries
-from stormdrill.load.generator.moment import PhaseEnd
 from stormdrill.load.generator.phone import Phone
 from stormdrill.load.generator.running import Running
-from stormdrill.load.recorder import Request
 from stormdrill.records.layout import Outcome, Reason
 
 _ROOM = 1.2  # times what a stream has in flight when no answer comes at all
@@ -64,12 +61,8 @@ def run(stream: Stream, running: Running, caller: Caller, phones: Sequence[Phone
             running.recorder.unsent(request, Outcome.DROPPED, Reason.NONE)
             continue
         retries = Retries(_PROBE_RETRIES, unknown_writes_only=stream.probe)
-        inflight.add(running.work.spawn(_perform, caller, next(turn), request, retries))
-
-
-def _perform(caller: Caller, phone: Phone, request: Request, retries: Retries) -> None:
-    with contextlib.suppress(PhaseEnd):
-        caller.perform(phone, request, 0, retries)
+        part = running.spawn(caller.perform, next(turn), request, 0, retries, work=True)
+        inflight.add(part)
 
 
 def _limit(config: LoadConfig, operation: str, rate_per_s: float) -> int:
