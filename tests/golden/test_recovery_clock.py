@@ -100,6 +100,14 @@ def test_empty_bins_are_no_good_evidence() -> None:
     assert found.largest_gap_s == pytest.approx(3.01)
 
 
+def test_a_rare_operation_needs_one_good_answer_and_a_window_without_bad_ones() -> None:
+    due_s = np.array([1.2, 4.2, 9.5, 14.0])
+    found = measured(Seen(due_s, np.array([False, False, True, True])), LOAD, 16.0)
+    assert (found.value_s, found.lower_bound_s, found.resolution_s) == (9.0, 4.2, 5.0)
+    unseen = measured(Seen(due_s[:2], np.array([False, False])), LOAD, 16.0)
+    assert unseen.value_s is None
+
+
 def test_a_hole_in_the_asking_is_reported_even_when_nothing_was_hurt() -> None:
     seen = probes([])
     asked = (seen.due_s < 3.0) | (seen.due_s >= 8.0)

@@ -14,6 +14,8 @@ from stormdrill.history import Event
 from stormdrill.measure.values import Part
 from stormdrill.units import NS_PER_S
 
+POLL_S = 1.0  # leaders and pods are looked at once a second: a mark may be seen that much late
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -58,20 +60,15 @@ def parts(
     """
     if not recovered_s:
         return ()
-    inside = [
-        (mark, at_s, good)
-        for mark, good in zip(found, first_good_after_s, strict=True)
-        if (at_s := (mark.at_ns - t0_ns) / NS_PER_S) <= recovered_s
-    ]
+    inside = _inside(found, t0_ns, recovered_s, first_good_after_s)
+    if not inside:
+        return (Part("unexplained", 0.0, recovered_s, "no event of the history falls into this time"),)
     result: list[Part] = []
     at_s = 0.0
     for mark, end_s, _ in inside:
         result.append(Part(mark.ends, round(at_s, 6), round(end_s, 6), mark.how))
         at_s = end_s
-    if not inside:
-        return (Part("unexplained", 0.0, recovered_s, "no event of the history falls into this time"),)
-    routed = inside[-1][0].ends != "detect"
-    good_s = inside[-1][2] if routed else None
+    good_s = inside[-1][2] if inside[-1][0].ends != "detect" else None
     if good_s is not None and at_s < good_s <= recovered_s + resolution_s:
         # Recovery is the start of a bin, the first good request lies within it.
         end_s = min(good_s, recovered_s)
@@ -82,6 +79,26 @@ def parts(
     elif recovered_s > at_s:
         result.append(Part("unexplained", round(at_s, 6), recovered_s, "no event bounds it"))
     return tuple(result)
+
+
+def _inside(
+    found: Sequence[Mark], t0_ns: int, recovered_s: float, first_good_after_s: Sequence[float | None]
+) -> list[tuple[Mark, float, float | None]]:
+    """The marks that can have brought the recovery about, with their end and the first good request after.
+
+    What only polling sees is seen late: a promotion seen within a poll after the recovery counts when there
+    was none before, and ends with it. (Not a new pod: its neighbours may have carried on without it.)
+    """
+    timed = [
+        (mark, (mark.at_ns - t0_ns) / NS_PER_S, good)
+        for mark, good in zip(found, first_good_after_s, strict=True)
+    ]
+    inside = [entry for entry in timed if entry[1] <= recovered_s]
+    if all(mark.ends == "detect" for mark, _, _ in inside):
+        after = [entry for entry in timed[len(inside) :] if "promote" in entry[0].ends]
+        late = [entry for entry in after if entry[1] <= recovered_s + POLL_S]
+        inside += [(mark, recovered_s, None) for mark, _, _ in late[:1]]
+    return inside
 
 
 def _ready(event: Event) -> Mark:

@@ -65,10 +65,9 @@ def _groups(demand: Demand, plan: Plan) -> Iterator[Subject]:
 def _measure(subject: Subject, demand: Demand, fault: Fault, story: Chronicle, plan: Plan) -> Recovery:
     rows = demand.select(np.flatnonzero(subject.rows & demand.asked))
     due_s = (rows.due_ns - fault.t0_ns) / NS_PER_S
-    end_s = (story.end_ns - fault.t0_ns) / NS_PER_S
-    if len(due_s):
-        # Nothing was watched after the last request that counts.
-        end_s = min(end_s, float(due_s.max()) + LOAD_BIN_S)
+    # Nothing was watched after the last request of the whole load.
+    last_ns = int(demand.due_ns[-1]) + int(LOAD_BIN_S * NS_PER_S) if len(demand) else story.end_ns
+    end_s = (min(story.end_ns, last_ns) - fault.t0_ns) / NS_PER_S
     seen = _seen(rows, due_s, plan, end_s)
     # A request that was waiting when the fault came is hurt by it, although it was due before.
     hurt = ~rows.good & (rows.end_ns >= fault.t0_ns) & (due_s < end_s)

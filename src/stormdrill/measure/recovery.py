@@ -34,13 +34,23 @@ class Bins:
 
 @dataclass(frozen=True)
 class Episode:
-    """A stretch of hurt with no clean window inside: first and last bad due time, and the first good bin."""
+    """A stretch of hurt with no clean window inside.
+
+    First and last bad due time; the end of the last bad bin and the start of the next; the first bin in
+    between in which anything was asked (the next bad one, or the end, when nothing was).
+    """
 
     first_bad_s: float
     last_bad_s: float
-    clean_from_s: float
-    clean_until_s: float
-    edge_gap_s: float
+    bad_until_s: float
+    next_bad_s: float
+    asked_again_s: float
+    width_s: float
+
+    @property
+    def edge_gap_s(self) -> float:
+        """From the last bad bin's start to the first good evidence: how exactly the end is known."""
+        return round(self.asked_again_s - self.bad_until_s + self.width_s, 9)
 
 
 @dataclass(frozen=True)
@@ -67,22 +77,24 @@ def span(bins: Bins, due_s: Floats, good: Bools, window_s: float, end_s: float) 
     # Hurt that starts only after a clean window is a relapse: the recovery before it took no time.
     first = found[0] if found and found[0].first_bad_s < window_s else None
     if first is None:
-        clean_from_s, clean_until_s = 0.0, found[0].first_bad_s if found else end_s
+        value_s = clean_from_s = 0.0
+        clean_until_s = found[0].first_bad_s if found else end_s
         edge_s = float(due_s.min()) // bins.width_s * bins.width_s
     else:
-        clean_from_s, clean_until_s, edge_s = first.clean_from_s, first.clean_until_s, first.edge_gap_s
+        value_s, clean_from_s, edge_s = first.asked_again_s, first.bad_until_s, first.edge_gap_s
+        clean_until_s = first.next_bad_s
     clean_s = max(0.0, clean_until_s - clean_from_s)
-    confirmed = clean_s >= window_s - EPSILON_S
+    confirmed = clean_s >= window_s - EPSILON_S and value_s < clean_until_s
     later = found[1:] if first else found
     return Span(
         source=bins.source,
         width_s=bins.width_s,
-        value_s=clean_from_s if confirmed else None,
+        value_s=value_s if confirmed else None,
         lower_bound_s=first.last_bad_s if first else 0.0,
         resolution_s=max(bins.width_s, edge_s),
-        largest_gap_s=_largest_gap(due_s, 0.0, min(clean_from_s + window_s, end_s)),
+        largest_gap_s=_largest_gap(due_s, 0.0, min(max(value_s, clean_from_s + window_s), end_s)),
         clean_s=clean_s,
-        relapses=tuple((e.first_bad_s, e.clean_from_s) for e in later) if confirmed else (),
+        relapses=tuple((e.first_bad_s, e.bad_until_s) for e in later) if confirmed else (),
     )
 
 
@@ -107,28 +119,30 @@ def combined(probe: Span | None, load: Span | None) -> Span | None:
 
 
 def _episodes(bins: Bins, due_s: Floats, good: Bools, window_s: float, end_s: float) -> Iterator[Episode]:
-    """Episodes in order; each ends where a clean stretch of at least `window_s` (or the end) begins."""
+    """Episodes in order; each ends where a stretch of at least `window_s` without a bad bin begins."""
     # A due time on the edge of a bin must not fall into the bin before because of binary fractions.
     index = np.floor(due_s / bins.width_s + EPSILON_S).astype(np.int64)
     asked = np.bincount(index)
     right = np.bincount(index, good, len(asked))
-    bad = np.flatnonzero((asked > 0) & (right < bins.success * asked - EPSILON_S))
+    bad = np.flatnonzero(right < bins.success * asked - EPSILON_S)
     if not len(bad):
         return
     full = np.r_[np.flatnonzero(asked) * bins.width_s, end_s]
-    next_full = full[np.searchsorted(full, bad * bins.width_s + bins.width_s / 2)]
-    next_bad = np.r_[bad[1:] * bins.width_s, end_s]
-    breaks = np.flatnonzero(next_bad - next_full >= window_s - EPSILON_S)
+    bad_until = (bad + 1) * bins.width_s
+    asked_again = full[np.searchsorted(full, bad_until - bins.width_s / 2)]
+    next_bad = np.r_[bad[1:] * bins.width_s, max(end_s, bad_until[-1])]
+    clean = (next_bad - bad_until >= window_s - EPSILON_S) & (asked_again < next_bad)
     start = 0
-    for last in sorted({*breaks.tolist(), len(bad) - 1}):
+    for last in sorted({*np.flatnonzero(clean).tolist(), len(bad) - 1}):
         hurt = due_s[(index >= bad[start]) & (index <= bad[last]) & ~good]
         yield Episode(
             first_bad_s=float(hurt.min()),
             last_bad_s=float(hurt.max()),
             # Rounded: multiples of 0.1 are not what binary makes of them.
-            clean_from_s=round(float(next_full[last]), 9),
-            clean_until_s=round(float(next_bad[last]), 9),
-            edge_gap_s=round(float(next_full[last] - bad[last] * bins.width_s), 9),
+            bad_until_s=round(float(bad_until[last]), 9),
+            next_bad_s=round(float(next_bad[last]), 9),
+            asked_again_s=round(float(asked_again[last]), 9),
+            width_s=bins.width_s,
         )
         start = last + 1
 

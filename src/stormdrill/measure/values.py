@@ -216,7 +216,7 @@ class Machine:
 
     seconds: int
     mean: float | None
-    worst_5s_mean: float | None
+    worst_15s_mean: float | None
 
 
 @dataclass(frozen=True)

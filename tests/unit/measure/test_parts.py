@@ -57,6 +57,12 @@ def test_pods_count_only_when_no_leader_changed() -> None:
     assert both[0][0] == "detect and promote"
 
 
+def test_a_promotion_seen_within_a_poll_after_recovery_brought_it_about() -> None:
+    events = [event("db.leader", 0.4, member=None), event("db.leader", 15.3, member="b")]
+    assert split(events, 15.0) == [("detect", 0.0, 0.4), ("promote", 0.4, 15.0)]
+    assert split(events, 14.0) == [("detect", 0.0, 0.4), ("unexplained", 0.4, 14.0)]
+
+
 def test_after_detection_alone_the_rest_is_unexplained() -> None:
     assert split([event("db.leader", 1.0, member=None)], 2.0, 1.1) == [
         ("detect", 0.0, 1.0), ("unexplained", 1.0, 2.0),

@@ -1,0 +1,79 @@
+"""What was at risk at t0, from samples of the replication state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stormdrill.history import Event
+from stormdrill.measure.chronicle import chronicle
+from stormdrill.measure.replication import risk
+from stormdrill.measure.values import Risk
+
+S = 1_000_000_000
+T0 = 100 * S
+ACKNOWLEDGED = T0 - np.arange(1000, dtype=np.int64)[::-1] * 10_000_000  # 100/s for the 10 s before t0
+
+
+def sync(at_s: float, leader: str | None = "a", standbys: tuple[str, ...] = (), **member: Any) -> Event:
+    members = [{"name": "a", **{k: v for k, v in member.items() if k == "lsn"}}, {"name": "b", **member}]
+    data = {"database": "cell0", "leader": leader, "sync_standbys": list(standbys), "members": members}
+    return _event("db.sync", at_s, data)
+
+
+def _event(kind: str, at_s: float, data: dict[str, Any]) -> Event:
+    return Event(0, T0 + round(at_s * S), "2026-01-01T00:00:00+00:00", "steady", "x", kind, data)
+
+
+def found(*events: Event, databases: tuple[str, ...] = ("cell0",)) -> Risk:
+    fault = _event("fault.applied", 0.0, {"name": "k", "fault": "kill", "t0_ns": T0})
+    return risk(chronicle([*events, fault]), databases, ACKNOWLEDGED)
+
+
+def test_a_synchronous_standby_leaves_nothing_at_risk() -> None:
+    result = found(sync(-0.5, standbys=("b",)), sync(4, leader="b"))
+    assert (result.path, result.at_risk, result.standbys) == ("synchronous", 0, ("b",))
+    assert "applies to none" in result.why
+
+
+@pytest.mark.parametrize(("age_s", "path"), [(2.9, "synchronous"), (3.1, "unknown")])
+def test_an_old_sample_says_nothing_about_t0(age_s: float, path: str) -> None:
+    assert found(sync(-age_s, standbys=("b",)), sync(4, leader="b")).path == path
+
+
+def test_a_sample_after_t0_is_no_state_at_t0() -> None:
+    assert found(sync(0.5, standbys=("b",))).path == "unknown"
+
+
+def test_writes_inside_the_lag_are_at_risk() -> None:
+    result = found(sync(-0.5, lag_s=0.25), sync(4, leader="b"))
+    assert (result.path, result.lag_s, result.at_risk) == ("asynchronous", 0.25, 25)
+
+
+def test_a_lag_in_bytes_becomes_seconds_by_the_growth_of_the_log() -> None:
+    events = [sync(-2.5, lsn=1_000_000, lag_bytes=0), sync(-0.5, lsn=3_000_000, lag_bytes=500_000)]
+    result = found(*events, sync(4, leader="b"))
+    assert (result.lag_s, result.at_risk) == (0.5, 50)
+
+
+def test_a_lag_in_bytes_alone_is_not_known_in_seconds() -> None:
+    result = found(sync(-0.5, lag_bytes=500_000), sync(4, leader="b"))
+    assert (result.path, result.at_risk) == ("asynchronous", None)
+
+
+def test_without_promotion_nothing_depended_on_replication() -> None:
+    assert found(sync(-0.5, lag_s=1.0), sync(4), sync(5)).path == "not_switched"
+
+
+def test_the_same_leader_after_a_gap_is_a_promotion_of_sorts() -> None:
+    assert found(sync(-0.5, lag_s=1.0), sync(2, leader=None), sync(5)).path == "asynchronous"
+
+
+def test_silence_after_t0_is_not_taken_for_no_promotion() -> None:
+    assert found(sync(-0.5, lag_s=1.0)).path == "asynchronous"
+
+
+def test_no_database_in_the_topology() -> None:
+    assert found(databases=()).path == "none"
