@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from stormlab import cgroup
@@ -14,7 +15,7 @@ from stormlab.net import netns
 from stormlab.process import ProcessId, stop
 from stormlab.wait import WaitTimeoutError, until
 
-_EMPTY_S = 3.0
+_EMPTY_S = 5.0
 
 
 def teardown(inventory: Inventory, *, keep_state: bool = False) -> list[str]:
@@ -53,26 +54,25 @@ def _processes(inventory: Inventory) -> list[str]:
 
 
 def _cgroups(inventory: Inventory) -> list[str]:
-    items = [item for item in reversed(inventory.of_kind("cgroup")) if _current(inventory, item)]
-    for item in items:
-        cgroup.kill(Path(item.name))
+    items = [item for item in inventory.of_kind("cgroup") if _current(inventory, item)]
+    paths = {item.name: Path(item.name) for item in items}
     left = []
     for item in items:
-        path = Path(item.name)
         try:
-            until(lambda group=path: _removed(group), "removed", _EMPTY_S)  # type: ignore[misc]
+            until(lambda name=item.name: _removed(paths[name], paths.values()), "removed", _EMPTY_S)  # type: ignore[misc]
             inventory.gone("cgroup", item.name)
         except WaitTimeoutError:
-            left.append(f"cgroup {item.name} still holds processes {cgroup.processes(path)}")
+            left.append(f"cgroup {item.name} still holds processes {cgroup.processes(paths[item.name])}")
     return left
 
 
-def _removed(path: Path) -> bool:
+def _removed(path: Path, all_paths: Iterable[Path]) -> bool:
     """Kill and remove; asked again, because a pod may have been on its way into its group.
 
-    A v1 group has no kill file: its processes die through v2, and may take a moment to be gone.
+    All groups are killed each time: one of v1 has no kill file, its processes die through v2.
     """
-    cgroup.kill(path)
+    for each in all_paths:
+        cgroup.kill(each)
     cgroup.wait_empty(path, _EMPTY_S)
     return cgroup.remove(path)
 

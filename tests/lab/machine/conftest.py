@@ -44,9 +44,9 @@ lab:
 class MachineLab:
     """Daemons one by one, and the API of `city1` by plain HTTPS."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, name: str = NAME) -> None:
         path = directory / "topology.yaml"
-        path.write_text(TOPOLOGY.format(name=NAME, port1=free_port(), port2=free_port()))
+        path.write_text(TOPOLOGY.format(name=name, port1=free_port(), port2=free_port()))
         self.estate = topologyfile.load(path)
         self.state = directory / "state"
         self.inventory = Inventory(self.state)
@@ -229,6 +229,14 @@ def ready_node(lab: MachineLab, path: str, region: str) -> bool:
         return condition(lab.call("GET", path, region=region), "Ready")
     except urllib.error.HTTPError:
         return False
+
+
+@pytest.fixture
+def another(tmp_path):
+    """A second lab beside the shared one, with nothing started; torn down whatever happens."""
+    lab = MachineLab(tmp_path, "ha2")
+    yield lab
+    teardown(lab.inventory)
 
 
 @pytest.fixture
