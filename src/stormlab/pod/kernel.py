@@ -89,7 +89,7 @@ def become(user: int, group: int) -> None:
     """Become `user` in a user namespace where that is the name of the machine's root.
 
     The process loses every capability at exec, yet reads and owns the files root has: PostgreSQL
-    refuses to run as root, and a Python environment under /root must stay readable.
+    refuses to run as root, and a Python environment in the home of root must stay readable.
     """
     unshare(CLONE_NEWUSER)
     for name, content in (("setgroups", "deny"), ("uid_map", f"{user} 0 1"), ("gid_map", f"{group} 0 1")):
