@@ -74,7 +74,10 @@ def test_stopping_gives_two_seconds_and_leaves_the_rest_unknown(start: Start, st
     flown = ended[ended["sent_ns"] > 0]
     assert len(flown) > 40
     assert set(flown["outcome"]) == {Outcome.UNKNOWN}
-    assert set(ended[ended["sent_ns"] == 0]["outcome"]) <= {Outcome.BLOCKED}
+    # Steps that fell due while their phone still waited: nobody asked, and they are not forgotten.
+    waiting = ended[ended["sent_ns"] == 0]
+    assert len(waiting) > 3
+    assert set(waiting["outcome"]) == {Outcome.BLOCKED}
     writes = flown[(flown["flags"] & Flag.WRITE) > 0]
     acts = witness[np.isin(witness["seq"], writes["seq"]) & (witness["act"] != Act.INTENT)]
     assert set(acts["act"]) == {Act.UNKNOWN}
