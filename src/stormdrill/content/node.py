@@ -18,6 +18,8 @@ from stormdrill import units
 from stormdrill.content.problems import Problems, unknown
 
 T = TypeVar("T")
+# The last three are what the library lets out for values such as `!!int ""` or 2026-13-41.
+_UNREADABLE = (yaml.YAMLError, ValueError, IndexError, RecursionError)
 _STR, _NULL, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"
 
 
@@ -94,14 +96,18 @@ class Node:
 
     def plain(self) -> Any:
         """The whole subtree as plain Python values, for parts that somebody else checks."""
+        try:
+            return self._built()
+        except _UNREADABLE as error:
+            self.problem(f"cannot be read: {getattr(error, 'problem', None) or error}")
+            return None
+
+    def _built(self) -> Any:
         if self._raw is None:
             return None
         loader = yaml.SafeLoader("")
         try:
             return loader.construct_document(self._raw)
-        except yaml.YAMLError as error:
-            self.problem(f"cannot be read: {getattr(error, 'problem', None) or error}")
-            return None
         finally:
             loader.dispose()
 
@@ -222,7 +228,10 @@ class Node:
             return default
         if not isinstance(self._raw, yaml.ScalarNode):
             return None
-        return self._raw.value if self._raw.tag == _STR else self.plain()
+        try:
+            return self._raw.value if self._raw.tag == _STR else self._built()
+        except _UNREADABLE:
+            return None
 
     def _source(self) -> str:
         return str(self._raw.value) if isinstance(self._raw, yaml.ScalarNode) else "..."

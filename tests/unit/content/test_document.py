@@ -47,6 +47,14 @@ def test_a_missing_file_and_a_directory_are_named(tmp_path):
     assert "directory" in problem.message
 
 
+@pytest.mark.parametrize(
+    "value", ['!!int ""', "2026-13-41", "!!float x", "!!python/object:os.system x", "!!set {a}"]
+)
+def test_a_value_the_library_cannot_build_is_a_problem_at_its_line(tree, value):
+    line = tree.change("topology.yaml", "name: shop\n", f"name: {value}\n")
+    assert [problem.line for problem in problems_of(topology.load, tree.topology)] == [line]
+
+
 def test_an_alias_into_itself_is_refused_not_followed_for_ever(tmp_path):
     file = tmp_path / "x.yaml"
     file.write_text("schema: stormdrill.topology/1\nname: &a [*a]\nservices: &s {x: *s}\n")
