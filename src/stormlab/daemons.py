@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -65,11 +66,14 @@ def start_missing(estate: Estate, state: Path, inventory: Inventory) -> list[str
     alive = running(inventory, daemons)
     for name in _stale(estate, state, alive):
         stop([alive.pop(name)], _STOP_S)
+    # No process of the lab talks to anybody but the lab: its CA is all they trust (and all they load).
+    trust = {"SSL_CERT_FILE": str(state / "pki" / "ca.crt"), "SSL_CERT_DIR": "/nonexistent"}
+    environment = {**os.environ, **trust}
     started = []
     for daemon in daemons:
         if daemon.name not in alive:
             try:
-                start(inventory, daemon.name, daemon.argv, log_path(state, daemon.name))
+                start(inventory, daemon.name, daemon.argv, log_path(state, daemon.name), environment)
             except OSError as error:
                 raise LabError(f"{daemon.name}: {daemon.argv[0]}: {error.strerror}") from error
             started.append(daemon.name)

@@ -159,6 +159,15 @@ def test_kubectl_shows_pods_and_their_nodes(small_lab):
     assert {line.split()[0] for line in nodes.splitlines()[1:]} == {"city1-a", "city1-b", "city1-w"}
 
 
+def test_logs_of_processes_and_of_pods(small_lab):
+    assert small_lab.lab("kubeconfig").stdout.strip() == str(small_lab.kubeconfig)
+    assert "pg-city1-a-0" in small_lab.lab("logs", "bank/pg-city1-a-0:postgres", "-n", "200").stdout
+    assert small_lab.lab("logs", "forwards").returncode == 0
+    unknown = small_lab.lab("logs", "nobody", check=False)
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "no process and no pod is called 'nobody'" in unknown.stderr
+
+
 def test_up_again_starts_nothing_and_is_quick(small_lab):
     report = small_lab.up()
     assert report["started"] == []
