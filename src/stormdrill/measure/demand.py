@@ -24,7 +24,9 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Demand:
-    """Logical requests, by due time. `end_ns` is the last answer's time, or due plus deadline without one.
+    """Logical requests, by due time. `deadline_ns` is due plus the operation's deadline.
+
+    `end_ns` is the time of the last answer, or the deadline without one.
 
     `excused` marks what is evidence of nothing: it overlaps a stall of the generator, was dropped by it, or
     was cut short by the end of the load before its deadline.
@@ -34,6 +36,7 @@ class Demand:
     due_ns: Ints
     sent_ns: Ints
     end_ns: Ints
+    deadline_ns: Ints
     response_ms: npt.NDArray[np.float64]
     operation: npt.NDArray[np.int64]
     cell: Small
@@ -45,6 +48,11 @@ class Demand:
 
     def __len__(self) -> int:
         return len(self.due_ns)
+
+    def touched_by(self, t0_ns: int, until_ns: int) -> Bools:
+        """What a fault at t0 can have hurt: due before `until_ns`, at t0 neither over nor late already."""
+        open_ = (self.end_ns >= t0_ns) & (self.deadline_ns >= t0_ns)
+        return np.asarray(open_ & (self.due_ns < until_ns), np.bool_)
 
     @property
     def asked(self) -> Bools:
@@ -89,6 +97,7 @@ def demand(
         due_ns=due_ns,
         sent_ns=heads["sent_ns"].astype(np.int64),
         end_ns=end_ns,
+        deadline_ns=due_ns + deadline_ns,
         response_ms=np.where(answered_ns > 0, took_ns / NS_PER_MS, np.nan),
         operation=operation,
         cell=tails["cell"].copy(),

@@ -70,8 +70,8 @@ def _measure(subject: Subject, demand: Demand, fault: Fault, story: Chronicle, p
     end_s = (min(story.end_ns, last_ns) - fault.t0_ns) / NS_PER_S
     seen = _seen(rows, due_s, plan, end_s)
     # A request that was waiting when the fault came is hurt by it, although it was due before.
-    hurt = ~rows.good & (rows.end_ns >= fault.t0_ns) & (due_s < end_s)
-    judged = (rows.end_ns >= fault.t0_ns) & (due_s < end_s)
+    judged = rows.touched_by(fault.t0_ns, fault.t0_ns + int(end_s * NS_PER_S))
+    hurt = judged & ~rows.good
     found = [mark for mark in marks(story.events, fault.t0_ns) if mark.at_ns < story.end_ns]
     value_s = None if seen is None or seen.value_s is None else round(seen.value_s, 6)
     return Recovery(

@@ -58,7 +58,7 @@ def after_fault(demand: Demand, story: Chronicle, plan: Plan) -> tuple[Share, ..
     """Every subject from t0 to the end, with the requests that were waiting at t0; empty without a fault."""
     if story.t0_ns is None:
         return ()
-    rows = demand.select(np.flatnonzero((demand.end_ns >= story.t0_ns) & (demand.due_ns < story.end_ns)))
+    rows = demand.select(np.flatnonzero(demand.touched_by(story.t0_ns, story.end_ns)))
     return tuple(share(name, AFTER_FAULT, rows, mask) for name, mask in subjects(rows, plan))
 
 

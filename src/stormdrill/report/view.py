@@ -17,6 +17,7 @@ GROUPS = (
     ("Assertions on metrics", ("assertion",)),
     ("Flow control", ("flow_control",)),
 )
+MONEY = GROUPS[1][1]
 MOVEMENTS = {
     "lost": "acknowledged, and not in the books",
     "duplicated": "in the books more than once",
@@ -104,6 +105,7 @@ def _sentence(verdict: Verdict) -> str:
     if verdict.not_reverted:
         return f"A fault could not be reverted: {verdict.not_reverted[0]}."
     worst = [check for check in verdict.checks if check.verdict is verdict.verdict]
+    worst.sort(key=lambda check: check.kind not in MONEY)  # lost money is said before lost time
     more = f" (and {len(worst) - 1} more)" if len(worst) > 1 else ""
     ended = f"The run was ended early ({verdict.aborted_why}). " if verdict.aborted else ""
     if verdict.verdict is Outcome.FAIL:
@@ -131,7 +133,8 @@ def _tiles(measured: Measurements, verdict: Verdict, recoveries: Sequence[Recove
             c for c in verdict.checks if c.kind == "recovery_time" and c.details.get("tier", "")[:1] == most
         ]
         value = seconds(worst.value_s) if worst.value_s is not None else f"> {seconds(worst.lower_bound_s)}"
-        note = f"{worst.operation}, ± {worst.resolution_s:g} s"
+        exact = "not recovered" if worst.value_s is None else f"± {seconds(worst.resolution_s)}"
+        note = f"{worst.operation}, {exact}"
         tiles.append(Tile(f"recovery of tier {most}", value, note, _worst(graded)))
     loss = measured.loss
     if loss.audited:

@@ -84,3 +84,13 @@ def test_dropped_is_the_generators_fault_not_the_banks() -> None:
 
 def test_no_records_are_no_demand() -> None:
     assert len(joined()) == 0
+
+
+def test_a_fault_hurts_what_waits_at_t0_but_not_what_was_late_before() -> None:
+    rows = [
+        row(1, 1000, 1000, 9000, Outcome.FAILED), row(2, 4500, 4500, 5300, Outcome.FAILED),
+        row(3, 4500, 4500, 4600, Outcome.GOOD), row(4, 5100, 5100, 5200, Outcome.GOOD),
+    ]  # fmt: skip
+    found = joined(*rows)
+    touched = {int(due) // MS for due in found.due_ns[found.touched_by(5 * S, 60 * S)]}
+    assert touched == {4500, 5100}

@@ -66,7 +66,7 @@ def _bar(bar: Bar, y: float, x: Callable[[float], float], to_s: float) -> list[s
         said = "not hurt"
         parts.append(svg.rect(x(0) - 1, y + 3, 3, ROW - 12, "bar none", f"{name}: not hurt"))
     else:
-        said = f"{entry.value_s:.1f} s ±{entry.resolution_s:g}"
+        said = f"{entry.value_s:.1f} s ± {entry.resolution_s:g}"
         for part in entry.parts:
             hover = f"{part.name}: {part.end_s - part.start_s:.2f} s ({part.how})"
             width = x(part.end_s) - x(part.start_s)
