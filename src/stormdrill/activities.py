@@ -13,6 +13,8 @@ from enum import StrEnum
 ACTIONS_MODULE = "stormdrill.chaos.actions"
 PROBES_MODULE = "stormdrill.chaos.probes"
 CONTROLS_MODULE = "stormdrill.chaos.controls"
+EACH = "each"
+"""In place of a zone's name: every zone in which the service has pods, with as many in each."""
 
 
 class Kind(StrEnum):
@@ -20,6 +22,7 @@ class Kind(StrEnum):
 
     SERVICE = "service"
     ZONE = "zone"
+    ZONES = "zone, or each"  # a zone, or `each` for every zone in which the service has pods
     REGION = "region"
     CELL = "cell"
     OPERATION = "operation"
@@ -40,23 +43,32 @@ class Argument:
 
 @dataclass(frozen=True)
 class Signature:
-    """An activity's arguments. At most one of each group in `exclusive` may be given."""
+    """An activity's arguments. At most one of each group in `exclusive` may be given.
+
+    `hurts_database`: it needs a database to act on, and says which by `cell` unless there is only one.
+    """
 
     arguments: Mapping[str, Argument]
     exclusive: tuple[tuple[str, ...], ...] = ()
+    hurts_database: bool = False
 
 
 _SERVICE = Argument(Kind.SERVICE, required=True)
 _ZONE = Argument(Kind.ZONE)
-_CELL = Argument(Kind.CELL, required=True)
+_CELL = Argument(Kind.CELL)  # left out: the only cell that has a database
 
 ACTIONS: Mapping[str, Signature] = {
     "kill_pods": Signature(
-        {"service": _SERVICE, "zone": _ZONE, "count": Argument(Kind.COUNT), "share": Argument(Kind.RATIO)},
+        {
+            "service": _SERVICE,
+            "zone": Argument(Kind.ZONES),
+            "count": Argument(Kind.COUNT),
+            "share": Argument(Kind.RATIO),
+        },
         exclusive=(("count", "share"),),
     ),
-    "crash_primary": Signature({"cell": _CELL}),
-    "kill_primary": Signature({"cell": _CELL}),
+    "crash_primary": Signature({"cell": _CELL}, hurts_database=True),
+    "kill_primary": Signature({"cell": _CELL}, hurts_database=True),
     "wait": Signature({"duration": Argument(Kind.DURATION, required=True)}),
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from stormdrill import metric_names
-from stormdrill.activities import ACTIONS, PROBES, Argument, Kind, Signature
+from stormdrill.activities import ACTIONS, EACH, PROBES, Argument, Kind, Signature
 from stormdrill.content.problems import unknown
 from stormdrill.continuity import Continuity
 from stormdrill.errors import Problem
@@ -37,8 +37,10 @@ def _activity_problems(experiment: Experiment, topology: Topology) -> Iterable[P
         if signature is None:
             yield Problem(file, activity.line, unknown(str(activity.kind), activity.function, table))
             continue
-        for message in _argument_problems(activity, signature, topology):
-            yield Problem(file, activity.line, f"{activity.name}: {message}")
+        found = [*_argument_problems(activity, signature, topology)]
+        if signature.hurts_database:
+            found += _database_problems(activity, topology)
+        yield from (Problem(file, activity.line, f"{activity.name}: {message}") for message in found)
 
 
 def _argument_problems(activity: Activity, signature: Signature, topology: Topology) -> Iterable[str]:
@@ -62,10 +64,25 @@ def _argument_problems(activity: Activity, signature: Signature, topology: Topol
             yield f"service '{service.name}' does not run in region '{region}' of zone '{zone}'"
 
 
+def _database_problems(activity: Activity, topology: Topology) -> Iterable[str]:
+    databases, cell = topology.databases, activity.arguments.get("cell")
+    if not databases:
+        yield f"{topology.path.name} has no databases"
+    elif cell is None and len(databases) > 1:
+        yield f"say which cell's database: {', '.join(databases)}"
+    elif cell is not None and cell in topology.cells and cell not in databases:
+        yield f"cell '{cell}' has no database in {topology.path.name}"
+    elif activity.function == "crash_primary":
+        named = str(cell) if cell is not None else next(iter(databases))
+        if named in databases and not databases[named].crash:
+            yield f"{topology.path.name} does not say how to crash it: databases.{named}.crash is missing"
+
+
 def _value_problem(argument: Argument, value: Any, topology: Topology) -> str | None:
     named: Mapping[Kind, Iterable[str]] = {
         Kind.SERVICE: topology.services,
         Kind.ZONE: topology.zones,
+        Kind.ZONES: (*topology.zones, EACH),
         Kind.REGION: topology.regions,
         Kind.CELL: topology.cells,
         Kind.OPERATION: topology.operations,

@@ -17,18 +17,25 @@ def kill_pods(service: str, zone: str = "", count: int = 1, share: str | float =
     """Kill pods of a service (a name of the topology) through the Kubernetes API, without grace.
 
     `count` pods die, or `share` of the ready ones (`50%`, rounded up) when given; in `zone`, or anywhere when
-    it is left out. Which ones is drawn with the run's seed and recorded.
+    it is left out; `zone: each` kills so many in every zone in which the service has pods, all at once. Which
+    ones is drawn with the run's seed and recorded.
     """
     return call("inject", fault="kill_pods", service=service, zone=zone, count=count, share=share)
 
 
-def kill_primary(cell: str) -> Any:
-    """Kill the pod of the cell's database primary through the Kubernetes API, without grace."""
+def kill_primary(cell: str = "") -> Any:
+    """Kill the pod of the cell's database primary through the Kubernetes API, without grace.
+
+    The cell may be left out when only one has a database.
+    """
     return call("inject", fault="kill_primary", cell=cell)
 
 
-def crash_primary(cell: str) -> Any:
-    """Kill the database process of a cell's primary with SIGKILL, leaving its pod and its data in place."""
+def crash_primary(cell: str = "") -> Any:
+    """Kill the database process of a cell's primary with SIGKILL, leaving its pod and its data in place.
+
+    The cell may be left out when only one has a database.
+    """
     return call("inject", fault="crash_primary", cell=cell)
 
 

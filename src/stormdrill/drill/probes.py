@@ -27,8 +27,9 @@ def probes_of(session: Session) -> dict[str, Callable[..., Any]]:
         return len(pods) >= count and all(pod.ready for pod in pods)
 
     def replication_in_sync(cell: str) -> bool:
-        state = session.targets.directors[cell].cluster()
-        return state.leader is not None and bool(state.sync_standbys)
+        directors = session.targets.directors
+        states = [directors[name].cluster() for name in ([cell] if cell else directors)]
+        return all(state.leader is not None and bool(state.sync_standbys) for state in states)
 
     def prometheus_fresh() -> bool:
         source, prometheus = session.plan.topology.prometheus, session.targets.prometheus

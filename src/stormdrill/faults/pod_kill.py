@@ -19,7 +19,7 @@ DEATH_S = 60.0
 
 @dataclass(frozen=True)
 class PodKill:
-    """Kill `count` ready pods of `service` (or `share` of them, 0 to 1, rounded up) in `zone` or anywhere."""
+    """Kill `count` ready pods of `service` (or `share` of them, 0 to 1, rounded up); see `victims.draw`."""
 
     service: str
     zone: str = ""

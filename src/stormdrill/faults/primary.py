@@ -13,6 +13,18 @@ WELL = ("running", "streaming")
 _POLL_S = 0.5
 
 
+def cell_of(estate: Estate, cell: str) -> str:
+    """The cell meant: the one named, or the only one with a database. ActionError when that is unclear."""
+    databases = estate.topology.databases
+    if cell in databases:
+        return cell
+    if cell or len(databases) != 1:
+        raise ActionError(
+            f"no database of cell {cell or '(none named)'}; there are: {', '.join(databases) or 'none'}"
+        )
+    return next(iter(databases))
+
+
 def primary_of(estate: Estate, cell: str) -> Victim:
     """The pod of the cell's leader. ActionError when there is no leader or no pod of that name."""
     database = estate.topology.databases[cell]

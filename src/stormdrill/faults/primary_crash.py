@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from stormdrill import wait
 from stormdrill.errors import ActionError, DeadlineError, TargetError
 from stormdrill.faults import DatabaseState, Estate, Injection, Proof
-from stormdrill.faults.primary import primary_of, whole_again
+from stormdrill.faults.primary import cell_of, primary_of, whole_again
 from stormdrill.kube import ApiError
 
 _EXEC_S = 10.0
@@ -22,23 +22,19 @@ _PROOF_S = 60.0
 class PrimaryCrash:
     """Crash the database process of the cell's primary."""
 
-    cell: str
+    cell: str = ""
     kind: str = "primary_crash"
 
     def inject(self, estate: Estate, name: str) -> Injection:
         """Crash it; t0 is the moment before the command is sent. ActionError when it did not run."""
-        database = estate.topology.databases[self.cell]
-        if not database.crash:
-            raise ActionError(
-                f"the topology has no databases.{self.cell}.crash: it says how to crash the primary"
-            )
-        director = estate.directors[self.cell]
-        victim = primary_of(estate, self.cell)
+        cell = cell_of(estate, self.cell)
+        database, director = estate.topology.databases[cell], estate.directors[cell]
+        victim = primary_of(estate, cell)
         member = victim.pod.name
         state = director.cluster()
         memory = {"started": _started(state, member), "standbys": len(state.sync_standbys)}
         estate.check_stop()
-        target = {**victim.describe(), "member": member, "database": self.cell}
+        target = {**victim.describe(), "member": member, "database": cell}
         estate.record("fault.intended", name=name, targets=[target])
         t0_ns = time.monotonic_ns()
         container = database.container or victim.service.container
@@ -63,7 +59,7 @@ class PrimaryCrash:
 
         def gone() -> tuple[str | None] | None:
             try:
-                state = estate.directors[self.cell].cluster()
+                state = estate.directors[cell_of(estate, self.cell)].cluster()
             except TargetError:
                 return None
             now = _started(state, member)
@@ -82,7 +78,9 @@ class PrimaryCrash:
 
     def revert(self, estate: Estate, injection: Injection, deadline_s: float) -> Proof:
         """Nothing of ours is left; the cluster is whole again (leader, members, synchronous standbys)."""
-        return whole_again(estate.directors[self.cell], injection.memory["standbys"], deadline_s)
+        return whole_again(
+            estate.directors[cell_of(estate, self.cell)], injection.memory["standbys"], deadline_s
+        )
 
 
 def _started(state: DatabaseState, name: str) -> str | None:

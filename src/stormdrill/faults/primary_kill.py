@@ -7,20 +7,21 @@ from threading import Event
 
 from stormdrill.faults import Estate, Injection, Proof
 from stormdrill.faults.pod_kill import follow_kill, inject_kill, revert_kill, verify_kill
-from stormdrill.faults.primary import primary_of, whole_again
+from stormdrill.faults.primary import cell_of, primary_of, whole_again
 
 
 @dataclass(frozen=True)
 class PrimaryKill:
     """Kill the pod of the cell's primary."""
 
-    cell: str
+    cell: str = ""
     kind: str = "primary_kill"
 
     def inject(self, estate: Estate, name: str) -> Injection:
         """Kill. ActionError when there is no leader, no such pod, or the API refused."""
-        standbys = len(estate.directors[self.cell].cluster().sync_standbys)
-        injection = inject_kill(estate, name, [primary_of(estate, self.cell)])
+        cell = cell_of(estate, self.cell)
+        standbys = len(estate.directors[cell].cluster().sync_standbys)
+        injection = inject_kill(estate, name, [primary_of(estate, cell)])
         return replace(injection, memory={**injection.memory, "standbys": standbys})
 
     def verify(self, estate: Estate, injection: Injection) -> Proof:
@@ -36,4 +37,6 @@ class PrimaryKill:
         replaced = revert_kill(estate, injection, deadline_s)
         if not replaced.ok:
             return replaced
-        return whole_again(estate.directors[self.cell], injection.memory["standbys"], deadline_s)
+        return whole_again(
+            estate.directors[cell_of(estate, self.cell)], injection.memory["standbys"], deadline_s
+        )

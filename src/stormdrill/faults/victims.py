@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stormdrill.activities import EACH
 from stormdrill.errors import ActionError, TargetError
 from stormdrill.estate import Service
 from stormdrill.faults import Estate
@@ -53,7 +54,15 @@ def find(estate: Estate, service: Service, zone: str = "") -> list[Victim]:
 
 
 def draw(estate: Estate, service: Service, zone: str, count: int, share: float | None) -> list[Victim]:
-    """`count` ready pods, or `share` of them rounded up. ActionError when there are not that many."""
+    """`count` ready pods of `zone` (of each zone, or of all), or `share` of them rounded up.
+
+    ActionError when there are not that many.
+    """
+    if zone == EACH:
+        zones = sorted({victim.pod.zone for victim in find(estate, service) if victim.pod.zone})
+        if not zones:
+            raise ActionError(f"no pod of service {service.name} ({service.label_selector}) in any zone")
+        return [victim for name in zones for victim in draw(estate, service, name, count, share)]
     found = find(estate, service, zone)
     where = f"service {service.name} ({service.label_selector})" + (f" in zone {zone}" if zone else "")
     if not found:

@@ -168,3 +168,15 @@ def test_actions_become_faults():
         fault_of("kill_everything", {})
     with pytest.raises(ActionError, match="not a ratio"):
         fault_of("kill_pods", {"service": "web", "zone": "", "count": 1, "share": "half"})
+
+
+def test_each_zone_loses_as_many_in_one_injection(fake, estate):
+    injection = PodKill("web", zone="each", count=1).inject(estate, "kill-1")
+    assert [target["zone"] for target in injection.targets] == ["z1", "z2"]
+    assert len(fake.calls()) == 2
+
+
+def test_each_zone_must_have_enough(fake, estate):
+    with pytest.raises(ActionError, match="in zone z1 has 2 ready pods, 3 wanted"):
+        PodKill("web", zone="each", count=3).inject(estate, "kill-1")
+    assert fake.calls() == []
