@@ -22,7 +22,7 @@ class Kind(StrEnum):
 
     SERVICE = "service"
     ZONE = "zone"
-    ZONES = "zone, or each"  # a zone, or `each` for every zone in which the service has pods
+    ZONES = "zones"  # a zone, or `each` for every zone in which the service has pods
     REGION = "region"
     CELL = "cell"
     OPERATION = "operation"

@@ -91,7 +91,8 @@ def _value_problem(argument: Argument, value: Any, topology: Topology) -> str | 
         return "substitutions cannot be checked before the start; write the value"
     if argument.kind in named:
         names = list(named[argument.kind])
-        return None if value in names else unknown(str(argument.kind), value, names)
+        what = Kind.ZONE if argument.kind is Kind.ZONES else argument.kind
+        return None if value in names else unknown(str(what), value, names)
     return _SCALARS[argument.kind](value)
 
 
