@@ -12,6 +12,7 @@ from pathlib import Path
 from stormlab.errors import LabError
 from stormlab.inventory import Inventory
 
+DAEMONS = "daemons"
 LAB_CPU_SHARES = 512
 """Half of the default 1024: the harness and its load generator go first when the machine is full."""
 
@@ -40,7 +41,14 @@ def _mounted(kind: str, controller: str | None) -> Path:
 
 
 def make_lab(inventory: Inventory, name: str) -> None:
-    """Make the lab's group in each hierarchy, recorded first. `name` as Estate.cgroup."""
+    """Make the lab's groups in each hierarchy, recorded first. `name` as Estate.cgroup.
+
+    The lab's own processes have a group apart from its pods: their children (`ip`, a shim on its way)
+    must not outlive a teardown, and the pods' CPU share is not theirs.
+    """
+    daemons = v2_root() / f"{name}.daemons"
+    inventory.add("cgroup", daemons, DAEMONS)
+    daemons.mkdir(exist_ok=True)
     for path in _lab_groups(name):
         inventory.add("cgroup", path)
         path.mkdir(exist_ok=True)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stormlab.cgroup import DAEMONS
 from stormlab.inventory import Inventory
 
 
@@ -93,13 +94,20 @@ def start(
 ) -> ProcessId:
     """Start a daemon in its own session, output appended to `log`, recorded as `name`.
 
+    It joins the lab's group for daemons, if there is one: its children die with a teardown too.
+
     The child writes its own record between fork and exec, so a SIGKILL of the caller at any moment
     leaves either no child or a recorded one. Raises OSError when the program cannot be started.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
 
+    groups = [Path(item.name) for item in inventory.of_kind("cgroup") if item.note == DAEMONS]
+
     def record() -> None:
         inventory.add("process", str(ProcessId.of(os.getpid())), name)
+        for group in groups:
+            with contextlib.suppress(FileNotFoundError):
+                (group / "cgroup.procs").write_text("0", encoding="ascii")
 
     with log.open("ab") as output:
         child = subprocess.Popen(
