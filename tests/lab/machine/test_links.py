@@ -1,7 +1,6 @@
 """Links between real namespaces: the declared round-trip time, changed at run time, and what is not there."""
 
 import socket
-import statistics
 import threading
 import time
 
@@ -68,19 +67,18 @@ def rtt_ms(lab, one, other, count=40):
 )
 def test_round_trip_time_is_the_declared_one(echo, one, other, declared_ms):
     measured = rtt_ms(echo, one, other)
-    assert min(measured) >= declared_ms - 0.3
-    # The fastest quarter: the rest also tells how busy the machine is with other things.
-    assert statistics.quantiles(measured, n=4)[0] <= declared_ms + 1
+    # The fastest: the rest also tells how busy the machine is with other things.
+    assert declared_ms - 0.3 <= min(measured) <= declared_ms + 1
 
 
 def test_a_link_changes_at_run_time_and_only_that_link(echo):
     echo.relay({"set": {"between": ["city1-a", "city1-b"], "rtt_ms": 80}})
     try:
-        assert 79 <= statistics.median(rtt_ms(echo, "city1-b", "city1-a", 5)) <= 82
-        assert statistics.median(rtt_ms(echo, "city1-a", "outside", 10)) <= 3
+        assert 79 <= min(rtt_ms(echo, "city1-b", "city1-a", 5)) <= 82
+        assert min(rtt_ms(echo, "city1-a", "outside", 10)) <= 3
     finally:
         echo.relay({"set": {"between": ["city1-a", "city1-b"], "rtt_ms": 1}})
-    assert statistics.median(rtt_ms(echo, "city1-b", "city1-a", 20)) <= 2
+    assert min(rtt_ms(echo, "city1-b", "city1-a", 20)) <= 2
 
 
 def test_the_relay_refuses_what_makes_no_sense(network):
@@ -156,4 +154,4 @@ def test_setup_again_changes_nothing(echo):
     until(lambda: echo.relay({"get": True}), "relay", 2)
     after = netns.ip(["-n", "sl-ha-city1-a", "route"]), netns.ip(["-n", "sl-ha-city1-a", "link", "show", WAN])
     assert after == before
-    assert statistics.median(rtt_ms(echo, "city1-a", "city1-b", 10)) <= 2
+    assert min(rtt_ms(echo, "city1-a", "city1-b", 10)) <= 2
