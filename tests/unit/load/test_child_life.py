@@ -168,6 +168,6 @@ def test_a_bank_that_lets_nobody_in_is_one_message(configure: Configure) -> None
     closed.stop()
     config = configure(PHONES, [closed.url])
     with pytest.raises(
-        TargetError, match=r"login before the start: no answer from 127.0.0.1:\d+ \(connect\)"
+        TargetError, match=r"login before the start: no answer from 127.0.0.1:\d+ \(connect: .*refused"
     ):
         LoadProcess.launch(config, lambda _: None)

@@ -67,7 +67,9 @@ class Opener:
         head += "".join(f"{name}: {value}\r\n" for name, value in call.headers.items())
         exchange = self._wire.exchange(phone.site, head, call.payload(), self._timeout_s)
         if exchange.trouble is not None:
-            return f"no answer from {self._wire.lines[phone.site].netloc} ({exchange.trouble.name.lower()})"
+            why = f": {exchange.why}" if exchange.why else ""
+            where = self._wire.lines[phone.site].netloc
+            return f"no answer from {where} ({exchange.trouble.name.lower()}{why})"
         judgement = judge_answer(Expectation(False, call.status, call.fields), exchange.status, exchange.body)
         if not judgement.good:
             return (

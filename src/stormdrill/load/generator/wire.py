@@ -37,6 +37,7 @@ class Exchange:
     body: bytes = b""
     retry_after_s: float = 0.0
     trouble: Trouble | None = None
+    why: str = ""
 
 
 class Line:
@@ -113,8 +114,9 @@ class Wire:
             if late is not timeout:
                 raise
             exchange.trouble = Trouble.TIMEOUT if connection else Trouble.CONNECT
-        except (OSError, ssl.SSLError, HTTPParseError):
+        except (OSError, ssl.SSLError, HTTPParseError) as error:
             exchange.trouble = Trouble.RESET if connection else Trouble.CONNECT
+            exchange.why = str(error)
         finally:
             timeout.close()
             if connection is not None:
