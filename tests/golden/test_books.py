@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stormdrill.measure.books import parse_books
 from stormdrill.measure.loss import intents, keys_by_class, loss
-from stormdrill.measure.values import Loss, Risk
+from stormdrill.measure.money_values import Loss, Risk
 from stormdrill.records.layout import WITNESS, Act, Legend, key_bytes, key_text
 
 LEGEND = Legend("witness", ("transfer",), ("A1",), ("cell0",), ("a",), 0, 0)

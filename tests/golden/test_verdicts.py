@@ -160,6 +160,34 @@ def test_an_estate_that_declares_no_audit_is_not_held_against_the_run(tmp_path: 
     assert any("not audited" in note for note in verdict.notes)
 
 
+def test_a_plain_estate_without_metrics_probes_or_database_can_pass(tmp_path: Path) -> None:
+    plan = golden_plan()
+    topology = replace(plan.topology, databases={}, metrics={}, audit=NoAudit("none here"))
+    experiment = replace(plan.experiment, assertions=(), flow_control=None)
+    plan = replace(plan, topology=topology, experiment=experiment)
+    sessions = dict.fromkeys(("login", "transfer", "bills", "balance", "payment", "checkin"), 15.0)
+    scene = replace(Scene(**SMALL), probes={}, sessions=sessions, books=False, sync=None)
+    verdict = verdict_of(tmp_path / "a", scene, plan)
+    assert verdict.verdict is Outcome.PASS
+    idle = {rule.id for rule in verdict.validity if rule.verdict is Outcome.NOT_EXERCISED}
+    assert idle == {"client_prometheus_agree", "sync_state_known", "audit_complete"}
+    slow = verdict_of(
+        tmp_path / "b", replace(scene, outages=(Outage(0, 7, "bills"), Outage(0, 6.5, "login"))), plan
+    )
+    assert outcome(slow, "recovery.login") is Outcome.FAIL
+    assert outcome(slow, "recovery.bills") is Outcome.PASS
+
+
+def test_faults_far_apart_are_each_measured_from_their_own_start(tmp_path: Path) -> None:
+    outages = (Outage(0, 1.0, "login"), Outage(15, 21.5, "login"))
+    scene = replace(Scene(**SMALL), after_s=40.0, faults_s=(0.0, 15.0), outages=outages)
+    verdict = verdict_of(tmp_path, scene)
+    assert outcome(verdict, "recovery.login") is Outcome.FAIL
+    check = next(check for check in verdict.checks if check.id == "recovery.login")
+    assert check.details["fault"] == "kill-2"
+    assert check.measured.value == pytest.approx(6.5)
+
+
 def test_shedding_in_order_passes_and_survives_a_restart(tmp_path: Path) -> None:
     scene = replace(Scene(**SMALL), shed={"A": 0.0, "B": 0.3, "C": 0.6}, restart_s=6.0)
     verdict = verdict_of(tmp_path, scene)

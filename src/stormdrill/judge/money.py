@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stormdrill.judge.checking import Case, check, percent, seconds
-from stormdrill.measure.values import Loss
+from stormdrill.measure.money_values import Loss
 from stormdrill.units import format_money
 from stormdrill.verdict import Check, Outcome
 

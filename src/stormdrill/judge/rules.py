@@ -180,14 +180,11 @@ def _clock(case: Case) -> Said:
 
 
 def _age_limit(case: Case) -> str:
-    source = case.plan.topology.prometheus
-    return f"<= {source.max_age_s:g} s" if source else ""
+    return f"<= {case.plan.topology.prometheus.max_age_s:g} s"
 
 
 def _prometheus(case: Case) -> Said:
     source, fresh = case.plan.topology.prometheus, case.measured.prometheus
-    if source is None:
-        return None, "the topology names no Prometheus", None, "s"
     if not fresh.seconds:
         told = f": {fresh.first_error}" if fresh.first_error else ""
         return False, f"Prometheus never answered in the judged time{told}", None, "s"

@@ -23,20 +23,13 @@ from stormdrill.measure.flow import FlowSeries, flow
 from stormdrill.measure.generator import stalls_ns
 from stormdrill.measure.inputs import Inputs, read_inputs
 from stormdrill.measure.loss import intents, loss
+from stormdrill.measure.money_values import Loss
 from stormdrill.measure.recoveries import recoveries
 from stormdrill.measure.replication import risk
 from stormdrill.measure.shares import after_fault, by_phase
 from stormdrill.measure.timeline import timeline
-from stormdrill.measure.values import (
-    SCHEMA,
-    FaultMark,
-    Flow,
-    Loss,
-    Measurements,
-    PhaseSpan,
-    RecordsState,
-    Timeline,
-)
+from stormdrill.measure.trust_values import RecordsState
+from stormdrill.measure.values import SCHEMA, FaultMark, Flow, Measurements, PhaseSpan, Timeline
 from stormdrill.store import Run, read_json, write_json
 from stormdrill.units import NS_PER_S
 
@@ -66,7 +59,6 @@ def measured(inputs: Inputs) -> Measurements:
     story, plan = inputs.story, inputs.plan
     asked = _demand(inputs)
     start_ns, end_ns = story.judged_ns
-    prometheus = plan.topology.prometheus
     return Measurements(
         run=inputs.run.id,
         t0_utc=None if story.t0_ns is None else _utc(story, story.t0_ns),
@@ -87,7 +79,7 @@ def measured(inputs: Inputs) -> Measurements:
         asserted=tuple(asserted(item, inputs.series[item.id], story) for item in plan.experiment.assertions),
         generator=surroundings.generator(inputs.seconds, asked, story),
         machine=surroundings.machine(story),
-        prometheus=surroundings.freshness(story, prometheus.max_age_s if prometheus else 0.0),
+        prometheus=surroundings.freshness(story, plan.topology.prometheus.max_age_s),
         agreement=surroundings.agreement(inputs.series["_good"], inputs.requests, story),
         records=_records(inputs),
         ended=endings(story),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stormdrill.measure.values import Invariant
+from stormdrill.measure.money_values import Invariant
 from stormdrill.records.layout import key_bytes
 
 _UUID_CHARS = 36

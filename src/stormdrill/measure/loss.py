@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stormdrill.measure.books import Books
-from stormdrill.measure.values import Loss, Movement, Risk, Tally
+from stormdrill.measure.money_values import Loss, Movement, Risk, Tally
 from stormdrill.records.layout import Act, Legend, key_text
 from stormdrill.units import NS_PER_S
 

@@ -12,7 +12,8 @@ from stormdrill.measure.chronicle import Chronicle, Fault
 from stormdrill.measure.demand import Bools, Demand
 from stormdrill.measure.parts import Mark, marks, parts
 from stormdrill.measure.recovery import LOAD_BIN_S, PROBE_BIN_S, Bins, Floats, Span, combined, span
-from stormdrill.measure.values import Recovery, Relapse
+from stormdrill.measure.trust_values import Stretch
+from stormdrill.measure.values import Recovery
 from stormdrill.plan import Plan
 from stormdrill.records.layout import Outcome
 from stormdrill.units import NS_PER_S
@@ -90,7 +91,7 @@ def _measure(subject: Subject, demand: Demand, fault: Fault, story: Chronicle, p
         hurt=int(hurt.sum()),
         blocked=_blocked(subject, demand, fault, story),
         lost_demand_s=_lost_demand_s(rows, int(hurt.sum()), story),
-        relapses=tuple(Relapse(round(a, 6), round(b, 6)) for a, b in (seen.relapses if seen else ())),
+        relapses=tuple(Stretch(round(a, 6), round(b, 6)) for a, b in (seen.relapses if seen else ())),
         parts=parts(
             found,
             fault.t0_ns,

@@ -9,7 +9,7 @@ from typing import Any
 from stormdrill.history import Event
 from stormdrill.measure.chronicle import Chronicle
 from stormdrill.measure.loss import Ints
-from stormdrill.measure.values import Risk
+from stormdrill.measure.money_values import Risk
 from stormdrill.units import NS_PER_S
 
 FRESH_S = 3.0  # sync state is sampled once a second; an older sample says nothing about t0

@@ -8,7 +8,7 @@ from stormdrill.measure.chronicle import Chronicle
 from stormdrill.measure.demand import Demand
 from stormdrill.measure.generator import Seconds, stalls_ns
 from stormdrill.measure.series import Floats, Series, increments
-from stormdrill.measure.values import Agreement, Freshness, Generator, Machine, Relapse
+from stormdrill.measure.trust_values import Agreement, Freshness, Generator, Machine, Stretch
 from stormdrill.records.layout import Outcome
 from stormdrill.records.reader import Records
 from stormdrill.units import NS_PER_MS, NS_PER_S
@@ -34,7 +34,7 @@ def generator(seconds: Seconds, demand: Demand | None, story: Chronicle) -> Gene
         dropped=int(judged.dropped.sum()),
         offered=int(judged.offered.sum()),
         worst_stall_ms=round(float(judged.stall_ms.max()), 3) if len(judged.stall_ms) else 0.0,
-        stalls=tuple(Relapse(_from_zero(a, story), _from_zero(b, story)) for a, b in stalls),
+        stalls=tuple(Stretch(_from_zero(a, story), _from_zero(b, story)) for a, b in stalls),
         ended_early_s=_ended_early_s(seconds, demand, story),
     )
 

@@ -8,6 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from stormdrill.measure.money_values import Loss
+from stormdrill.measure.trust_values import (
+    Agreement,
+    Freshness,
+    Generator,
+    Machine,
+    RecordsState,
+    Stretch,
+)
+
 SCHEMA = "stormdrill.measurements/1"
 
 
@@ -45,14 +55,6 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Relapse:
-    """Hurt that came back after a whole clean window, with no fault of its own."""
-
-    start_s: float
-    end_s: float
-
-
-@dataclass(frozen=True)
 class Recovery:
     """How long one operation of one cell stayed hurt after one fault.
 
@@ -61,7 +63,8 @@ class Recovery:
     `lower_bound_s` (the last bad request's due time) and `value_s`. `resolution_s` is the bin width, or the
     empty stretch at the edge when no request was due there; `largest_gap_s` is the longest time within the
     judged window in which nothing was asked: an outage as long as that could have hidden. `blocked` requests
-    never reached the operation (an earlier step failed), so they say nothing about it.
+    never reached the operation (an earlier step failed), so they say nothing about it. `relapses` is hurt
+    that came back after a whole clean window, with no fault of its own.
     """
 
     operation: str
@@ -79,7 +82,7 @@ class Recovery:
     hurt: int
     blocked: int
     lost_demand_s: float | None
-    relapses: tuple[Relapse, ...]
+    relapses: tuple[Stretch, ...]
     parts: tuple[Part, ...]
 
 
@@ -122,123 +125,6 @@ class Timeline:
     series: Mapping[str, tuple[int, ...]]
     p50_ms: tuple[float | None, ...]
     p99_ms: tuple[float | None, ...]
-
-
-@dataclass(frozen=True)
-class Movement:
-    """One money movement of the witness or of the books. Times from t0; None when there is none."""
-
-    key: str
-    operation: str
-    cell: str
-    amount: int
-    source: int
-    target: int
-    intent_s: float | None
-    acknowledged_s: float | None
-    booked: int
-    booked_amount: int | None
-
-
-@dataclass(frozen=True)
-class Tally:
-    """How many movements, and their money."""
-
-    count: int
-    amount: int
-
-
-@dataclass(frozen=True)
-class Risk:
-    """What could have been lost at t0: the state of replication and the writes inside its lag.
-
-    `path` is synchronous, asynchronous, unknown, not_switched (no promotion after t0) or none (no database
-    in the topology). `at_risk` is None when the lag in seconds is not known.
-    """
-
-    path: str
-    standbys: tuple[str, ...]
-    lag_s: float | None
-    at_risk: int | None
-    sample_age_s: float | None
-    why: str
-
-
-@dataclass(frozen=True)
-class Loss:
-    """Witness against books. `audited` false means that nothing here may be read as "nothing lost".
-
-    `loss_s` is t0 minus the earliest acknowledgement among the lost; `upper_bound_ratio` is 3/n when nothing
-    was lost. `movements` holds every key of the classes that need a person's eyes.
-    """
-
-    audited: bool
-    complete: bool
-    why: str
-    reader: str
-    intents: int
-    acknowledged: int
-    tallies: Mapping[str, Tally]
-    movements: Mapping[str, tuple[Movement, ...]]
-    loss_s: float
-    upper_bound_ratio: float | None
-    risk: Risk
-    invariants: tuple[Invariant, ...]
-
-
-@dataclass(frozen=True)
-class Invariant:
-    """A sum over the books that must come out exactly."""
-
-    id: str
-    value: float | None
-    expect: float
-
-
-@dataclass(frozen=True)
-class Generator:
-    """Health of the load generator in the judged window."""
-
-    seconds: int
-    expected_seconds: int
-    lateness_p99_ms: float | None
-    probe_lateness_p99_ms: float | None
-    dropped: int
-    offered: int
-    worst_stall_ms: float
-    stalls: tuple[Relapse, ...]
-    ended_early_s: float | None
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Pressure on the machine that runs harness and generator."""
-
-    seconds: int
-    mean: float | None
-    worst_15s_mean: float | None
-
-
-@dataclass(frozen=True)
-class Freshness:
-    """Age of the newest Prometheus sample, second by second, in the judged window."""
-
-    seconds: int
-    expected_seconds: int
-    worst_age_s: float | None
-    stale_seconds: int
-    errors: int
-    first_error: str
-    longest_hole_s: float
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """Requests in steady state as counted by the client and by Prometheus; None when not counted."""
-
-    client: int | None
-    prometheus: float | None
-    why: str
 
 
 @dataclass(frozen=True)
@@ -288,17 +174,6 @@ class Asserted:
     value: float | None
     worst: str
     problem: str
-
-
-@dataclass(frozen=True)
-class RecordsState:
-    """How whole the record files are."""
-
-    requests: int
-    witness: int
-    bad: int
-    torn_bytes: int
-    problems: tuple[str, ...]
 
 
 @dataclass(frozen=True)

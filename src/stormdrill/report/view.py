@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from stormdrill.measure.values import Measurements, Movement, Recovery, Share, Tally
+from stormdrill.measure.money_values import Movement, Tally
+from stormdrill.measure.values import Measurements, Recovery, Share
 from stormdrill.plan import Plan
 from stormdrill.report.words import money, percent, seconds
 from stormdrill.verdict import Check, Outcome, Verdict

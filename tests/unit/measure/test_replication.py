@@ -9,8 +9,8 @@ import pytest
 
 from stormdrill.history import Event
 from stormdrill.measure.chronicle import chronicle
+from stormdrill.measure.money_values import Risk
 from stormdrill.measure.replication import risk
-from stormdrill.measure.values import Risk
 
 S = 1_000_000_000
 T0 = 100 * S

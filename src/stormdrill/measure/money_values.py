@@ -1,0 +1,77 @@
+"""What became of money movements, as stored in `measurements.json`. Money is in minor units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Movement:
+    """One money movement of the witness or of the books. Times from t0; None when there is none."""
+
+    key: str
+    operation: str
+    cell: str
+    amount: int
+    source: int
+    target: int
+    intent_s: float | None
+    acknowledged_s: float | None
+    booked: int
+    booked_amount: int | None
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many movements, and their money."""
+
+    count: int
+    amount: int
+
+
+@dataclass(frozen=True)
+class Risk:
+    """What could have been lost at t0: the state of replication and the writes inside its lag.
+
+    `path` is synchronous, asynchronous, unknown, not_switched (no promotion after t0) or none (no database
+    in the topology). `at_risk` is None when the lag in seconds is not known.
+    """
+
+    path: str
+    standbys: tuple[str, ...]
+    lag_s: float | None
+    at_risk: int | None
+    sample_age_s: float | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """A sum over the books that must come out exactly."""
+
+    id: str
+    value: float | None
+    expect: float
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Witness against books. `audited` false means that nothing here may be read as "nothing lost".
+
+    `loss_s` is t0 minus the earliest acknowledgement among the lost; `upper_bound_ratio` is 3/n when nothing
+    was lost. `movements` holds every key of the classes that need a person's eyes.
+    """
+
+    audited: bool
+    complete: bool
+    why: str
+    reader: str
+    intents: int
+    acknowledged: int
+    tallies: Mapping[str, Tally]
+    movements: Mapping[str, tuple[Movement, ...]]
+    loss_s: float
+    upper_bound_ratio: float | None
+    risk: Risk
+    invariants: tuple[Invariant, ...]
