@@ -8,6 +8,7 @@ whole grace; one whose image is unknown waits for ever.
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 import ssl
 from pathlib import Path
@@ -76,6 +77,9 @@ class FakeKubelet:
             "status": {"conditions": conditions, "nodeInfo": info, "addresses": addresses},
         }
         made = await self._call("POST", "/api/v1/nodes", body)
+        if made["kind"] == "Status":
+            # It was here before: the same node, back again.
+            made = await self._call("GET", f"/api/v1/nodes/{self._node}", None)
         owner = {"apiVersion": "v1", "kind": "Node", "name": self._node, "uid": made["metadata"]["uid"]}
         lease = {
             "metadata": {"name": self._node, "ownerReferences": [owner]},
@@ -91,9 +95,21 @@ class FakeKubelet:
         app.router.add_get("/exec/{namespace}/{pod}/{container}", self._exec)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
+        self._socket.unlink(missing_ok=True)
         await web.UnixSite(self._runner, str(self._socket)).start()
         self._start(self._watch())
         return self
+
+    async def renew(self) -> None:
+        """Renew the lease, as a kubelet does every 10 s."""
+        now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        path = f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{self._node}"
+        await self._call("PATCH", path, {"spec": {"renewTime": now}}, "application/merge-patch+json")
+
+    async def report(self) -> None:
+        """Post that the node is Ready."""
+        status = {"conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}]}
+        await self._call("PATCH", f"/api/v1/nodes/{self._node}/status", {"status": status}, STRATEGIC)
 
     async def __aexit__(self, *_: object) -> None:
         self._alive = False
@@ -141,9 +157,8 @@ class FakeKubelet:
 
     async def _call(self, method: str, path: str, body: Any, kind: str = "application/json") -> Any:
         headers = {"Content-Type": kind}
-        async with self._session.request(
-            method, self._url + path, data=json.dumps(body), headers=headers
-        ) as answer:
+        data = None if body is None else json.dumps(body)
+        async with self._session.request(method, self._url + path, data=data, headers=headers) as answer:
             return await answer.json()
 
     async def _watch(self) -> None:

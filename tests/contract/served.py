@@ -30,11 +30,13 @@ class Served:
 
 
 @asynccontextmanager
-async def serve(*, users: dict[str, User] | None = None, window: int = 4096) -> AsyncIterator[Served]:
+async def serve(
+    *, users: dict[str, User] | None = None, window: int = 4096, node_grace_s: float = 40.0
+) -> AsyncIterator[Served]:
     with tempfile.TemporaryDirectory() as directory:
         objects = Objects(Store(None, window=window), authority_pem="scrubbed-pem")
         bootstrap(objects, service_network="10.96.0.0/16", address="10.77.0.1", port=6443)
-        loop = Loop(objects, controllers(objects))
+        loop = Loop(objects, controllers(objects, node_grace_s=node_grace_s))
         server = ApiServer(objects, tokens={**TOKENS, **(users or {})}, kubelet_dir=Path(directory))
         socket = listen("127.0.0.1", 0)
         await loop.start()

@@ -9,6 +9,7 @@ from stormlab.api.jsontree import Tree, at
 from stormlab.api.record import Record
 from stormlab.api.selectors import Requirement, from_object, matches
 from stormlab.controllers import pods
+from stormlab.controllers.placed import Placed
 
 _OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!", "Gt": ">", "Lt": "<"}
 NOT_READY = "node.kubernetes.io/not-ready"
@@ -45,17 +46,16 @@ def toleration(spec: Tree, taint: Mapping[str, Any]) -> Tree | None:
     return None
 
 
-def refusal(pod: Record, node: Record, nodes: list[Record], placed: list[Record]) -> str:
+def refusal(pod: Record, node: Record, nodes: list[Record], placed: Placed) -> str:
     """Return why the pod does not fit the node, in the scheduler's words; empty when it fits."""
     if why := _tainted(pod, node):
         return why
-    here = [item for item in placed if item.tree["spec"]["nodeName"] == node.name and not pods.ended(item)]
-    domains = {item.name: item.labels for item in nodes}
     if not matches_node(pod.tree["spec"], node):
         return "node(s) didn't match Pod's node affinity/selector"
-    if _ports(pod) & {port for item in here for port in _ports(item)}:
+    wanted = _ports(pod)
+    if wanted and wanted & {port for item in placed.on(node.name) for port in _ports(item)}:
         return "node(s) didn't have free ports for the requested pod ports"
-    if _repelled(pod, node, placed, domains):
+    if _repelled(pod, node, nodes, placed):
         return "node(s) didn't match pod anti-affinity rules"
     if _lopsided(pod, node, nodes, placed):
         return "node(s) didn't match pod topology spread constraints"
@@ -119,12 +119,11 @@ def _ports(pod: Record) -> set[tuple[int, str]]:
     }
 
 
-def _repelled(
-    pod: Record, node: Record, placed: list[Record], domains: Mapping[str, Mapping[str, str]]
-) -> bool:
+def _repelled(pod: Record, node: Record, nodes: list[Record], placed: Placed) -> bool:
     """Apply required pod anti-affinity, of the new pod and of those already placed."""
-    new = [(term, pod, item, item) for term in _anti(pod) for item in placed]
-    old = [(term, item, pod, item) for item in placed for term in _anti(item)]
+    domains = {item.name: item.labels for item in nodes}
+    new = [(term, pod, item, item) for term in _anti(pod) for item in placed.everywhere]
+    old = [(term, item, pod, item) for item in placed.repelling for term in _anti(item)]
     return any(
         _same_domain(term, node, where, domains) and _covers(term, owner, other)
         for term, owner, other, where in new + old
@@ -154,7 +153,7 @@ def _same_domain(term: Tree, node: Record, other: Record, domains: Mapping[str, 
     return key in node.labels and node.labels[key] == there.get(key)
 
 
-def _lopsided(pod: Record, node: Record, nodes: list[Record], placed: list[Record]) -> bool:
+def _lopsided(pod: Record, node: Record, nodes: list[Record], placed: Placed) -> bool:
     """Apply topology spread constraints with DoNotSchedule."""
     for rule in pod.tree["spec"].get("topologySpreadConstraints") or ():
         if rule.get("whenUnsatisfiable", "DoNotSchedule") != "DoNotSchedule":
@@ -165,7 +164,7 @@ def _lopsided(pod: Record, node: Record, nodes: list[Record], placed: list[Recor
             return True
         counts = dict.fromkeys((item.labels[key] for item in eligible), 0)
         where = {item.name: item.labels[key] for item in eligible}
-        for other in placed:
+        for other in placed.everywhere:
             domain = where.get(other.tree["spec"]["nodeName"])
             if (
                 domain

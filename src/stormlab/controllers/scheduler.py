@@ -13,6 +13,7 @@ from stormlab.api.record import Event, Record
 from stormlab.controllers import fit, pods
 from stormlab.controllers.loop import Key
 from stormlab.controllers.owners import controller_of
+from stormlab.controllers.placed import Placed
 
 NAME = "default-scheduler"
 
@@ -30,18 +31,24 @@ class Scheduler:
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
         self._store = objects.store
+        self._placed = Placed()
 
     def start(self) -> Iterable[Key]:
-        """Return all pods without a node."""
+        """Learn where pods are; return all without a node."""
+        self._placed = Placed(self._store.records(POD))
+        return self._all_waiting()
+
+    def _all_waiting(self) -> list[Key]:
         return [(pod.namespace, pod.name) for pod in self._store.records(POD) if _waiting(pod)]
 
     def keys(self, event: Event) -> Iterable[Key]:
         """Return the new pod; or all that wait, when a node changed or a pod made room."""
         record = event.after
+        self._placed.note(event)
         if record.kind is POD and event.change != "DELETED":
             return [(record.namespace, record.name)] if _waiting(record) else []
         if record.kind is POD or (record.kind is NODE and _matters(event)):
-            return self.start()
+            return self._all_waiting()
         return []
 
     def reconcile(self, key: Key) -> float | None:
@@ -50,25 +57,21 @@ class Scheduler:
         if pod is None or not _waiting(pod):
             return None
         nodes = self._store.records(NODE)
-        placed = [item for item in self._store.records(POD) if item.tree["spec"].get("nodeName")]
-        reasons = {node.name: fit.refusal(pod, node, nodes, placed) for node in nodes}
+        reasons = {node.name: fit.refusal(pod, node, nodes, self._placed) for node in nodes}
         fitting = [node for node in nodes if not reasons[node.name]]
         if fitting:
-            bind(self._objects, pod.namespace, pod.name, self._choose(pod, fitting, placed).name)
+            bind(self._objects, pod.namespace, pod.name, self._choose(pod, fitting).name)
         else:
             self._say_unschedulable(pod, list(reasons.values()))
         return None
 
-    @staticmethod
-    def _choose(pod: Record, fitting: list[Record], placed: list[Record]) -> Record:
+    def _choose(self, pod: Record, fitting: list[Record]) -> Record:
         """Return the node with the fewest pods of the same owner, then the fewest pods."""
         owner = controller_of(pod)
         uid = owner["uid"] if owner else None
 
         def load(node: Record) -> tuple[int, int, str]:
-            here = [
-                item for item in placed if item.tree["spec"]["nodeName"] == node.name and pods.active(item)
-            ]
+            here = [item for item in self._placed.on(node.name) if not item.deleting]
             siblings = [
                 item for item in here if uid and (found := controller_of(item)) and found["uid"] == uid
             ]
