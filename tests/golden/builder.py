@@ -129,13 +129,15 @@ def build(path: Path, scene: Scene, plan: Plan | None = None) -> tuple[Run, Trut
     run = Run(path)
     for directory in (run.requests, run.witness, run.series):
         directory.mkdir()
-    write_json(run.plan, (plan or golden_plan(scene.fault_class)).to_json())
+    plan = plan or golden_plan(scene.fault_class)
+    write_json(run.plan, plan.to_json())
     rng = random.Random(scene.seed)
     asked = _asked(scene, rng)
     _write_requests(run, asked)
     truth = _write_money(run, asked, scene, rng)
     _write_seconds(run, asked, scene)
-    _write_series(run, asked, scene)
+    if plan.topology.metrics:
+        _write_series(run, asked, scene)
     _write_history(run, scene)
     return run, truth
 
