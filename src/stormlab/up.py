@@ -9,7 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stormlab import cgroup, credentials, daemons, manifests, oplock, pki, preflight, ready, topologyfile
+from stormlab import (
+    cgroup,
+    credentials,
+    daemons,
+    manifests,
+    observe,
+    oplock,
+    pki,
+    preflight,
+    ready,
+    topologyfile,
+)
 from stormlab.apply import Applier
 from stormlab.client import ApiError, Client
 from stormlab.errors import BadInputError, LabError
@@ -122,8 +133,25 @@ async def _objects_and_wait(
         try:
             await until_async(is_ready, "ready", max(0.0, deadline - time.monotonic()), _POLL_S)
         except WaitTimeoutError as error:
-            lines = "\n  ".join(missing)
+            lines = "\n  ".join([*missing, *await _pods_in_trouble(by_region)])
             raise LabError(f"lab '{estate.name}' is up but not ready in time; missing:\n  {lines}") from error
+
+
+async def _pods_in_trouble(by_region: Mapping[str, Client]) -> list[str]:
+    """One line for each pod that is not ready, with the reason."""
+    found = []
+    for region, client in by_region.items():
+        try:
+            pods = await observe.pods(client)
+        except ApiError as error:
+            found.append(f"{region}: {error}")
+            continue
+        found += [
+            f"{region}: pod {pod['metadata']['name']}: {observe.pod_trouble(pod)}"
+            for pod in pods
+            if not observe.pod_ready(pod)
+        ]
+    return found
 
 
 def _alive(estate: Estate, state: Path) -> None:

@@ -59,6 +59,21 @@ def test_patroni_can_recover_within_its_lease(rendered):
         assert dcs["synchronous_mode"] is True
 
 
+def test_initdb_options_have_the_form_patroni_takes(rendered):
+    data = of_kind(rendered["city1"], "ConfigMap")["patroni"]["data"]
+    for option in yaml.safe_load(data["bootstrap.yml"])["bootstrap"]["initdb"]:
+        values = [option] if isinstance(option, str) else next(iter(option.items()))
+        assert all(isinstance(value, str) for value in values), option
+
+
+def test_nothing_is_restarted_for_starting_slowly(rendered):
+    """A liveness probe without a startup probe kills what a busy machine has not started yet."""
+    for objects in rendered.values():
+        for part in manifests.workloads(objects):
+            for container in part["spec"]["template"]["spec"]["containers"]:
+                assert ("livenessProbe" not in container) or ("startupProbe" in container), part["metadata"]
+
+
 def test_the_standby_cluster_follows_a_slot_that_the_source_keeps(rendered):
     def bootstrap(region):
         data = of_kind(rendered[region], "ConfigMap")["patroni"]["data"]
