@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -79,6 +80,8 @@ def _running(options: argparse.Namespace) -> tuple[Estate, Path]:
     state = state_dir(name)
     if not state.exists():
         raise BadInputError([f"lab '{name}' is not up (nothing in {state})"])
+    if not os.access(state, os.R_OK | os.X_OK):
+        raise BadInputError([f"{state}: the lab belongs to root: ask as root (sudo)"])
     return topologyfile.of_state(state), state
 
 
