@@ -71,6 +71,17 @@ def test_nothing_hurt_is_zero_with_its_resolution() -> None:
     assert (found.value_s, found.lower_bound_s, found.resolution_s) == (0.0, 0.0, 0.1)
 
 
+def test_hurt_at_the_very_end_is_not_well() -> None:
+    assert measured(probes([(0.0, 2.0), (30.0, 31.0)])).well_at_end
+    found = measured(probes([(0.0, 2.0), (58.0, 61.0)]))
+    assert (found.value_s, found.well_at_end) == (2.0, False)
+
+
+def test_hurt_is_no_relapse_when_nothing_good_was_seen_before() -> None:
+    found = measured(Seen(np.array([15.0, 30.0, 45.0]), np.array([False, False, True])), LOAD)
+    assert (found.value_s, found.lower_bound_s) == (45.0, 30.0)
+
+
 def test_never_recovered_has_only_a_lower_bound() -> None:
     found = measured(probes([(0.0, END_S + 1)]))
     assert found.value_s is None

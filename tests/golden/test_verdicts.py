@@ -178,6 +178,14 @@ def test_a_plain_estate_without_metrics_probes_or_database_can_pass(tmp_path: Pa
     assert outcome(slow, "recovery.bills") is Outcome.PASS
 
 
+def test_an_operation_that_nobody_asks_for_again_is_not_recovered(tmp_path: Path) -> None:
+    scene = replace(Scene(**SMALL), sessions={}, probes={**SMALL["probes"], "checkin": 0.05}, seed=5)
+    scene = replace(scene, outages=(Outage(0, 99, "checkin"),), after_s=24.0)
+    verdict = verdict_of(tmp_path, scene)
+    assert outcome(verdict, "recovery.checkin") is Outcome.INCONCLUSIVE
+    assert "nobody asked for it afterwards" in why(verdict, "recovery.checkin")
+
+
 def test_faults_far_apart_are_each_measured_from_their_own_start(tmp_path: Path) -> None:
     outages = (Outage(0, 1.0, "login"), Outage(15, 21.5, "login"))
     scene = replace(Scene(**SMALL), after_s=40.0, faults_s=(0.0, 15.0), outages=outages)

@@ -118,12 +118,16 @@ def _harm(limit_s: float, entry: Recovery) -> str:
 def _doubt(window_s: float, limit_s: float, entry: Recovery) -> str:
     """Why the records do not show that the limit was kept; empty when they do."""
     limit = seconds(limit_s)
+    if entry.value_s is None and entry.clean_s >= window_s:
+        return f"was last hurt {seconds(entry.lower_bound_s)} after t0, and nobody asked for it afterwards"
     if entry.value_s is None:
         hurt = f"was last hurt {seconds(entry.lower_bound_s)} after t0" if entry.hurt else "was not hurt"
         return f"{hurt}, but only {seconds(entry.clean_s)} of the clean window of {window_s:g} s were watched"
     if entry.value_s > limit_s:
         span = f"{entry.lower_bound_s:.2f} s and {entry.value_s:.2f} s"
         return f"recovered between {span}: the limit of {limit} lies within"
+    if not entry.well_at_end:
+        return f"was hurt again {seconds(entry.relapses[-1].start_s)} after t0, and still was at the end"
     if entry.largest_gap_s > limit_s:
         gap = seconds(entry.largest_gap_s)
         return f"was not asked for {gap}: an outage longer than {limit} could hide there"

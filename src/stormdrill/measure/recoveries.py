@@ -86,6 +86,7 @@ def _measure(subject: Subject, demand: Demand, fault: Fault, story: Chronicle, p
         resolution_s=round(seen.resolution_s, 6) if seen else round(max(end_s, 0.0), 6),
         largest_gap_s=round(seen.largest_gap_s, 6) if seen else round(max(end_s, 0.0), 6),
         clean_s=round(seen.clean_s, 6) if seen else 0.0,
+        well_at_end=seen.well_at_end if seen else False,
         first_hurt_s=round(float(due_s[hurt].min()), 6) if hurt.any() else None,
         requests=int(judged.sum()),
         hurt=int(hurt.sum()),

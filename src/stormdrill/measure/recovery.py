@@ -64,6 +64,7 @@ class Span:
     resolution_s: float
     largest_gap_s: float
     clean_s: float
+    well_at_end: bool
     relapses: tuple[tuple[float, float], ...]
 
 
@@ -74,8 +75,9 @@ def span(bins: Bins, due_s: Floats, good: Bools, window_s: float, end_s: float) 
     if not len(due_s):
         return None
     found = list(_episodes(bins, due_s, good, window_s, end_s))
-    # Hurt that starts only after a clean window is a relapse: the recovery before it took no time.
-    first = found[0] if found and found[0].first_bad_s < window_s else None
+    # Hurt that starts only after a clean window is a relapse, if anything good was seen before it.
+    early = bool(found) and (found[0].first_bad_s < window_s or float(due_s.min()) >= found[0].first_bad_s)
+    first = found[0] if early else None
     if first is None:
         value_s = clean_from_s = 0.0
         clean_until_s = found[0].first_bad_s if found else end_s
@@ -94,6 +96,7 @@ def span(bins: Bins, due_s: Floats, good: Bools, window_s: float, end_s: float) 
         resolution_s=max(bins.width_s, edge_s),
         largest_gap_s=_largest_gap(due_s, 0.0, min(max(value_s, clean_from_s + window_s), end_s)),
         clean_s=clean_s,
+        well_at_end=not found or found[-1].asked_again_s < end_s,
         relapses=tuple((e.first_bad_s, e.bad_until_s) for e in later) if confirmed else (),
     )
 
@@ -114,6 +117,7 @@ def combined(probe: Span | None, load: Span | None) -> Span | None:
         value_s=max(probe.value_s, next_bin_s),
         lower_bound_s=max(probe.lower_bound_s, load.lower_bound_s),
         largest_gap_s=gap_s,
+        well_at_end=probe.well_at_end and load.well_at_end,
         relapses=probe.relapses or load.relapses,
     )
 

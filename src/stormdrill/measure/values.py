@@ -64,7 +64,8 @@ class Recovery:
     empty stretch at the edge when no request was due there; `largest_gap_s` is the longest time within the
     judged window in which nothing was asked: an outage as long as that could have hidden. `blocked` requests
     never reached the operation (an earlier step failed), so they say nothing about it. `relapses` is hurt
-    that came back after a whole clean window, with no fault of its own.
+    that came back after a whole clean window, with no fault of its own; `well_at_end` is false when nothing
+    good was seen after the last bad bin of the run.
     """
 
     operation: str
@@ -77,6 +78,7 @@ class Recovery:
     resolution_s: float
     largest_gap_s: float
     clean_s: float
+    well_at_end: bool
     first_hurt_s: float | None
     requests: int
     hurt: int
