@@ -209,6 +209,33 @@ def test_a_statefulset_waits_until_the_old_member_is_gone() -> None:
     run(work)
 
 
+def test_a_statefulset_makes_no_member_while_an_earlier_one_ends() -> None:
+    async def work(made: Cluster) -> None:
+        spec = {
+            "serviceName": "db",
+            "replicas": 2,
+            **template("db", stubborn(terminationGracePeriodSeconds=1)),
+        }
+        await made.setup.make("statefulsets", "db", "apis/apps/v1", spec=spec)
+        await made.setup.running(2)
+        old = {pod.uid for pod in made.pods()}
+        made.events.clear()
+        await made.delete("db-0")
+        await made.delete("db-1", gracePeriodSeconds="0")
+        await made.until(
+            lambda: {pod.name for pod in made.pods() if pod.uid not in old} == {"db-0", "db-1"}, "both anew"
+        )
+        order = [
+            (event.after.name, event.change == "ADDED", is_ready(event.after))
+            for event in made.events
+            if event.after.uid not in old
+        ]
+        first_ready = next(index for index, item in enumerate(order) if item == ("db-0", False, True))
+        assert order.index(("db-1", True, False)) > first_ready
+
+    run(work)
+
+
 def test_a_changed_statefulset_is_updated_from_the_last_member() -> None:
     async def work(made: Cluster) -> None:
         await made.setup.workload("statefulsets", "db", 2, serviceName="db")
