@@ -71,7 +71,7 @@ def _load(path: Path, origin: Path, name: str | None) -> Estate:
         regions=regions,
         outside=Site(OUTSIDE, f"sl-{lab_name}-outside", _slice(network, 0), _first(_slice(network, 0))),
         rtt_ms=_links(top.get("links", absent), regions),
-        images=_images(lab["images"]),
+        images=_images(lab["images"], origin.parent),
         forwards=forwards,
         preset=parts,
     )
@@ -187,13 +187,16 @@ def parse_rtt_ms(text: str) -> float | None:
     return value if 0 <= value <= _MAX_RTT_MS else None
 
 
-def _images(tree: Tree) -> dict[str, Image]:
+def _images(tree: Tree, base: Path) -> dict[str, Image]:
     images = {}
     for name, part in tree.items():
-        path = tuple(element.text() for element in part.fields(["path"])["path"].elements())
-        if any(not entry.startswith("/") for entry in path):
-            part.problem("'path' entries are absolute directories of this machine")
-        images[name] = Image(name, path)
+        path = []
+        for element in part.fields(["path"])["path"].elements():
+            place = Path(base, element.text()).resolve()
+            path.append(str(place))
+            if element.text().startswith(".") and not place.is_dir():
+                element.problem(f"no directory {place}")
+        images[name] = Image(name, tuple(path))
     return images
 
 

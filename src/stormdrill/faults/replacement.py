@@ -1,4 +1,8 @@
-"""Killed pods and who takes their place: a new uid, started after the kill, ready."""
+"""Killed pods and who takes their place: a new uid, of the same owner, ready.
+
+The owner (ReplicaSet, StatefulSet) decides where its new pod runs: a workload that is not bound to a zone may
+well replace a pod in another one. Pods without an owner are followed by their service and zone.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ POLL_S = 0.25
 
 
 class Replacements:
-    """Follows the pods of the victims' services until each victim has a ready successor in its zone."""
+    """Follows the pods of the victims' services until each victim has a ready successor."""
 
     def __init__(self, estate: Estate, victims: Sequence[Victim]) -> None:
         self._estate = estate
@@ -24,7 +28,7 @@ class Replacements:
         self._before = {
             other.pod.uid
             for victim in victims
-            for other in find(estate, victim.service, victim.pod.zone or "")
+            for other in find(estate, victim.service)
         }
         self._by_victim: dict[str, PodRef] = {}
 
@@ -62,11 +66,12 @@ class Replacements:
             if victim.pod.uid in self._by_victim:
                 continue
             try:
-                pods = [other.pod for other in find(self._estate, victim.service, victim.pod.zone or "")]
+                pods = [other.pod for other in find(self._estate, victim.service)]
             except TargetError:
                 continue  # the API may be busy with the fault; the deadline bounds it
             taken = {successor.uid for successor in self._by_victim.values()}
-            fresh = [pod for pod in pods if pod.ready and pod.uid not in self._before | taken]
+            known = self._before | taken
+            fresh = [pod for pod in pods if pod.ready and pod.uid not in known and _same(victim.pod, pod)]
             if fresh:
                 self._found(victim, fresh[0])
 
@@ -80,3 +85,9 @@ class Replacements:
             new={"pod": successor.name, "uid": successor.uid, "started_at": successor.started_at},
             ready_ns=now_ns,
         )
+
+
+def _same(old: PodRef, new: PodRef) -> bool:
+    if old.owner is None:
+        return new.zone == old.zone
+    return (new.namespace, new.owner) == (old.namespace, old.owner)
