@@ -115,7 +115,7 @@ def test_a_frozen_generator_says_so(start: Start, stub: Stub) -> None:
     check_whole(started)
     stalled = [line for line in started.lines if line.loop_stall_ms > 2500]
     assert len(stalled) == 1
-    assert abs(stalled[0].t_ns - thawed_ns) < 300_000_000
+    assert abs(stalled[0].t_ns - thawed_ns) < 1_000_000_000
     assert stalled[0].span_ms > 2500
     assert max(line.lateness_p99_ms for line in started.lines) > 500
     assert sum(line.dropped for line in started.lines) > 50  # later than the app's timeout: nobody would ask

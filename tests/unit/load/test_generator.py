@@ -137,8 +137,8 @@ def test_refusals_resets_and_wrong_answers_are_told_apart(start: Start, stub: St
     for mode in expected:
         begun_ns = time.monotonic_ns()
         stub.behave(mode)
-        wait.pause(0.6)
-        spans[mode] = (begun_ns + 100_000_000, time.monotonic_ns() - 100_000_000)
+        wait.pause(0.7)
+        spans[mode] = (begun_ns + 100_000_000, time.monotonic_ns() - 200_000_000)
     stub.behave("answer")
     wait.pause(0.5)
     started.load.stop()
