@@ -14,7 +14,7 @@ from typing import Any
 
 from stormdrill.direct.patroni import PatroniDirector
 from stormdrill.drill.session import Session
-from stormdrill.errors import StormdrillError, TargetError
+from stormdrill.errors import StormdrillError
 from stormdrill.prometheus import Prometheus
 
 _LEADER_S = 0.3
@@ -50,13 +50,15 @@ class Samplers:
 
     def _every(self, period_s: float, sample: Callable[[], None], name: str) -> None:
         def loop() -> None:
-            due = time.monotonic()
+            due, said = time.monotonic(), ""
             while not self._ended.wait(max(0.0, due - time.monotonic())):
                 try:
                     sample()
+                    said = ""
                 except (StormdrillError, OSError) as error:
-                    if not self._ended.is_set():
-                        self._session.record("sampler.failed", sampler=name, why=str(error))
+                    if str(error) != said and not self._ended.is_set():
+                        said = str(error)
+                        self._session.record("sampler.failed", sampler=name, why=said)
                 due = max(due + period_s, time.monotonic())
 
         thread = threading.Thread(target=loop, name=f"sample {name}", daemon=True)
@@ -76,13 +78,9 @@ class DatabaseSampler:
         self._next_sync_ns = 0
 
     def sample(self) -> None:
-        """Look once."""
+        """Look once. TargetError when no member answers: that is not knowing, not a lost leader."""
         began_ns = time.monotonic_ns()
-        try:
-            state = self._director.cluster()
-        except TargetError:
-            self._change(None, None, began_ns)
-            return
+        state = self._director.cluster()
         self._change(state.leader, state.timeline, began_ns)
         if began_ns >= self._next_sync_ns:
             self._next_sync_ns = began_ns + 1_000_000_000 - 50_000_000

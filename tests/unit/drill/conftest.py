@@ -4,12 +4,13 @@ import json
 import random
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from stormdrill import topology as topology_file
+from stormdrill.direct.patroni import PatroniDirector
 from stormdrill.faults import Estate
 from stormdrill.kube import Cluster
 
@@ -28,11 +29,20 @@ edges: {{e1: "http://127.0.0.1:{bank}"}}
 prometheus: {{url: "http://127.0.0.1:{estate}", max_age: 5s, timeout: 2s}}
 services:
   web: {{selector: {{app: web}}, type: flow}}
+  db: {{selector: {{app: db}}, type: account, container: db}}
 operations:
   login: {{tier: A1, kind: read, deadline: 2s}}
   balance: {{tier: A2, kind: read, deadline: 2s}}
   transfer: {{tier: A1, kind: write, deadline: 2s}}
 cells: {{main: {{}}}}
+databases:
+  main:
+    kind: patroni
+    service: db
+    members:
+      db-0: http://127.0.0.1:{estate}/members/db-0
+      db-1: http://127.0.0.1:{estate}/members/db-1
+    crash: [crash, it]
 idempotency: {{header: Idempotency-Key, amount_field: amount, target_field: to}}
 audit: {{kind: none, why: a fake has no books}}
 continuity: continuity.yaml
@@ -58,6 +68,11 @@ current-context: east
 """
 
 
+def post(url: str, body: object) -> None:
+    """Tell a fake how to behave."""
+    assert urllib3.request("POST", url, json=body, timeout=10).status == 200
+
+
 class FakeEstate:
     """The process and its controls."""
 
@@ -66,12 +81,10 @@ class FakeEstate:
         self.url = f"http://127.0.0.1:{port}"
 
     def behave(self, **how: object) -> None:
-        request = urllib.request.Request(f"{self.url}/_behave", json.dumps(how).encode(), method="POST")
-        urllib.request.urlopen(request, timeout=5).close()
+        post(f"{self.url}/_behave", how)
 
     def calls(self) -> list[str]:
-        with urllib.request.urlopen(f"{self.url}/_calls", timeout=5) as answer:
-            return json.loads(answer.read())
+        return json.loads(urllib3.request("GET", f"{self.url}/_calls", timeout=10).data)
 
     def write(self, root: Path, bank: int = 1) -> Path:
         """Topology, continuity and kubeconfig under `root`; the topology's path."""
@@ -124,10 +137,11 @@ class Recorded(list):
 @pytest.fixture
 def estate(fake, cluster, tmp_path):
     """The real clients of a fault, on the fake."""
+    topology = topology_file.load(tmp_path / "topology.yaml")
     return Estate(
-        topology=topology_file.load(tmp_path / "topology.yaml"),
+        topology=topology,
         clusters={"east": cluster},
-        directors={},
+        directors={cell: PatroniDirector(database.members) for cell, database in topology.databases.items()},
         record=Recorded(),
         choose=random.Random(7),
         check_stop=lambda: None,

@@ -1,11 +1,14 @@
-"""A Kubernetes API and a Prometheus of one process, as far as a drill asks: fakes at the wire.
+"""Kubernetes API, Patroni members and Prometheus in one process, as far as a drill asks: fakes at the wire.
 
     python fake_estate.py          (prints its port)
 
 Deleting a pod ends its held execs with exit code 137 and brings a ready replacement after `replace_s`.
 POST /_behave changes behaviour: {"replace_s": 0.3, "exec": "held" | "refused" | "survives" | "lost",
-"delete": "ok" | "refused", "age_s": 0, "prometheus": "ok" | "silent"}. GET /_calls lists the calls that changed
-something.
+"delete": "ok" | "refused", "age_s": 0, "prometheus": "ok" | "silent", "rest": "ok" | "silent",
+"crash": "failover" | "restart" | "nothing" | "fails"}. GET /_calls lists the calls that changed something.
+
+The pods db-0 (leader, zone z1) and db-1 are a Patroni pair; exec of a command with `crash` in it crashes the
+leader.
 """
 
 import asyncio
@@ -29,17 +32,22 @@ class Estate:
         self.calls: list[str] = []
         self.version = 1
         self.tasks: set[asyncio.Task[None]] = set()
+        self.behave |= {"crash": "failover", "rest": "ok"}
+        self.leader: str | None = "db-0"
+        self.started: dict[str, str | None] = {"db-0": "start-1", "db-1": "start-1"}
         for zone in ZONES:
             for _ in range(2):
                 self.new_pod("web", zone)
+        self.new_pod("db", "z1", "db-0")
+        self.new_pod("db", "z2", "db-1")
 
-    def new_pod(self, app: str, zone: str) -> None:
-        name, uid = f"{app}-{zone}-{uuid.uuid4().hex[:5]}", str(uuid.uuid4())
+    def new_pod(self, app: str, zone: str, name: str = "") -> None:
+        name, uid = name or f"{app}-{zone}-{uuid.uuid4().hex[:5]}", str(uuid.uuid4())
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.pods[name] = {
             "metadata": {
-                "name": name, "namespace": "shop", "uid": uid, "labels": {"app": app}, "creationTimestamp": now,
-                "resourceVersion": str(self.version),
+                "name": name, "namespace": "shop", "uid": uid, "labels": {"app": app},
+                "creationTimestamp": now, "resourceVersion": str(self.version),
             },
             "spec": {"nodeName": f"node-{zone}"},
             "status": {
@@ -61,7 +69,8 @@ class Estate:
 
     async def nodes(self, _: web.Request) -> web.Response:
         items = [
-            {"metadata": {"name": f"node-{zone}", "labels": {"topology.kubernetes.io/zone": zone}}} for zone in ZONES
+            {"metadata": {"name": f"node-{zone}", "labels": {"topology.kubernetes.io/zone": zone}}}
+            for zone in ZONES
         ]
         return web.json_response({"kind": "NodeList", "metadata": {}, "items": items})
 
@@ -95,8 +104,62 @@ class Estate:
         return web.json_response(pod)
 
     async def replace(self, pod: dict[str, Any]) -> None:
+        app, name = pod["metadata"]["labels"]["app"], pod["metadata"]["name"]
+        if app == "db":
+            await self.lose_leader(restart=False)
         await asyncio.sleep(self.behave["replace_s"])
-        self.new_pod(pod["metadata"]["labels"]["app"], pod["spec"]["nodeName"].removeprefix("node-"))
+        self.new_pod(app, pod["spec"]["nodeName"].removeprefix("node-"), name if app == "db" else "")
+
+    async def lose_leader(self, *, restart: bool) -> None:
+        old = self.leader
+        assert old is not None
+        self.leader, self.started[old] = None, None
+        await asyncio.sleep(0.3)
+        self.leader = old if restart else next(name for name in self.started if name != old)
+        self.started[old] = "start-2"
+
+    async def member(self, request: web.Request) -> web.Response:
+        if self.behave["rest"] == "silent":
+            await asyncio.sleep(3600)
+        name = request.match_info["name"]
+        up = self.started[name] is not None
+        said: dict[str, Any] = {
+            "state": "running" if up else "stopped", "role": "primary" if name == self.leader else "replica",
+            "timeline": 1, "patroni": {"name": name, "scope": "main"},
+        }  # fmt: skip
+        if up:
+            said["postmaster_start_time"] = self.started[name]
+        if name == self.leader:
+            said["replication"] = [
+                {"application_name": other, "sync_state": "sync", "state": "streaming"}
+                for other in self.started
+                if other != name and self.started[other]
+            ]
+        return web.json_response(said)
+
+    async def members(self, _: web.Request) -> web.Response:
+        role = {True: "leader", False: "sync_standby"}
+        listed = [
+            {"name": name, "role": role[name == self.leader] if started else "replica",
+             "state": "running" if started else "stopped", "timeline": 1, "lag": 0}
+            for name, started in self.started.items()
+        ]  # fmt: skip
+        return web.json_response({"scope": "main", "members": listed})
+
+    async def crash(self, socket: web.WebSocketResponse) -> None:
+        """The crash command: what it does, and its exit code."""
+        how = self.behave["crash"]
+        if how in ("failover", "restart"):
+            task = asyncio.create_task(self.lose_leader(restart=how == "restart"))
+            self.tasks.add(task)
+            self.calls.append("CRASH")
+        status: dict[str, Any] = {"status": "Success"}
+        if how == "fails":
+            await socket.send_bytes(b"\x02no such file\n")
+            causes = [{"reason": "ExitCode", "message": "1"}]
+            status = {"status": "Failure", "reason": "NonZeroExitCode", "details": {"causes": causes}}
+        await socket.send_bytes(b"\x03" + json.dumps(status).encode())
+        await socket.close()
 
     async def exec(self, request: web.Request) -> web.StreamResponse:
         pod = self.pods.get(request.match_info["pod"])
@@ -104,6 +167,9 @@ class Estate:
             return self.status(403, "Forbidden", "pods/exec is forbidden")
         socket = web.WebSocketResponse(protocols=["v4.channel.k8s.io"])
         await socket.prepare(request)
+        if "crash" in request.query.getall("command"):
+            await self.crash(socket)
+            return socket
         await socket.send_bytes(b"\x01held\n")
         killed = asyncio.Event()
         self.held.setdefault(pod["metadata"]["uid"], []).append(killed)
@@ -189,6 +255,8 @@ async def serve(port: int) -> None:
             web.route("*", leases + "/{name}", estate.lease),
             web.route("*", "/api/v1/query", estate.query),
             web.route("*", "/api/v1/query_range", estate.query),
+            web.get("/members/{name}/patroni", estate.member),
+            web.get("/members/{name}/cluster", estate.members),
             web.post("/_behave", estate.set_behaviour),
             web.get("/_calls", estate.get_calls),
         ]

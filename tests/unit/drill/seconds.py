@@ -4,7 +4,9 @@ from stormdrill.load.live import LoadSecond, OperationSecond
 from stormdrill.units import NS_PER_S
 
 
-def second(at_s, *, offered=150, good=150, shed=0, failed=0, unknown=0, blocked=0, dropped=0, p99_ms=40.0, ops=None):
+def second(
+    at_s, *, offered=150, good=150, shed=0, failed=0, unknown=0, blocked=0, dropped=0, p99_ms=40.0, ops=None
+):
     """One second that ends at `at_s`."""
     return LoadSecond(
         t_ns=int(at_s * NS_PER_S), offered=offered, good=good, shed=shed, failed=failed, unknown=unknown,

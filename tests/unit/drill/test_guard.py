@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from stormdrill.guard import CLIENT_METRICS, Guard
 from stormdrill.experiment_extension import GUARD_METRICS
+from stormdrill.guard import CLIENT_METRICS, Guard
 from stormdrill.limit import Limit
 from stormdrill.scenario import GuardRule
 from stormdrill.units import NS_PER_S

@@ -15,10 +15,8 @@ from stormdrill.drill.identity import Holder
 
 def dead_holder():
     """This machine's record of a process that has ended."""
-    with subprocess.Popen(
-        [sys.executable, "-c", "from stormdrill.drill.identity import Holder; print(Holder.me(), flush=True)"],
-        stdout=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+    program = "from stormdrill.drill.identity import Holder; print(Holder.me(), flush=True)"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
         text, _ = process.communicate()
     holder = Holder.parse(text.strip())
     assert holder is not None

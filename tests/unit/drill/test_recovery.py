@@ -14,9 +14,9 @@ def run_of(*, first=101, count=HOLD_S, **each):
 
 
 def test_normal_is_the_mean_of_the_steady_seconds():
-    assert baseline([second(1, good=140, offered=150, failed=10), second(2, good=160, offered=160)]) == Baseline(
-        150.0, 10 / 310
-    )
+    assert baseline(
+        [second(1, good=140, offered=150, failed=10), second(2, good=160, offered=160)]
+    ) == Baseline(150.0, 10 / 310)
     assert baseline([]) == Baseline(0.0, 0.0)
 
 

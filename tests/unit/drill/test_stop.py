@@ -22,7 +22,9 @@ def test_the_first_reason_is_kept():
         stop.check()
 
 
-@pytest.mark.parametrize(("by", "aborted"), [("guard", True), ("signal", True), ("user", True), ("drill", False)])
+@pytest.mark.parametrize(
+    ("by", "aborted"), [("guard", True), ("signal", True), ("user", True), ("drill", False)]
+)
 def test_a_cut_is_not_an_abort(by, aborted):
     stop = Stop()
     stop.request("why", by)

@@ -44,7 +44,11 @@ def alive(pid):
 
 
 def children(pid):
-    return [int(text) for task in Path(f"/proc/{pid}/task").iterdir() for text in (task / "children").read_text().split()]
+    return [
+        int(text)
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        for text in (task / "children").read_text().split()
+    ]
 
 
 def gone(pids, deadline_s=10):
@@ -67,7 +71,10 @@ def test_a_drill_passes(whole):
     assert json.loads((run / "journal.json").read_text())["status"] == "completed"
     assert json.loads((run / "series" / "_up.json").read_text())["fetched"]
     assert (run / "report.html").exists()
-    assert [call for call in whole.fake.calls() if "lease" in call] == ["CREATE lease drill", "DELETE lease drill"]
+    assert [call for call in whole.fake.calls() if "lease" in call] == [
+        "CREATE lease drill",
+        "DELETE lease drill",
+    ]
     assert not (run / "supervisor.json").exists()
     assert not list(Path("/tmp").glob("stormdrill-*")), "a socket directory was left behind"  # noqa: S108
 

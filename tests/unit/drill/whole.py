@@ -1,4 +1,4 @@
-"""Everything a drill needs, in one directory: content files for the fake estate and the command line to run it."""
+"""Everything a drill on fakes needs, in one directory: content files and the command line to run it."""
 
 import os
 import subprocess
@@ -84,8 +84,8 @@ class Whole:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            self.command(*arguments), cwd=self.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"}, start_new_session=True,
+            self.command(*arguments), cwd=self.root, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,158 @@
+"""Endings to tables, files and exit codes; a gate's time budget; what `check` accepts."""
+
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from stormdrill.cli import main
+from stormdrill.cli.ending import Ending, of_verdict, together
+from stormdrill.cli.summary import write_junit, write_markdown
+from stormdrill.cli.table import print_table
+from stormdrill.errors import ExitCode
+from stormdrill.store import Run
+from stormdrill.verdict import Check, Measured, Outcome, Verdict
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+def check(name, kind, outcome, value, unit="s", *, error=None):
+    return Check(name, kind, outcome, Measured(value, unit, error), "<= 5 s", "all", "because")
+
+
+def parsed(path):
+    return ET.fromstring(path.read_text())  # noqa: S314 - our own file
+
+
+def verdict(*checks, outcome=Outcome.PASS, aborted=False):
+    return Verdict(
+        run="r", experiment="pod-kill", verdict=outcome, aborted=aborted, checks=checks, validity=(),
+        aborted_why="guard: too bad" if aborted else "",
+    )  # fmt: skip
+
+
+def test_the_table_line_shows_the_worst_recovery_and_what_was_lost():
+    ending = of_verdict(
+        Run(Path("runs/r")),
+        verdict(
+            check("recovery.login", "recovery_time", Outcome.PASS, 1.2, error=0.1),
+            check("recovery.transfer", "recovery_time", Outcome.PASS, 3.4, error=0.5),
+            check("lost", "data_loss", Outcome.PASS, 0, "movements"),
+        ),
+        61.04,
+    )
+    assert (ending.verdict, ending.recovery, ending.lost) == ("pass", "3.4 ± 0.5 s", "0")
+    assert ending.report == "runs/r/report.html"
+    assert ending.exit_code == ExitCode.PASS
+    assert ending.why == ()
+
+
+def test_a_recovery_that_was_not_seen_outranks_every_number():
+    ending = of_verdict(
+        Run(Path("r")),
+        verdict(
+            check("recovery.login", "recovery_time", Outcome.PASS, 1.2),
+            check("recovery.transfer", "recovery_time", Outcome.FAIL, "> 61"),
+            outcome=Outcome.FAIL,
+        ),
+        1,
+    )
+    assert ending.recovery == "> 61 s"
+    assert ending.why == ("recovery.transfer: fail: because",)
+    assert ending.lost == "-"
+
+
+def test_an_abort_is_said_with_its_reason():
+    ending = of_verdict(Run(Path("r")), verdict(outcome=Outcome.FAIL, aborted=True), 1)
+    assert ending.verdict == "fail, aborted"
+    assert ending.exit_code == ExitCode.ABORTED
+    assert ending.why[0] == "aborted: guard: too bad"
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        ([], 3),
+        ([0, 0], 0),
+        ([0, 3], 3),
+        ([3, 1, 0], 1),
+        ([4, 3], 4),
+        ([4, 1], 1),
+        ([2, 0], 2),
+        ([5, 1, 4], 5),
+    ],
+)
+def test_several_drills_exit_with_the_gravest(codes, expected):
+    assert together(Ending("x", "v", ExitCode(code)) for code in codes) == expected
+
+
+def endings():
+    return [
+        Ending("a", "pass", ExitCode.PASS, "1.0 s", "0", "a.html", "a", 60.0),
+        Ending("b", "fail", ExitCode.FAIL, "> 9 s", "3", "b.html", "b", 61.0, ("lost: fail: 3 <gone>",)),
+        Ending("c", "inconclusive", ExitCode.INCONCLUSIVE, why=("no data",)),
+    ]
+
+
+def test_junit_tells_failures_from_errors(tmp_path):
+    write_junit(tmp_path / "junit.xml", endings())
+    (suite,) = parsed(tmp_path / "junit.xml")
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "1", "1")
+    cases = {case.get("name"): [child.tag for child in case] for case in suite}
+    assert cases == {"a": [], "b": ["failure"], "c": ["error"]}
+    assert suite.findtext("testcase[@name='b']/failure") == "lost: fail: 3 <gone>"
+
+
+def test_the_markdown_summary_holds_the_table_and_the_reasons(tmp_path):
+    write_markdown(tmp_path / "summary.md", endings())
+    text = (tmp_path / "summary.md").read_text()
+    assert "| b | fail | > 9 s | 3 | b.html |" in text
+    assert "- no data" in text
+
+
+def test_the_plain_table_is_one_line_a_drill(capsys):
+    print_table(endings())
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["experiment", "verdict", "recovery", "time", "lost", "report"]
+    assert lines[2].startswith("b")
+    assert lines[-1] == "c: no data"
+
+
+def test_a_gate_does_not_start_what_its_budget_cannot_end(whole, monkeypatch, capsys):
+    monkeypatch.chdir(whole.root)
+    options = ["--kubeconfig", "kubeconfig", "--runs", str(whole.runs), "--json"]
+    code = main(["gate", "--budget", "20s", str(whole.experiment), *options])
+    (drill,) = json.loads(capsys.readouterr().out)["drills"]
+    assert code == 3
+    assert drill["verdict"] == "not run"
+    assert "the budget has" in drill["why"][0]
+    assert whole.fake.calls() == []
+    assert parsed(whole.runs / "gate-junit.xml")[0].get("errors") == "1"
+    assert (whole.runs / "gate-summary.md").exists()
+
+
+def test_the_projects_own_content_is_right(monkeypatch, capsys):
+    monkeypatch.chdir(REPOSITORY)
+    assert main(["check"]) == 0
+    assert "no problem" in capsys.readouterr().out
+    assert main(["check", "experiments/pod-kill.yaml", "topology/small.yaml"]) == 0
+
+
+def test_check_names_what_is_wrong_in_every_file(whole, capsys):
+    topology = whole.root / "topology.yaml"
+    topology.write_text(topology.read_text().replace("kind: write", "kind: wriet"))
+    other = whole.root / "other.yaml"
+    other.write_text("schema: stormdrill.nothing/1\n")
+    assert main(["check", str(topology), str(other), "/nowhere"]) == 2
+    said = capsys.readouterr().err
+    for place in ("topology.yaml:", "other.yaml:1: unknown schema", "/nowhere: no such file"):
+        assert place in said
+
+
+def test_help_needs_no_estate(capsys):
+    for line in (["--help"], ["run", "--help"], ["gate", "--help"], ["lab", "--help"]):
+        with pytest.raises(SystemExit) as ended:
+            main(line)
+        assert ended.value.code == 0
+    assert "examples:" in capsys.readouterr().out
