@@ -67,8 +67,11 @@ def test_up_is_idempotent_and_down_leaves_nothing(tiny):
     assert set(first["started"]) == {"relay", "api-one", "node-one-a", "targets", "prometheus", "forwards"}
     assert answer() == b"# TYPE tiny_up gauge\ntiny_up 1\n"
     before = tiny.status()
+    assert tiny.run("link", "one-a", "outside", "--rtt", "5ms").returncode == 0
+    assert tiny.status()["links"] == [{"between": ["one-a", "outside"], "rtt_ms": 5.0}]
     second = tiny.up()
     assert second["started"] == []
+    assert tiny.status()["links"] == before["links"], "up makes the links what the file says"
     assert tiny.status()["processes"] != []
     assert [p["pid"] for p in tiny.status()["processes"]] == [p["pid"] for p in before["processes"]]
     assert {p["name"] for p in tiny.status()["pods"]} == {p["name"] for p in before["pods"]}
@@ -80,7 +83,7 @@ def test_up_is_idempotent_and_down_leaves_nothing(tiny):
     assert "was not up" in tiny.run("down").stdout
 
 
-@pytest.mark.parametrize("after_s", [0.3, 0.7, 1.2, 2.5])
+@pytest.mark.parametrize("after_s", [0.4, 1.0, 2.0])
 def test_up_continues_after_a_kill(tiny, after_s):
     process = tiny.start("up", "--json")
     time.sleep(after_s)  # where it is then does not matter: every moment must do
@@ -90,10 +93,9 @@ def test_up_continues_after_a_kill(tiny, after_s):
     assert answer().endswith(b"tiny_up 1\n")
 
 
-@pytest.mark.parametrize("after_s", [0.5, 1.5])
-def test_down_removes_what_a_killed_up_made(tiny, after_s):
+def test_down_removes_what_a_killed_up_made(tiny):
     process = tiny.start("up", "--json")
-    time.sleep(after_s)
+    time.sleep(1.2)
     process.kill()
     process.communicate()
     assert tiny.run("down").returncode == 0
