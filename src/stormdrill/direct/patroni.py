@@ -26,8 +26,9 @@ _STANDBY = ("sync_standby", "quorum_standby")
 class Member:
     """One member. `role` and `state` are its own words when it answers, else the store's (None: not in it).
 
-    `role` is Patroni's: leader, sync_standby, replica, standby_leader... ; `lag_bytes` is None when unknown;
-    `started` is the postmaster's start time; `sync_state` is what the leader's PostgreSQL says of it.
+    `role` is Patroni's: leader, sync_standby, replica, standby_leader... ; `lsn` is the log position in bytes
+    (of a standby: what it has received); `lag_bytes` is the distance to the leader's, or else the store's word,
+    which is up to a loop_wait old; `started` is the postmaster's start time; `sync_state` is what the leader's PostgreSQL says of it.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Member:
     state: str | None
     timeline: int | None
     lag_bytes: int | None
+    lsn: int | None
     started: str | None
     sync_state: str | None
 
@@ -113,8 +115,9 @@ def combine(views: Mapping[str, Answer | None], own: Mapping[str, Answer | None]
     sync_states = {
         entry.get("application_name"): entry.get("sync_state") for entry in mine.get("replication") or []
     }
+    leader_lsn = _lsn(mine)
     members = tuple(
-        _member(name, listed.get(name), own.get(name), sync_states.get(name))
+        _member(name, listed.get(name), own.get(name), sync_states.get(name), leader_lsn)
         for name in dict.fromkeys([*own, *listed])
     )
     return ClusterState(
@@ -143,14 +146,26 @@ def _leads(said: Mapping[str, Any]) -> bool:
     return said.get("role") in _PRIMARY and said.get("state") == "running"
 
 
+def _lsn(said: Mapping[str, Any]) -> int | None:
+    xlog = said.get("xlog") or {}
+    position = xlog.get("location", xlog.get("received_location"))
+    return position if isinstance(position, int) else None
+
+
 def _member(
-    name: str, listed: Mapping[str, Any] | None, said: Mapping[str, Any] | None, sync_state: str | None
+    name: str,
+    listed: Mapping[str, Any] | None,
+    said: Mapping[str, Any] | None,
+    sync_state: str | None,
+    leader_lsn: int | None,
 ) -> Member:
     listed = listed or {}
     role = listed.get("role")
     if said is not None and role == "leader" and not _leads(said):
         role = said.get("role")
-    lag = listed.get("lag")
+    lsn, lag = _lsn(said or {}), listed.get("lag")
+    if lsn is not None and leader_lsn is not None and not _leads(said or {}):
+        lag = max(0, leader_lsn - lsn)
     return Member(
         name=name,
         reachable=said is not None,
@@ -158,6 +173,7 @@ def _member(
         state=(said or listed).get("state"),
         timeline=(said or {}).get("timeline") or listed.get("timeline"),
         lag_bytes=lag if isinstance(lag, int) else None,
+        lsn=lsn,
         started=(said or {}).get("postmaster_start_time"),
         sync_state=sync_state,
     )

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from stormdrill.direct.patroni import PatroniDirector
+from stormdrill.direct.patroni import PatroniDirector, combine
 from stormdrill.errors import TargetError
 
 A, B = "pg-city1-a-0", "pg-city1-b-0"
@@ -195,3 +195,14 @@ def test_nonsense_is_no_answer(pair, body):
     say(pair[0], body, body)
     say(pair[1], HEALTHY, OWN_B)
     assert director(pair).cluster().members[0].reachable is False
+
+
+def test_the_lag_is_the_distance_between_two_log_positions_of_now():
+    """The store's word is up to a loop_wait old; the members' own positions are not."""
+    leader = {"role": "primary", "state": "running", "timeline": 1, "xlog": {"location": 5_000}}
+    standby = {"role": "replica", "state": "running", "timeline": 1, "xlog": {"received_location": 4_200}}
+    view = {"members": [{"name": "a", "role": "leader"}, {"name": "b", "role": "replica", "lag": 7}]}
+    a, b = combine({"a": view, "b": view}, {"a": leader, "b": standby}).members
+    assert (a.lsn, a.lag_bytes, b.lsn, b.lag_bytes) == (5_000, None, 4_200, 800)
+    (_, silent) = combine({"a": view, "b": None}, {"a": leader, "b": None}).members
+    assert (silent.lsn, silent.lag_bytes) == (None, 7)
