@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy
 GATEWAY = """
 import http.server, json, os, sys
 
-name, dies = sys.argv[1], sys.argv[2] == "dies"
+name, dies, sheds = sys.argv[1], sys.argv[2] == "dies", sys.argv[2] == "sheds"
 
 class Gateway(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -30,7 +30,7 @@ class Gateway(http.server.BaseHTTPRequestHandler):
             if dies:
                 os._exit(137)
         body = json.dumps({"name": name, "for": self.headers.get("X-Forwarded-For", "")}).encode()
-        self.send_response(200)
+        self.send_response(429 if sheds and self.path != "/readyz" else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -51,8 +51,8 @@ server.serve_forever()
 class Gateway:
     """A process that is ready and answers with its name, or is dead in the middle of the first request."""
 
-    def __init__(self, name, *, dies):
-        argv = [sys.executable, "-c", GATEWAY, name, "dies" if dies else "lives"]
+    def __init__(self, name, manner):
+        argv = [sys.executable, "-c", GATEWAY, name, manner]
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
         self.port = int(self.process.stdout.readline())
 
@@ -92,8 +92,8 @@ def configured(own, other, tmp_path):
 class Edge:
     """A running HAProxy with the repository's configuration before two gateways."""
 
-    def __init__(self, tmp_path, *, own_dies=False):
-        self.own, self.other = Gateway("own", dies=own_dies), Gateway("other", dies=False)
+    def __init__(self, tmp_path, *, own="lives", other="lives"):
+        self.own, self.other = Gateway("own", own), Gateway("other", other)
         path, self.port, self.observer = configured(self.own, self.other, tmp_path)
         self.process = subprocess.Popen(["haproxy", "-db", "-f", str(path)], stdout=None)
         self.wait_for(200)
@@ -149,7 +149,7 @@ def test_own_gateways_serve_and_learn_who_asked(edge):
     ],
 )
 def test_what_can_be_repeated_goes_to_the_other_site(edge, method, target, headers):
-    site = edge(own_dies=True)
+    site = edge(own="dies")
     began = time.monotonic()
     status, body = site.ask(method, target, headers)
     assert (status, json.loads(body)["name"]) == (200, "other")
@@ -159,9 +159,24 @@ def test_what_can_be_repeated_goes_to_the_other_site(edge, method, target, heade
 
 
 def test_what_carries_no_identity_is_not_repeated(edge):
-    site = edge(own_dies=True)
+    site = edge(own="dies")
     assert site.ask("POST", "/v1/checkins")[0] == 502
     assert site.other.asked() == []
+
+
+def test_a_refusal_of_the_second_try_is_told_as_unknown(edge):
+    """The first try may have been booked before its gateway died."""
+    key = {"Idempotency-Key": "k"}
+    site = edge(own="dies", other="sheds")
+    status, body = site.ask("POST", "/v1/payments", key)
+    assert (status, json.loads(body)["outcome"]) == (502, "unknown")
+    assert int(site.headers["X-Edge-Retried"]) > 0
+    assert site.ask("POST", "/v1/payments", key)[0] == 429, "a refusal of the first try is one"
+
+
+def test_a_write_whose_gateway_died_and_that_finds_no_other_is_unknown(edge):
+    site = edge(own="dies", other="dies")
+    assert site.ask("POST", "/v1/payments", {"Idempotency-Key": "k"})[0] == 502
 
 
 def test_without_any_gateway_the_phone_is_told_and_the_site_is_not_ready(edge):
