@@ -175,8 +175,10 @@ def test_a_refusal_of_the_second_try_is_told_as_unknown(edge):
 
 
 def test_a_write_whose_gateway_died_and_that_finds_no_other_is_unknown(edge):
-    site = edge(own="dies", other="dies")
+    site = edge(own="dies")
+    site.other.asked()
     assert site.ask("POST", "/v1/payments", {"Idempotency-Key": "k"})[0] == 502
+    assert site.ask("POST", "/v1/payments", {"Idempotency-Key": "k"})[0] == 503, "nothing was ever sent"
 
 
 def test_without_any_gateway_the_phone_is_told_and_the_site_is_not_ready(edge):
