@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 
@@ -31,9 +32,13 @@ spec: {{type: NodePort, selector: {{app: web}}, ports: [{{port: 80, targetPort: 
 """
 
 
+# Node ports are a region's own: no two tests may ask for the same.
+NODE_PORTS = itertools.count(30100)
+
+
 @pytest.fixture
 def applied(region: Region, namespace: str) -> str:
-    manifest = MANIFEST.format(namespace=namespace, port=30000 + hash(namespace) % 2000)
+    manifest = MANIFEST.format(namespace=namespace, port=next(NODE_PORTS))
     out = region.kubectl("apply", "--validate=false", "-f", "-", stdin=manifest)
     assert out.splitlines() == ["deployment.apps/web created", "service/web created"]
     region.kubectl("-n", namespace, "rollout", "status", "deploy/web", "--timeout=5s")

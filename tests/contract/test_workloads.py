@@ -99,7 +99,7 @@ def is_ready(pod: Record) -> bool:
 
 def stubborn(**spec: Any) -> dict[str, Any]:
     container = {"name": "c", "image": "k8s.local/app:1", "command": STUBBORN}
-    return {"containers": [container], "terminationGracePeriodSeconds": 2, **spec}
+    return {"containers": [container], "terminationGracePeriodSeconds": 1, **spec}
 
 
 def template(app: str, spec: dict[str, Any]) -> dict[str, Any]:

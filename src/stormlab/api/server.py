@@ -11,6 +11,7 @@ from aiohttp import web
 
 from stormlab.api.decoding import MAX_BODY_BYTES
 from stormlab.api.objects import Objects
+from stormlab.api.web import watching
 from stormlab.api.web.dispatch import Dispatcher
 from stormlab.api.web.kubelet import Kubelets
 from stormlab.api.web.users import ADMIN, NODE, User
@@ -43,6 +44,8 @@ class ApiServer:
         parts = {"log": kubelets.log, "exec": kubelets.exec}
         dispatcher = Dispatcher(objects, dict(tokens), parts, address)
         app = web.Application(client_max_size=MAX_BODY_BYTES)
+        app[watching.OPEN] = set()
+        app.on_shutdown.append(watching.end_all)
         app.router.add_route("*", "/{path:.*}", dispatcher.handle)
         # Cancelling a handler whose client is gone ends its watch at once; writes never await midway.
         self._runner = web.AppRunner(

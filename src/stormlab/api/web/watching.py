@@ -104,9 +104,23 @@ class Watch:
         self.ready.clear()
         return sent
 
+    def end(self) -> None:
+        """Let the stream end after what is pending."""
+        self.broken = True
+        self.ready.set()
+
     def close(self) -> None:
         """Stop listening."""
         self._stop()
+
+
+OPEN: web.AppKey[set[Watch]] = web.AppKey("OPEN", set)
+
+
+async def end_all(app: web.Application) -> None:
+    """End every open watch, so that a server that stops does not wait for them."""
+    for watch in tuple(app[OPEN]):
+        watch.end()
 
 
 async def stream(request: web.Request, watch: Watch, options: ListOptions) -> web.StreamResponse:
@@ -116,6 +130,7 @@ async def stream(request: web.Request, watch: Watch, options: ListOptions) -> we
     timeout_s = options.timeout_s if options.timeout_s is not None else random.randint(*DEFAULT_TIMEOUT_S)
     end = loop.time() + timeout_s
     next_bookmark = loop.time() + BOOKMARK_S
+    request.app[OPEN].add(watch)
     try:
         await response.prepare(request)
         while True:
@@ -133,5 +148,6 @@ async def stream(request: web.Request, watch: Watch, options: ListOptions) -> we
         # The client left or the server closes; there is nobody to tell.
         pass
     finally:
+        request.app[OPEN].discard(watch)
         watch.close()
     return response
