@@ -119,7 +119,8 @@ OPEN: web.AppKey[set[Watch]] = web.AppKey("OPEN", set)
 
 async def end_all(app: web.Application) -> None:
     """End every open watch, so that a server that stops does not wait for them."""
-    for watch in tuple(app[OPEN]):
+    still_open = app[OPEN]
+    for watch in tuple(still_open):
         watch.end()
 
 
