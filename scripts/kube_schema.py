@@ -25,7 +25,12 @@ ROOTS = {
     "PodDisruptionBudget": "V1PodDisruptionBudget", "Scale": "V1Scale", "DeleteOptions": "V1DeleteOptions",
     "Eviction": "V1Eviction", "Binding": "V1Binding",
 }  # fmt: skip
-MICROTIME = {"LeaseSpec.renewTime", "LeaseSpec.acquireTime", "Event.eventTime", "EventSeries.lastObservedTime"}
+MICROTIME = {
+    "LeaseSpec.renewTime",
+    "LeaseSpec.acquireTime",
+    "Event.eventTime",
+    "EventSeries.lastObservedTime",
+}
 QUANTITIES = {"limits", "requests", "capacity", "allocatable", "hard", "used", "overhead"}
 MERGE_KEYS = {
     "PodSpec.containers": "name", "PodSpec.initContainers": "name", "PodSpec.ephemeralContainers": "name",
