@@ -186,16 +186,22 @@ def _success(case: Case, letter: str) -> Iterator[Check]:
 
 
 def _settled(case: Case) -> Iterator[Check]:
-    """The most important tier, unaided under the same load after everything: is it well again."""
+    """The most important tier, unaided under the same load after everything: is it well again.
+
+    Sessions that ended in the outage leave blocked steps behind for as long as they would have lasted. Those
+    count as hurt; they do not say that the service is unwell now.
+    """
     letter = case.letters[0] if case.letters else ""
     need = case.plan.experiment.health.goodput
     share = case.share(f"tier {letter}", "settle")
-    ratio = share.ratio if share else None
+    ratio = share.reached_ratio if share else None
     if share is None or ratio is None:
         outcome, why = Outcome.NOT_EXERCISED, "the run had no settle phase under load"
     else:
         outcome = Outcome.PASS if ratio >= need else Outcome.FAIL
         why = f"{percent(ratio)} of what tier {letter} asked for in settle was good"
+        if share.blocked:
+            why += f", besides {share.blocked} steps of sessions that had ended before"
     yield check(
         f"settled.{letter}", "goodput", outcome, why, value=None if ratio is None else round(ratio, 9),
         unit="ratio", limit=f">= {percent(need)}", window="settle", evidence=REQUESTS, depends_on=CLIENT,

@@ -118,6 +118,12 @@ class Share:
         """Success ratio, None without requests."""
         return self.good / self.requests if self.requests else None
 
+    @property
+    def reached_ratio(self) -> float | None:
+        """Success ratio of what was sent: a step blocked by an earlier one tells of that one's time."""
+        sent = self.requests - self.blocked
+        return self.good / sent if sent else None
+
 
 @dataclass(frozen=True)
 class Timeline:
