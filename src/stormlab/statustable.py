@@ -66,7 +66,8 @@ def _rich(report: Report) -> None:
 
     console = Console()
     for title, heads, rows in _tables(report):
-        grid = Grid(title=title, title_justify="left", header_style="bold", box=None)
+        console.print(title, style="bold", highlight=False)
+        grid = Grid(header_style="dim", box=None)
         for head in heads:
             grid.add_column(head)
         for row in rows:
