@@ -10,7 +10,10 @@ __all__ = ["load_healthy", "pods_ready", "prometheus_fresh", "replication_in_syn
 
 
 def load_healthy(success_ratio: str | float = 0.99, within: str = "5s") -> Any:
-    """Whether at least `success_ratio` of the requests that ended in the last `within` ended well."""
+    """Whether at least `success_ratio` of the requests that ended in the last `within` ended well.
+
+    After a fault it looks no further back than to the recovery.
+    """
     return call("probe", probe="load_healthy", success_ratio=success_ratio, within=within)
 
 

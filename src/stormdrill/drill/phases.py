@@ -88,9 +88,9 @@ def recover(session: Session) -> None:
     except DeadlineError:
         session.record("recover.timeout", limit_s=limit_s)
     else:
-        session.record(
-            "recover.seen", after_s=round((time.monotonic_ns() - t0_ns) / NS_PER_S, 1), hold_s=HOLD_S
-        )
+        now_ns = time.monotonic_ns()
+        session.well_since_ns = now_ns - HOLD_S * NS_PER_S
+        session.record("recover.seen", after_s=round((now_ns - t0_ns) / NS_PER_S, 1), hold_s=HOLD_S)
 
 
 def leave_toolkit(session: Session, method: Method, toolkit: Toolkit | None) -> None:

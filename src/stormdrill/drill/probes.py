@@ -18,6 +18,7 @@ def probes_of(session: Session) -> dict[str, Callable[..., Any]]:
     def load_healthy(success_ratio: str | float, within: str) -> bool:
         seconds = session.load.seconds if session.load else []
         last = seconds[-max(1, round(parse_duration_s(within))) :]
+        last = [second for second in last if second.t_ns > session.well_since_ns]
         good = sum(second.good for second in last)
         ended = good + sum(second.shed + bad(second) for second in last)
         return ended > 0 and good >= parse_ratio(success_ratio) * ended

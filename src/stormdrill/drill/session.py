@@ -41,6 +41,7 @@ class Session:
     normal: Baseline = field(default_factory=lambda: Baseline(0.0, 0.0))
     since_books: int = 0
     reverted: bool = False
+    well_since_ns: int = 0  # since when customers are served again; probes look no further back
 
     def __post_init__(self) -> None:
         self.guard = Guard(self.plan.experiment.guard, self._guard_abort)
