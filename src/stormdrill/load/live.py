@@ -10,11 +10,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class OperationSecond:
-    """One operation's share: due, ended well, ended otherwise."""
+    """One operation's share: due, ended well, ended otherwise, not sent because an earlier step failed."""
 
     offered: int = 0
     good: int = 0
     bad: int = 0
+    blocked: int = 0
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,8 @@ class Tally:
         for index, name in enumerate(self._operations):
             counts = ended[index * _OUTCOMES : (index + 1) * _OUTCOMES]
             good = counts[Outcome.GOOD]
-            seconds[name] = OperationSecond(offered[index], good, sum(counts) - good)
+            blocked = counts[Outcome.BLOCKED]
+            seconds[name] = OperationSecond(offered[index], good, sum(counts) - good - blocked, blocked)
         return seconds
 
     def _snapshot(self) -> tuple[list[int], ...]:
