@@ -161,3 +161,13 @@ def test_sessions_that_stay_hurt_far_longer_decide() -> None:
     both = combined(probe, load)
     assert both is not None
     assert (both.source, both.value_s, both.resolution_s) == ("load", 10.0, 1.0)
+
+
+@given(end_s=st.floats(5.0, 40.0), start_s=st.floats(0.0, 4.0), bins=st.sampled_from([PROBE, LOAD]))
+def test_a_run_that_ends_hurt_anywhere_in_a_bin_has_not_recovered(
+    end_s: float, start_s: float, bins: Bins
+) -> None:
+    """A run that is cut off ends in the middle of a bin, early or late in it."""
+    found = measured(probes([(start_s, END_S)], end_s=end_s), bins, end_s)
+    assert found.value_s is None
+    assert not found.well_at_end

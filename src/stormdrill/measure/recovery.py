@@ -133,7 +133,8 @@ def _episodes(bins: Bins, due_s: Floats, good: Bools, window_s: float, end_s: fl
         return
     full = np.r_[np.flatnonzero(asked) * bins.width_s, end_s]
     bad_until = (bad + 1) * bins.width_s
-    asked_again = full[np.searchsorted(full, bad_until - bins.width_s / 2)]
+    # The last bin may be cut off by the end of the run.
+    asked_again = full[np.searchsorted(full, np.minimum(bad_until - bins.width_s / 2, end_s))]
     next_bad = np.r_[bad[1:] * bins.width_s, max(end_s, bad_until[-1])]
     clean = (next_bad - bad_until >= window_s - EPSILON_S) & (asked_again < next_bad)
     start = 0
