@@ -96,7 +96,7 @@ def span(bins: Bins, due_s: Floats, good: Bools, window_s: float, end_s: float) 
         resolution_s=max(bins.width_s, edge_s),
         largest_gap_s=_largest_gap(due_s, 0.0, min(max(value_s, clean_from_s + window_s), end_s)),
         clean_s=clean_s,
-        well_at_end=not found or found[-1].asked_again_s < end_s,
+        well_at_end=not found or found[-1].asked_again_s < end_s - EPSILON_S,
         relapses=tuple((e.first_bad_s, e.bad_until_s) for e in later) if confirmed else (),
     )
 
