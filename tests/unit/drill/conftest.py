@@ -4,6 +4,7 @@ import json
 import random
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -151,4 +152,5 @@ def estate(fake, cluster, tmp_path):
 @pytest.fixture
 def whole(fake, bank, tmp_path):
     """A drill on fakes, ready to be started."""
-    return Whole(tmp_path, fake, bank, HERE.parents[2])
+    with tempfile.TemporaryDirectory(prefix="sd") as temporary:  # a socket's path must be short
+        yield Whole(tmp_path, fake, bank, HERE.parents[2], Path(temporary))

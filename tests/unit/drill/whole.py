@@ -61,10 +61,11 @@ rollbacks: []
 class Whole:
     """A directory with everything; `start` runs a drill in it."""
 
-    def __init__(self, root: Path, fake, bank_port: int, repository: Path) -> None:
+    def __init__(self, root: Path, fake, bank_port: int, repository: Path, temporary: Path) -> None:
         self.root = root
         self.fake = fake
         self.runs = root / "runs"
+        self.temporary = temporary
         fake.write(root, bank_port)
         (root / "profile.yaml").write_text(PROFILE)
         self.locustfile = repository / "loadtests" / "locustfile.py"
@@ -82,15 +83,26 @@ class Whole:
         options = ["--kubeconfig", str(self.root / "kubeconfig"), "--runs", str(self.runs)]
         return [sys.executable, "-m", "stormdrill", "run", str(self.experiment), *options, *arguments]
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """A temporary directory of its own, so that what is left in it is this drill's."""
+        return {**os.environ, "PYTHONUNBUFFERED": "1", "TMPDIR": str(self.temporary)}
+
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            self.command(*arguments), cwd=self.root, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            self.command(*arguments), cwd=self.root, env=self.environment,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            self.command(*arguments), cwd=self.root, capture_output=True, text=True, timeout=120, check=False
+            self.command(*arguments),
+            cwd=self.root,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
 
     @property
