@@ -13,8 +13,13 @@ from stormlab.errors import LabError
 from stormlab.inventory import Inventory
 
 DAEMONS = "daemons"
-LAB_CPU_SHARES = 512
-"""Half of the default 1024: the harness and its load generator go first when the machine is full."""
+LAB_CPU_SHARES = 8192
+"""What all pods together weigh on a full machine; a process outside weighs 1024, raised by its nice value.
+
+The pods are dozens of processes, so each of them still counts for less than the harness and its generator. A
+share as of one process (512 was tried) starves the whole bank whenever a few of the lab's own processes are
+busy, as they are when pods start: answers then took a second after every kill.
+"""
 
 
 @cache
@@ -60,7 +65,7 @@ def make_lab(inventory: Inventory, name: str) -> None:
         return
     with contextlib.suppress(OSError):  # v2 only: possible unless the root delegates no cpu controller
         (v2_root() / "cgroup.subtree_control").write_text("+cpu", encoding="ascii")
-        (v2_root() / name / "cpu.weight").write_text("50", encoding="ascii")
+        (v2_root() / name / "cpu.weight").write_text(str(LAB_CPU_SHARES * 100 // 1024), encoding="ascii")
 
 
 def _lab_groups(name: str) -> list[Path]:

@@ -44,14 +44,16 @@ def _has_wan(name: str) -> bool:
 
 
 def _commands(estate: Estate, site: Site, *, has_wan: bool) -> list[str]:
-    """`ip` commands that make the site's side of the network; harmless when repeated."""
-    # An address of a pod that is gone fails at once instead of wandering to the relay and back.
+    """`ip` commands that make the site's side of the network; harmless when repeated.
+
+    An address of the zone's own without a pod behind it is routed to the relay like any other, where the
+    node's rules refuse it on its way out (see `translation`).
+    """
     commands = [] if has_wan else [f"tuntap add mode tun vnet_hdr name {WAN}"]
     commands += [
         f"link set {WAN} mtu {MTU} txqueuelen 1000 up",
         f"address replace {site.address}/32 dev {WAN}",
         f"route replace {estate.network} dev {WAN} src {site.address}",
-        f"route replace unreachable {site.network}",
     ]
     # Of the own region too: a packet needs a route before its service address can be translated.
     commands += [

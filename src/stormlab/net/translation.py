@@ -36,11 +36,19 @@ class Frontend:
     backends: tuple[Backend, ...]
 
 
-def base(services: IPv4Network) -> str:
+def base(services: IPv4Network, zone: IPv4Network, wan: str) -> str:
     """Script that makes the table and its chains; harmless when they exist.
 
-    A service address that no rule translates is refused at once, as a service without ready pods is.
+    A service address that no rule translates is refused at once, as a service without ready pods is, and so
+    is the address of a pod that is gone: one of the zone's own that would leave it by `wan`. TCP is refused by a reset: an ICMP answer that arrives while
+    connect() still holds the socket is only noted, and programs that poll then spin until the next SYN.
     """
+    refusals = "\n".join(
+        f"add rule ip {TABLE} {chain} {match} {refusal}"
+        for chain in ("forward", "local")
+        for match in (f"ip daddr {services}", f'oifname "{wan}" ip daddr {zone}')
+        for refusal in ("meta l4proto tcp reject with tcp reset", "reject with icmp type port-unreachable")
+    )
     return f"""
 table ip {TABLE} {{
     set hairpin {{ type ipv4_addr . ipv4_addr; }}
@@ -60,8 +68,7 @@ add rule ip {TABLE} prerouting jump services
 add rule ip {TABLE} output jump services
 add rule ip {TABLE} postrouting meta mark and {_MASQUERADE} == {_MASQUERADE} masquerade
 add rule ip {TABLE} postrouting ct status dnat ip saddr . ip daddr @hairpin masquerade
-add rule ip {TABLE} forward ip daddr {services} reject with icmp type port-unreachable
-add rule ip {TABLE} local ip daddr {services} reject with icmp type port-unreachable
+{refusals}
 """
 
 

@@ -6,6 +6,7 @@ import asyncio
 
 from stormlab.errors import LabError
 from stormlab.net import translation
+from stormlab.net.setup import WAN
 from stormlab.node.context import NodeContext, log
 from stormlab.node.services import ServiceTable
 from stormlab.wait import pause
@@ -29,7 +30,7 @@ class Proxy:
     async def run(self, table: ServiceTable) -> None:
         """Load the base rules, then follow the table for ever."""
         zone, region = self._node.zone, self._node.region
-        await _load_until_taken(translation.base(region.service_network))
+        await _load_until_taken(translation.base(region.service_network, zone.network, WAN))
         while True:
             await self._dirty.wait()
             await pause(_GATHER_S)  # a rollout is many events at once

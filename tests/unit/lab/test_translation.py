@@ -61,7 +61,11 @@ def test_what_did_not_start_in_the_zone_is_masqueraded_and_every_node_port():
 def test_a_service_without_backends_has_no_rule_and_meets_the_reject():
     text = rules([front()], "10.77.1.1", ZONE)
     assert "10.96.0.9" not in text
-    assert "forward ip daddr 10.96.0.0/16 reject" in base(IPv4Network("10.96.0.0/16"))
+    text = base(IPv4Network("10.96.0.0/16"), ZONE, "wan0")
+    for chain in ("forward", "local"):
+        for match in ("ip daddr 10.96.0.0/16", 'oifname "wan0" ip daddr 10.77.1.0/24'):
+            tcp = text.index(f"{chain} {match} meta l4proto tcp reject with tcp reset")
+            assert tcp < text.index(f"{chain} {match} reject with icmp")
 
 
 def test_a_headless_service_has_only_its_node_port():
