@@ -22,6 +22,7 @@ class Pool:
 
     def __init__(self, connect: Connect, size: int, first: Connection) -> None:
         self.connect = connect
+        self._size = size
         self._room = asyncio.Semaphore(size)
         self._idle: list[Connection] = [first]
         self._lent: set[Connection] = set()
@@ -59,6 +60,19 @@ class Pool:
                 raise ConnectionAbortedError("the pool was closed")
         self._lent.add(connection)
         return connection
+
+    async def fill(self) -> None:
+        """Open what is missing, one after the other, so that no burst of requests has to.
+
+        Opening a connection costs the server a process and both sides a key derivation. When a neighbour dies and
+        its load comes here, that must not come on top.
+        """
+        while not self._closed and len(self._idle) + len(self._lent) < self._size:
+            connection = await self.connect()
+            if self._closed:
+                connection.terminate()
+            else:
+                self._idle.insert(0, connection)
 
     def _open_idle(self) -> Connection | None:
         if self._closed:

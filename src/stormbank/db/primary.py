@@ -57,6 +57,7 @@ class Primary:
         self._pool: Pool | None = None
         self._where = ""
         self._suspected = asyncio.Event()
+        self._filling: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()
         self._said: dict[str, str] = {}
         self.found_once = asyncio.Event()
@@ -120,6 +121,8 @@ class Primary:
             return not suspected
 
     def _let_go(self) -> None:
+        if self._filling is not None:
+            self._filling.cancel()
         if self._pool is not None:
             self._pool.terminate()
             self._pool = None
@@ -134,6 +137,7 @@ class Primary:
                     continue
                 chosen = connection
                 self._pool = Pool(functools.partial(self._connect, dsn), self._pool_size, connection)
+                self._filling = asyncio.create_task(self._fill(self._pool))
                 self._where = without_user(dsn)
                 self._said.clear()
                 self.found_once.set()
@@ -144,6 +148,12 @@ class Primary:
         # A search that failed settles a suspicion too: there is none.
         self._settled.set()
         return False
+
+    async def _fill(self, pool: Pool) -> None:
+        try:
+            await pool.fill()
+        except (*LOST, asyncpg.PostgresError) as error:
+            self._note(self._where, error)  # whoever needs a connection opens it, and is told
 
     async def _prepared(self, dsn: str, connection: Connection) -> bool:
         try:

@@ -41,6 +41,7 @@ class PodWorker:
         self._gone_from_api = False
         self._grace_until: float | None = None
         self._failures = 0
+        self._serves = False
         self._status = StatusWriter(node.client, pod, self._wake.set)
 
     # What the kubelet tells it.
@@ -130,6 +131,9 @@ class PodWorker:
         try:
             home = await self._settle(self.spec)
             due = [await run.tend(home) for run in self.runs.values() if self._grace_until is None]
+            if not self._serves and all(run.view(self.spec, home.shim).ready for run in self.runs.values()):
+                self._serves = True
+                sandboxes.serve(home.sandbox)
             self._failures = 0
         except (LabError, OSError) as error:
             log.warning("pod %s: %s", self.label, error)
@@ -178,7 +182,7 @@ class PodWorker:
         await sandboxes.remove(sandbox, directory, node.zone, node.inventory, keep_files=True)
         if sandbox.own_network:
             node.addresses.give_back(sandbox.address)
-        self._sandbox = None
+        self._sandbox, self._serves = None, False
 
     def _plan_sandbox(self, spec: PodSpec) -> Sandbox:
         zone, estate = self._node.zone, self._node.estate
@@ -194,7 +198,7 @@ class PodWorker:
             netns=estate.pod_netns(self.uid) if own else zone.netns,
             own_network=own,
             cgroup=str(cgroup.pod_path(estate.cgroup, zone.name, self.uid)),
-            cpu_cgroup=str(cpu / estate.cgroup) if cpu is not None else "",
+            cpu_cgroup=str(cpu / estate.cgroup / f"pod{self.uid}") if cpu is not None else "",
         )
 
     # Its end.

@@ -37,6 +37,7 @@ class Sandbox:
     own_network: bool
     cgroup: str
     cpu_cgroup: str
+    """The pod's group of the v1 `cpu` hierarchy, empty where there is none."""
 
     @property
     def group(self) -> Path:
@@ -85,8 +86,17 @@ def _prepare(sandbox: Sandbox, directory: Path, zone: Zone, inventory: Inventory
     if sandbox.own_network:
         inventory.add("netns", sandbox.netns, f"pod {sandbox.namespace}/{sandbox.name}")
         veth.connect(zone, sandbox.netns, sandbox.uid, sandbox.address)
-    sandbox.group.mkdir(parents=True, exist_ok=True)  # below the lab's group, which is on record
+    # Below the lab's groups, which are on record.
+    sandbox.group.mkdir(parents=True, exist_ok=True)
+    if sandbox.cpu_cgroup:
+        cgroup.make_cpu(Path(sandbox.cpu_cgroup))
     (directory / "shim.sock").unlink(missing_ok=True)
+
+
+def serve(sandbox: Sandbox) -> None:
+    """The pod is ready: it weighs as much as others that serve."""
+    if sandbox.cpu_cgroup:
+        cgroup.serve_cpu(Path(sandbox.cpu_cgroup))
 
 
 def kill(sandbox: Sandbox) -> None:
@@ -108,6 +118,8 @@ async def remove(
         await asyncio.to_thread(veth.disconnect, zone, sandbox.netns, sandbox.uid)
         inventory.gone("netns", sandbox.netns)
     cgroup.remove(sandbox.group)
+    if sandbox.cpu_cgroup:
+        cgroup.remove(Path(sandbox.cpu_cgroup))
     if not keep_files:
         await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
         inventory.gone("dir", directory)

@@ -30,7 +30,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_
 CATALOG = {"tea": 450, "rice": 1290, "soap": 380}
 REQUEST_ID = "X-Request-Id"
 STORE_TIMEOUT_S = 2.0
-TRIES = 4
+PATIENCE_S = 2.5
 PORTS = {"web": 7000, "store": 7001}
 
 RESPONSES = Counter("shop_http_responses", "Responses.", ("component", "route", "status"))
@@ -140,7 +140,10 @@ class Front:
 
     async def connected(self, _: web.Application) -> AsyncIterator[None]:
         """Keep connections to the store for as long as the front runs."""
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(STORE_TIMEOUT_S)) as self._session:
+        # A store that was replaced has another address; names are asked anew for every connection.
+        connector = aiohttp.TCPConnector(use_dns_cache=False)
+        timeout = aiohttp.ClientTimeout(STORE_TIMEOUT_S)
+        async with aiohttp.ClientSession(timeout=timeout, connector=connector) as self._session:
             yield
 
     async def catalog(self, _: web.Request) -> web.Response:
@@ -151,7 +154,8 @@ class Front:
         """Ask the store; a connection that breaks is tried again, the order's id makes that safe."""
         body = await request.read()
         headers = {REQUEST_ID: request.headers.get(REQUEST_ID, ""), "Content-Type": "application/json"}
-        for _ in range(TRIES):
+        give_up = time.monotonic() + PATIENCE_S
+        while time.monotonic() < give_up:
             try:
                 return await self._ask(request, headers, body)
             except TimeoutError:

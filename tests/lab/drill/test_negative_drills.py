@@ -1,0 +1,136 @@
+"""Drills on a lab in which a protection was taken away, or which could not be observed: none may pass.
+
+Each breaks one thing and says what the verdict must be. The times are shorter than the presets; what is shown
+does not depend on them.
+"""
+
+import contextlib
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.lab.drill import books
+from tests.lab.drill.estate import (
+    asynchronous_over_a_slow_link,
+    bank_with,
+    cordoned_primary,
+    drill,
+    event,
+    slow_link,
+    until,
+)
+
+pytestmark = pytest.mark.lab
+
+SHORT = ("--times", "warmup=3s,steady=6s,window=5s")
+GONE = "tests/lab/drill/db-primary-gone.yaml"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+def lost_by(loss):
+    return sorted(one["key"] for one in loss["movements"]["lost"])
+
+
+def independently_lost(lab, run):
+    return sorted(books.acknowledged(run) - set(books.booked(lab)))
+
+
+def test_money_lost_on_an_asynchronous_path_is_listed_to_the_last_movement(small_lab, runs):
+    """Also with Prometheus stopped: what is proven by the client's own records stays proven."""
+    with asynchronous_over_a_slow_link(small_lab):
+        with cordoned_primary(small_lab):
+            ended = drill(small_lab, runs, GONE, *SHORT)
+            lost = independently_lost(small_lab, ended.path)
+        assert lost, "nothing was lost: the test did not break what it meant to break"
+        assert (ended.code, ended.verdict["verdict"]) == (1, "fail"), ended.output
+        assert lost_by(ended.measurements["loss"]) == lost
+        assert ended.check("lost")["verdict"] == "fail"
+        assert ended.check("lost")["measured"]["value"] == len(lost)
+        report = (ended.path / "report.html").read_text()
+        assert all(key in report for key in lost[:50])
+
+        with cordoned_primary(small_lab):
+            ended = drill(
+                small_lab, runs, GONE, *SHORT, during=lambda run: _stop_prometheus(small_lab, run, phase="inject")
+            )
+            lost = independently_lost(small_lab, ended.path)
+        assert lost
+        assert "prometheus_fresh" in ended.broken()
+        assert (ended.code, ended.verdict["verdict"]) == (1, "fail"), ended.output
+        assert lost_by(ended.measurements["loss"]) == lost
+
+
+def test_without_idempotency_retries_book_twice_and_the_keys_are_listed(small_lab, runs):
+    """Commits wait for the far standby, so the crash finds many that are on disk and not acknowledged."""
+    with bank_with(small_lab, BANK_IDEMPOTENCY="off"), slow_link(small_lab, "200ms"):
+        ended = drill(small_lab, runs, "experiments/db-primary-loss.yaml", *SHORT)
+        counts = Counter(books.booked(small_lab))
+    twice = sorted(key for key, count in counts.items() if count > 1)
+    assert twice, "nothing was booked twice: the test did not break what it meant to break"
+    assert (ended.code, ended.verdict["verdict"]) == (1, "fail"), ended.output
+    assert ended.check("duplicated")["verdict"] == "fail"
+    assert sorted(one["key"] for one in ended.measurements["loss"]["movements"]["duplicated"]) == twice
+
+
+def test_an_inverted_order_of_shedding_fails(small_lab, runs):
+    surge = {"BANK_SLOTS": "1", "BANK_LIMIT": "24", "BANK_SERVICE_MS": "login=20,balance=8,transfer=15,payment=15,bills=40,checkin=30"}
+    with bank_with(small_lab, BANK_TIER_ORDER="C,B,A", **surge):
+        ended = drill(small_lab, runs, "experiments/surge-shedding.yaml")
+    assert ended.check("flow.order")["verdict"] == "fail", ended.check("flow.order")
+    assert (ended.code, ended.verdict["verdict"]) == (1, "fail"), ended.output
+
+
+def test_prometheus_stopped_in_the_window_is_inconclusive(small_lab, runs):
+    ended = drill(
+        small_lab,
+        runs,
+        "experiments/pod-kill.yaml",
+        *SHORT,
+        during=lambda run: _stop_prometheus(small_lab, run, phase="settle"),
+    )
+    assert "prometheus_fresh" in ended.broken()
+    _never_a_pass(ended)
+
+
+def test_a_frozen_generator_is_inconclusive(small_lab, runs):
+    def freeze(run: Path) -> None:
+        pid = event(run, "load.started")["data"]["pid"]
+        event(run, "phase.start", phase="settle")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with contextlib.suppress(AssertionError):
+                until(lambda: False, 5, "the freeze to be over")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    ended = drill(small_lab, runs, "experiments/pod-kill.yaml", "--times", "warmup=3s,steady=6s,window=12s", during=freeze)
+    assert "generator_on_time" in ended.broken()
+    assert ended.measurements["generator"]["worst_stall_ms"] > 4500
+    _never_a_pass(ended)
+
+
+def _never_a_pass(ended):
+    """Inconclusive, exit 3. Where the machine was too busy for the estate, its harm is fail; but never a pass."""
+    failed = [one["id"] for one in ended.verdict["checks"] if one["verdict"] == "fail"]
+    if failed and "machine_not_starved" in ended.broken():
+        assert (ended.code, ended.verdict["verdict"]) == (1, "fail"), ended.output
+    else:
+        assert (ended.code, ended.verdict["verdict"]) == (3, "inconclusive"), ended.output
+
+
+def _stop_prometheus(lab, run: Path, phase: str) -> None:
+    """Freeze the lab's Prometheus from the start of a phase until the audit has asked it in vain."""
+    pid = next(one["pid"] for one in lab.status()["processes"] if one["name"] == "prometheus")
+    event(run, "phase.start", phase=phase)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        event(run, "phase.start", phase="measure")
+    finally:
+        os.kill(pid, signal.SIGCONT)
