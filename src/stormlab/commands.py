@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -48,9 +49,12 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("-n", "--lines", type=int, default=50)
     logs.add_argument("-f", "--follow", action="store_true")
     logs.set_defaults(run=_logs)
-    link = commands.add_parser("link", parents=[which, as_json], help="change the delay between two sites")
+    link = commands.add_parser("link", parents=[which, as_json], help="change the delay between two sites, cut or mend")
     link.add_argument("between", nargs=2, metavar="SITE", help="a zone, or 'outside'")
-    link.add_argument("--rtt", required=True, help="round-trip time, such as 500ms")
+    change = link.add_mutually_exclusive_group(required=True)
+    change.add_argument("--rtt", help="round-trip time, such as 500ms")
+    change.add_argument("--cut", action="store_true", help="drop everything, also what is under way")
+    change.add_argument("--mend", action="store_true", help="undo --cut")
     link.set_defaults(run=_link)
     check = commands.add_parser("check", parents=[as_json], help="check the lab part of a topology file")
     check.add_argument("file", type=Path)
@@ -152,18 +156,21 @@ def _logs(options: argparse.Namespace) -> int:
 def _link(options: argparse.Namespace) -> int:
     from stormlab.net import control, relay  # noqa: PLC0415
 
-    rtt_ms = topologyfile.parse_rtt_ms(options.rtt)
-    if rtt_ms is None:
-        raise BadInputError([f"--rtt {options.rtt}: {topologyfile.RTT_FORM}"])
+    change: dict[str, Any] = {"up": bool(options.mend)}
+    if options.rtt is not None:
+        change = {"rtt_ms": topologyfile.parse_rtt_ms(options.rtt)}
+        if change["rtt_ms"] is None:
+            raise BadInputError([f"--rtt {options.rtt}: {topologyfile.RTT_FORM}"])
     estate, state = _running(options)
     if frozenset(options.between) not in estate.rtt_ms:
         sites = ", ".join(site.name for site in estate.sites)
         raise BadInputError([f"no link between {' and '.join(options.between)} (sites: {sites})"])
-    control.ask(state / relay.SOCKET, {"set": {"between": options.between, "rtt_ms": rtt_ms}})
+    control.ask(state / relay.SOCKET, {"set": {"between": options.between, **change}})
     if options.json:
-        print(json.dumps({"ok": True, "between": options.between, "rtt_ms": rtt_ms}))
+        print(json.dumps({"ok": True, "between": options.between, **change}))
     else:
-        print(f"{options.between[0]} - {options.between[1]}: {rtt_ms:g} ms round trip")
+        said = f"{change['rtt_ms']:g} ms round trip" if "rtt_ms" in change else "mended" if change["up"] else "cut"
+        print(f"{options.between[0]} - {options.between[1]}: {said}")
     return 0
 
 

@@ -68,7 +68,7 @@ def test_up_is_idempotent_and_down_leaves_nothing(tiny):
     assert answer() == b"# TYPE tiny_up gauge\ntiny_up 1\n"
     before = tiny.status()
     assert tiny.run("link", "one-a", "outside", "--rtt", "5ms").returncode == 0
-    assert tiny.status()["links"] == [{"between": ["one-a", "outside"], "rtt_ms": 5.0}]
+    assert tiny.status()["links"] == [{"between": ["one-a", "outside"], "rtt_ms": 5.0, "up": True}]
     second = tiny.up()
     assert second["started"] == []
     assert tiny.status()["links"] == before["links"], "up makes the links what the file says"

@@ -37,6 +37,7 @@ class Relay:
         self._names = [site.name for site in estate.sites]
         self._fds = list(descriptors)
         self._rtt_ms = dict(estate.rtt_ms)
+        self._cut: set[frozenset[str]] = set()
         self._line = DelayLine({link: _one_way_ns(rtt) for link, rtt in self._links()})
         self._route = _routes(estate)
         self._unroutable = 0
@@ -53,12 +54,15 @@ class Relay:
         return found
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Serve one control request: {"get": true} or {"set": {"between": [a, b], "rtt_ms": x}}."""
+        """Serve one control request: {"get": true} or {"set": {"between": [a, b], "rtt_ms": x, "up": y}}."""
         if "set" in request:
             self._set(request["set"])
         elif not request.get("get"):
             raise LabError('ask {"get": true} or {"set": {"between": [a, b], "rtt_ms": x}}')
-        links = [{"between": sorted(pair), "rtt_ms": rtt} for pair, rtt in self._rtt_ms.items()]
+        links = [
+            {"between": sorted(pair), "rtt_ms": rtt, "up": pair not in self._cut}
+            for pair, rtt in self._rtt_ms.items()
+        ]
         return {
             "implementation": "tun",
             "links": links,
@@ -70,16 +74,21 @@ class Relay:
 
     def _set(self, change: Any) -> None:
         try:
-            pair, rtt_ms = frozenset(change["between"]), float(change["rtt_ms"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise LabError("set: needs between: [a, b] and rtt_ms: number") from error
+            pair = frozenset(change["between"])
+            rtt_ms = float(change.get("rtt_ms", self._rtt_ms.get(pair, 0.0)))
+            up = bool(change.get("up", pair not in self._cut))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise LabError("set: needs between: [a, b], and rtt_ms: number or up: true or false") from error
         if pair not in self._rtt_ms:
             raise LabError(f"no link between {' and '.join(map(str, change['between']))}")
         if not 0 <= rtt_ms <= 10_000:
             raise LabError("rtt_ms must be from 0 to 10000")
         self._rtt_ms[pair] = rtt_ms
-        for link, rtt in self._links():
-            self._line.set_delay(link, _one_way_ns(rtt))
+        (self._cut.discard if up else self._cut.add)(pair)
+        one, other = (self._names.index(name) for name in pair)
+        for link in ((one, other), (other, one)):
+            self._line.set_delay(link, _one_way_ns(rtt_ms))
+            self._line.set_up(link, up=up)
 
     def run(self, control: Control) -> None:
         """Carry packets for ever. This loop turns twice for each packet: it is kept short."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stormlab.net import control, relay
+
 ROOT = Path(__file__).parents[3]
 DRILL_S = 240
 
@@ -40,10 +42,16 @@ class Ended:
 
     def broken(self) -> set[str]:
         """Ids of the validity rules that do not hold."""
-        return {rule["id"] for rule in self.verdict["validity"] if rule["verdict"] not in {"pass", "not_exercised"}}
+        return {
+            rule["id"]
+            for rule in self.verdict["validity"]
+            if rule["verdict"] not in {"pass", "not_exercised"}
+        }
 
 
-def drill(lab: Any, runs: Path, experiment: str, *options: str, during: Callable[[Path], None] | None = None) -> Ended:
+def drill(
+    lab: Any, runs: Path, experiment: str, *options: str, during: Callable[[Path], None] | None = None
+) -> Ended:
     """Run one drill as a user would; `during` gets the run's directory as soon as there is one."""
     argv = [sys.executable, "-m", "stormdrill", "run", str(ROOT / experiment), "--runs", str(runs)]
     argv += ["--kubeconfig", str(lab.kubeconfig), *options]
@@ -62,7 +70,9 @@ def drill(lab: Any, runs: Path, experiment: str, *options: str, during: Callable
 
 
 def _directory(process: subprocess.Popen[str], runs: Path, before: set[Path]) -> Path:
-    made = until(lambda: sorted(set(runs.glob("*")) - before) or process.poll() is not None, 60, "a run directory")
+    made = until(
+        lambda: sorted(set(runs.glob("*")) - before) or process.poll() is not None, 60, "a run directory"
+    )
     assert isinstance(made, list), f"the drill ended: {process.communicate()[0]}"
     return made[-1]
 
@@ -74,7 +84,10 @@ def event(run: Path, kind: str, deadline_s: float = 120, **data: Any) -> dict[st
         history = run / "history.jsonl"
         for line in history.read_text().splitlines(keepends=True) if history.exists() else ():
             found = json.loads(line) if line.endswith("\n") else {}
-            if found.get("kind") == kind and data.items() <= {**found["data"], "phase": found["phase"]}.items():
+            if (
+                found.get("kind") == kind
+                and data.items() <= {**found["data"], "phase": found["phase"]}.items()
+            ):
                 return found
         return None
 
@@ -86,7 +99,7 @@ def until(condition: Callable[[], Any], deadline_s: float, what: str) -> Any:
     end = time.monotonic() + deadline_s
     while not (value := condition()):
         assert time.monotonic() < end, f"{what}: not within {deadline_s} s"
-        time.sleep(0.1)
+        time.sleep(0.02)
     return value
 
 
@@ -120,7 +133,10 @@ def whole(lab: Any) -> bool:
 def configure(lab: Any, patch: dict[str, Any]) -> None:
     """PATCH the database cluster's dynamic configuration."""
     request = urllib.request.Request(
-        f"{patroni(lab)}/config", json.dumps(patch).encode(), {"Content-Type": "application/json"}, method="PATCH"
+        f"{patroni(lab)}/config",
+        json.dumps(patch).encode(),
+        {"Content-Type": "application/json"},
+        method="PATCH",
     )
     urllib.request.urlopen(request, timeout=5).close()
 
@@ -140,7 +156,26 @@ def asynchronous_over_a_slow_link(lab: Any) -> Iterator[None]:
         lab.lab("link", "city1-a", "city1-b", "--rtt", "1ms")
         until(lambda: whole(lab), 90, "both members again")
         configure(lab, {"synchronous_mode": True})
-        until(lambda: any(m["role"] == "sync_standby" for m in cluster(lab).values()), 60, "a synchronous standby")
+        until(
+            lambda: any(m["role"] == "sync_standby" for m in cluster(lab).values()),
+            60,
+            "a synchronous standby",
+        )
+
+
+def cut_at_the_kill(lab: Any, run: Path) -> None:
+    """From just before the kill until it is proven nothing passes between the sites, and what is under way is lost.
+
+    A process that dies leaves its last bytes to the network, and a standby may yet receive them: only a link that
+    fails with it makes the loss final.
+    """
+    between = {"between": ["city1-a", "city1-b"]}
+    event(run, "phase.start", phase="inject")
+    control.ask(lab.state / relay.SOCKET, {"set": {**between, "up": False}})
+    try:
+        event(run, "fault.proven")
+    finally:
+        control.ask(lab.state / relay.SOCKET, {"set": {**between, "up": True}})
 
 
 @contextlib.contextmanager
@@ -156,7 +191,9 @@ def slow_link(lab: Any, rtt: str) -> Iterator[None]:
 @contextlib.contextmanager
 def bank_with(lab: Any, **settings: str) -> Iterator[None]:
     """The bank with other settings, rolled out; put back at the end."""
-    before = json.loads(lab.kubectl("city1", "get", "configmap", "bank", "-n", "bank", "-o", "json").stdout)["data"]
+    before = json.loads(lab.kubectl("city1", "get", "configmap", "bank", "-n", "bank", "-o", "json").stdout)[
+        "data"
+    ]
     _roll_out(lab, settings)
     try:
         yield

@@ -17,6 +17,7 @@ from tests.lab.drill.estate import (
     asynchronous_over_a_slow_link,
     bank_with,
     cordoned_primary,
+    cut_at_the_kill,
     drill,
     event,
     slow_link,
@@ -25,7 +26,7 @@ from tests.lab.drill.estate import (
 
 pytestmark = pytest.mark.lab
 
-SHORT = ("--times", "warmup=3s,steady=6s,window=5s")
+SHORT = "warmup=3s,steady=6s,window=5s"
 GONE = "tests/lab/drill/db-primary-gone.yaml"
 
 
@@ -34,43 +35,32 @@ def runs(tmp_path_factory):
     return tmp_path_factory.mktemp("runs")
 
 
-def lost_by(loss):
-    return sorted(one["key"] for one in loss["movements"]["lost"])
-
-
-def independently_lost(lab, run):
-    return sorted(books.acknowledged(run) - set(books.booked(lab)))
-
-
-def test_money_lost_on_an_asynchronous_path_is_listed_to_the_last_movement(small_lab, runs):
+@pytest.mark.parametrize("prometheus", ["running", "stopped"])
+def test_money_lost_on_an_asynchronous_path_is_listed_to_the_last_movement(small_lab, runs, prometheus):
     """Also with Prometheus stopped: what is proven by the client's own records stays proven."""
-    with asynchronous_over_a_slow_link(small_lab):
-        with cordoned_primary(small_lab):
-            ended = drill(small_lab, runs, GONE, *SHORT)
-            lost = independently_lost(small_lab, ended.path)
-        assert lost, "nothing was lost: the test did not break what it meant to break"
-        assert (ended.code, ended.verdict["verdict"]) == (1, "fail"), ended.output
-        assert lost_by(ended.measurements["loss"]) == lost
-        assert ended.check("lost")["verdict"] == "fail"
-        assert ended.check("lost")["measured"]["value"] == len(lost)
-        report = (ended.path / "report.html").read_text()
-        assert all(key in report for key in lost[:50])
 
-        with cordoned_primary(small_lab):
-            ended = drill(
-                small_lab, runs, GONE, *SHORT, during=lambda run: _stop_prometheus(small_lab, run, phase="inject")
-            )
-            lost = independently_lost(small_lab, ended.path)
-        assert lost
-        assert "prometheus_fresh" in ended.broken()
-        assert (ended.code, ended.verdict["verdict"]) == (1, "fail"), ended.output
-        assert lost_by(ended.measurements["loss"]) == lost
+    def during(run: Path) -> None:
+        cut_at_the_kill(small_lab, run)
+        if prometheus == "stopped":
+            _stop_prometheus(small_lab, run, phase="recover")
+
+    with asynchronous_over_a_slow_link(small_lab), cordoned_primary(small_lab):
+        ended = drill(small_lab, runs, GONE, "--times", f"{SHORT},recover_limit=5s", during=during)
+        lost = sorted(books.acknowledged(ended.path) - set(books.booked(small_lab)))
+    assert lost, "nothing was lost: the test did not break what it meant to break"
+    assert (ended.code, ended.verdict["verdict"]) == (1, "fail"), ended.output
+    assert ended.check("lost")["verdict"] == "fail"
+    assert ended.check("lost")["measured"]["value"] == len(lost)
+    assert sorted(one["key"] for one in ended.measurements["loss"]["movements"]["lost"]) == lost
+    report = (ended.path / "report.html").read_text()
+    assert all(key in report for key in lost[:50])
+    assert ("prometheus_fresh" in ended.broken()) == (prometheus == "stopped")
 
 
 def test_without_idempotency_retries_book_twice_and_the_keys_are_listed(small_lab, runs):
     """Commits wait for the far standby, so the crash finds many that are on disk and not acknowledged."""
     with bank_with(small_lab, BANK_IDEMPOTENCY="off"), slow_link(small_lab, "200ms"):
-        ended = drill(small_lab, runs, "experiments/db-primary-loss.yaml", *SHORT)
+        ended = drill(small_lab, runs, "experiments/db-primary-loss.yaml", "--times", SHORT)
         counts = Counter(books.booked(small_lab))
     twice = sorted(key for key, count in counts.items() if count > 1)
     assert twice, "nothing was booked twice: the test did not break what it meant to break"
@@ -80,7 +70,11 @@ def test_without_idempotency_retries_book_twice_and_the_keys_are_listed(small_la
 
 
 def test_an_inverted_order_of_shedding_fails(small_lab, runs):
-    surge = {"BANK_SLOTS": "1", "BANK_LIMIT": "24", "BANK_SERVICE_MS": "login=20,balance=8,transfer=15,payment=15,bills=40,checkin=30"}
+    surge = {
+        "BANK_SLOTS": "1",
+        "BANK_LIMIT": "24",
+        "BANK_SERVICE_MS": "login=20,balance=8,transfer=15,payment=15,bills=40,checkin=30",
+    }
     with bank_with(small_lab, BANK_TIER_ORDER="C,B,A", **surge):
         ended = drill(small_lab, runs, "experiments/surge-shedding.yaml")
     assert ended.check("flow.order")["verdict"] == "fail", ended.check("flow.order")
@@ -92,7 +86,8 @@ def test_prometheus_stopped_in_the_window_is_inconclusive(small_lab, runs):
         small_lab,
         runs,
         "experiments/pod-kill.yaml",
-        *SHORT,
+        "--times",
+        SHORT,
         during=lambda run: _stop_prometheus(small_lab, run, phase="settle"),
     )
     assert "prometheus_fresh" in ended.broken()
@@ -110,7 +105,14 @@ def test_a_frozen_generator_is_inconclusive(small_lab, runs):
         finally:
             os.kill(pid, signal.SIGCONT)
 
-    ended = drill(small_lab, runs, "experiments/pod-kill.yaml", "--times", "warmup=3s,steady=6s,window=12s", during=freeze)
+    ended = drill(
+        small_lab,
+        runs,
+        "experiments/pod-kill.yaml",
+        "--times",
+        "warmup=3s,steady=6s,window=12s",
+        during=freeze,
+    )
     assert "generator_on_time" in ended.broken()
     assert ended.measurements["generator"]["worst_stall_ms"] > 4500
     _never_a_pass(ended)

@@ -69,7 +69,11 @@ def test_the_same_experiment_judges_another_estate(kubeconfig, tmp_path):
     ],
 )
 def test_what_does_not_fit_is_said_and_nothing_is_touched(kubeconfig, tmp_path, old, new, said):
-    text = TOPOLOGY.read_text().replace("../../..", str(ROOT)).replace("profile.yaml", str(HERE / "profile.yaml"))
+    text = (
+        TOPOLOGY.read_text()
+        .replace("../../..", str(ROOT))
+        .replace("profile.yaml", str(HERE / "profile.yaml"))
+    )
     mine = tmp_path / "mine.yaml"
     mine.write_text(text.replace(old, new))
     before = pods(kubeconfig)
@@ -90,5 +94,15 @@ def history(path: Path) -> list[dict]:
 
 
 def pods(kubeconfig: str) -> set[str]:
-    argv = ["kubectl", "--kubeconfig", kubeconfig, "get", "pods", "-n", "shop", "-o", "jsonpath={.items[*].metadata.uid}"]
+    argv = [
+        "kubectl",
+        "--kubeconfig",
+        kubeconfig,
+        "get",
+        "pods",
+        "-n",
+        "shop",
+        "-o",
+        "jsonpath={.items[*].metadata.uid}",
+    ]
     return set(run(*argv).stdout.split())

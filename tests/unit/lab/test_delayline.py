@@ -64,3 +64,15 @@ def test_no_link_ever_reorders_whatever_its_delay_does(steps):
     for to, packet in line.due(1 << 60):
         seen[A if to == 1 else B].append(int.from_bytes(packet))
     assert seen == sent
+
+
+def test_a_cut_loses_what_is_under_way_on_its_link_and_nothing_else():
+    line = DelayLine({(0, 1): 1000, (1, 0): 1000})
+    line.push((0, 1), b"lost", 0)
+    line.push((1, 0), b"kept", 0)
+    line.set_up((0, 1), up=False)
+    line.push((0, 1), b"refused", 10)
+    assert (list(line.due(2000)), line.dropped) == ([(0, b"kept")], 2)
+    line.set_up((0, 1), up=True)
+    line.push((0, 1), b"again", 2000)
+    assert list(line.due(3000)) == [(1, b"again")]
