@@ -65,9 +65,7 @@ class Client:
         """Close all connections."""
         await self._session.close()
 
-    async def request(
-        self, method: str, path: str, body: Any = None, content_type: str = JSON
-    ) -> Object:
+    async def request(self, method: str, path: str, body: Any = None, content_type: str = JSON) -> Object:
         """One call, its answer parsed. Raises ApiError."""
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         headers = {} if body is None else {"Content-Type": content_type}

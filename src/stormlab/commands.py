@@ -49,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("-n", "--lines", type=int, default=50)
     logs.add_argument("-f", "--follow", action="store_true")
     logs.set_defaults(run=_logs)
-    link = commands.add_parser("link", parents=[which, as_json], help="change the delay between two sites, cut or mend")
+    link = commands.add_parser(
+        "link", parents=[which, as_json], help="change the delay between two sites, cut or mend"
+    )
     link.add_argument("between", nargs=2, metavar="SITE", help="a zone, or 'outside'")
     change = link.add_mutually_exclusive_group(required=True)
     change.add_argument("--rtt", help="round-trip time, such as 500ms")
@@ -169,7 +171,13 @@ def _link(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({"ok": True, "between": options.between, **change}))
     else:
-        said = f"{change['rtt_ms']:g} ms round trip" if "rtt_ms" in change else "mended" if change["up"] else "cut"
+        said = (
+            f"{change['rtt_ms']:g} ms round trip"
+            if "rtt_ms" in change
+            else "mended"
+            if change["up"]
+            else "cut"
+        )
         print(f"{options.between[0]} - {options.between[1]}: {said}")
     return 0
 

@@ -33,9 +33,9 @@ def gather(estate: Estate, state: Path) -> Row:
     troubles += [f"{row['name']} does not run" for row in report["processes"] if not row["running"]]
     report |= _links(state, troubles)
     report |= asyncio.run(_inside(estate, state, troubles))
-    report["endpoints"] = {
-        entry.name: f"127.0.0.1:{entry.listen}" for entry in estate.forwards
-    } | {f"api-{region.name}": f"https://127.0.0.1:{region.api_port}" for region in estate.regions}
+    report["endpoints"] = {entry.name: f"127.0.0.1:{entry.listen}" for entry in estate.forwards} | {
+        f"api-{region.name}": f"https://127.0.0.1:{region.api_port}" for region in estate.regions
+    }
     report["troubles"] = troubles
     return report
 

@@ -42,7 +42,9 @@ def _tables(report: Report) -> Iterator[Table]:
         for d in report["databases"]
     ]
     yield "databases", ("scope", "member", "role", "state", "timeline", "lag bytes"), rows
-    rows = [(" - ".join(link["between"]), link["rtt_ms"] if link["up"] else "cut") for link in report["links"]]
+    rows = [
+        (" - ".join(link["between"]), link["rtt_ms"] if link["up"] else "cut") for link in report["links"]
+    ]
     yield f"links ({report['link_carrier'] or 'no carrier'})", ("between", "rtt ms"), rows
     yield "endpoints", ("name", "where"), list(report["endpoints"].items())
 

@@ -28,7 +28,8 @@ class Member:
 
     `role` is Patroni's: leader, sync_standby, replica, standby_leader... ; `lsn` is the log position in bytes
     (of a standby: what it has received); `lag_bytes` is the distance to the leader's, or else the store's word,
-    which is up to a loop_wait old; `started` is the postmaster's start time; `sync_state` is what the leader's PostgreSQL says of it.
+    which is up to a loop_wait old; `started` is the postmaster's start time; `sync_state` is what the
+    leader's PostgreSQL says of it.
     """
 
     name: str

@@ -25,11 +25,7 @@ class Replacements:
     def __init__(self, estate: Estate, victims: Sequence[Victim]) -> None:
         self._estate = estate
         self._victims = list(victims)
-        self._before = {
-            other.pod.uid
-            for victim in victims
-            for other in find(estate, victim.service)
-        }
+        self._before = {other.pod.uid for victim in victims for other in find(estate, victim.service)}
         self._by_victim: dict[str, PodRef] = {}
 
     @property

@@ -20,7 +20,7 @@ from stormdrill.measure.chronicle import Chronicle
 from stormdrill.measure.demand import Demand, demand
 from stormdrill.measure.endings import endings
 from stormdrill.measure.flow import FlowSeries, flow
-from stormdrill.measure.generator import stalls_ns
+from stormdrill.measure.generator import excusing, stalls_ns
 from stormdrill.measure.inputs import Inputs, read_inputs
 from stormdrill.measure.loss import intents, loss
 from stormdrill.measure.money_values import Loss
@@ -93,9 +93,8 @@ def _demand(inputs: Inputs) -> Demand | None:
     legend = inputs.requests.legend
     operations = inputs.plan.topology.operations
     deadlines_s = [operations[name].deadline_s if name in operations else 0.0 for name in legend.operations]
-    return demand(
-        inputs.requests.data, legend, deadlines_s, stalls_ns(inputs.seconds), inputs.story.load_end_ns
-    )
+    stalls = excusing(stalls_ns(inputs.seconds))
+    return demand(inputs.requests.data, legend, deadlines_s, stalls, inputs.story.load_end_ns)
 
 
 def _loss(inputs: Inputs) -> Loss:

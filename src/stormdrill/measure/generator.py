@@ -17,6 +17,7 @@ import numpy.typing as npt
 from stormdrill.units import NS_PER_MS, NS_PER_S
 
 HOLE_NS = 2 * NS_PER_S  # lines come once a second; two missing ones are a hole
+AFTERMATH_NS = 3 * NS_PER_S
 STALL_MS = 500.0  # an event loop that stood still for longer has missed due times
 
 
@@ -73,6 +74,11 @@ def stalls_ns(seconds: Seconds) -> tuple[tuple[int, int], ...]:
             # The stall lies somewhere in the second that the line reports, or before it.
             found.append((int(at_ns) - NS_PER_S - int(stall_ms * NS_PER_MS), int(at_ns)))
     return _merged(sorted(found))
+
+
+def excusing(stalls: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """The stalls with their aftermath: what the generator catches up with is a surge that nobody asked for."""
+    return _merged([(begin, finish + AFTERMATH_NS) for begin, finish in stalls])
 
 
 def overlaps(

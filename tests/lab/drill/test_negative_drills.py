@@ -11,7 +11,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-
 from tests.lab.drill import books
 from tests.lab.drill.estate import (
     asynchronous_over_a_slow_link,
@@ -59,7 +58,7 @@ def test_money_lost_on_an_asynchronous_path_is_listed_to_the_last_movement(small
 
 def test_without_idempotency_retries_book_twice_and_the_keys_are_listed(small_lab, runs):
     """Commits wait for the far standby, so the crash finds many that are on disk and not acknowledged."""
-    with bank_with(small_lab, BANK_IDEMPOTENCY="off"), slow_link(small_lab, "200ms"):
+    with bank_with(small_lab, BANK_IDEMPOTENCY="off"), slow_link(small_lab, "50ms"):
         ended = drill(small_lab, runs, "experiments/db-primary-loss.yaml", "--times", SHORT)
         counts = Counter(books.booked(small_lab))
     twice = sorted(key for key, count in counts.items() if count > 1)

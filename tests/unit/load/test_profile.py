@@ -85,9 +85,9 @@ def test_weekday_peak_is_the_banks_peak_scaled_to_the_lab() -> None:
     assert demand.real_sessions_per_s == pytest.approx(95, abs=0.5)
     assert demand.real_requests_per_s == pytest.approx(1_900, abs=10)
     assert demand.concurrent_sessions / loaded.scale == pytest.approx(6_100, rel=0.01)
-    assert demand.session_requests_per_s == pytest.approx(80, abs=1)
+    assert demand.session_requests_per_s == pytest.approx(40, abs=1)
     assert demand.probe_requests_per_s == 130
-    assert demand.requests_per_s == pytest.approx(210, abs=1)
+    assert demand.requests_per_s == pytest.approx(170, abs=1)
     assert sum(demand.by_operation.values()) == pytest.approx(demand.requests_per_s)
     # Both ways to the money: calls by the mix, movements by the yearly value.
     calls = demand_of.real_money_calls_per_s(loaded, ["transfer", "payment"])

@@ -16,19 +16,29 @@ from stormdrill.load.recorder import Attempt, Request
 from stormdrill.records.layout import Act, Flag, Outcome, Reason
 from stormdrill.units import NS_PER_S
 
+GENERATOR_LATE_S = 1.0
+"""What the generator itself is later with is dropped: caught up with after a stall, it would be a surge."""
+
 
 @dataclass(slots=True)
 class Retries:
-    """What is left of a budget. `unknown_writes_only`: a probe only finds out what it may have done."""
+    """What is left of a budget of retries, and how many attempts one request may have.
+
+    `unknown_writes_only`: a probe only finds out what it may have done. Once an attempt at a write ended unknown, it
+    goes on asking under the same key, refusals or not, as an app does that owes its customer an answer.
+    """
 
     left: int
+    attempts: int
     unknown_writes_only: bool = False
+    in_doubt: bool = False
 
-    def allow(self, judgement: Judgement, write: bool) -> bool:
-        """Whether this end of an attempt may be followed by another one."""
-        if not judgement.again or self.left <= 0:
+    def allow(self, judgement: Judgement, number: int, *, write: bool) -> bool:
+        """Whether the end of attempt `number` may be followed by another one."""
+        self.in_doubt |= write and judgement.outcome is Outcome.UNKNOWN
+        if not judgement.again or self.left <= 0 or number >= self.attempts:
             return False
-        return not self.unknown_writes_only or (write and judgement.outcome is Outcome.UNKNOWN)
+        return self.in_doubt or not self.unknown_writes_only
 
 
 @dataclass(slots=True)
@@ -60,7 +70,7 @@ class Caller:
         timeout_s = self._app.timeout_of(self._names[request.operation])
         this = _Try(1, max(request.due_ns, ready_ns), timeout_s)
         late_ns = time.monotonic_ns() - this.wanted_ns
-        if late_ns > timeout_s * NS_PER_S:
+        if late_ns > min(timeout_s, GENERATOR_LATE_S) * NS_PER_S:
             self._running.tally.late(late_ns)
             self._running.recorder.unsent(request, Outcome.DROPPED, Reason.NONE)
             return Outcome.DROPPED
@@ -121,7 +131,7 @@ class Caller:
         self, request: Request, this: _Try, judgement: Judgement, exchange: Exchange, retries: Retries
     ) -> int:
         write = bool(request.flags & Flag.WRITE)
-        if self._running.stop or this.number >= self._app.attempts or not retries.allow(judgement, write):
+        if self._running.stop or not retries.allow(judgement, this.number, write=write):
             return 0
         pause_s = delay_s(self._app, this.number, exchange.retry_after_s, self._random)
         if pause_s >= self._patience_left_s(request):

@@ -68,7 +68,7 @@ class _Walk:
 
     def _walk(self, visit: Visit, phone: Phone) -> None:
         done, ended = 0, (Outcome.BLOCKED, Reason.PHASE_END)
-        retries, ready_ns = Retries(self._app.retries_per_session), 0
+        retries, ready_ns = Retries(self._app.retries_per_session, self._app.attempts), 0
         try:
             for step in visit.steps:
                 due_ns = self._running.due_ns(step.due_s)

@@ -17,7 +17,8 @@ from stormdrill.load.generator.running import Running
 from stormdrill.records.layout import Outcome, Reason
 
 _ROOM = 1.2  # times what a stream has in flight when no answer comes at all
-_PROBE_RETRIES = 1  # enough to find out about a movement, too few to add to an overload
+_PROBE_RETRIES = 7
+"""Only for movements in doubt, which are few: enough to find out about them after an outage of some seconds."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def run(stream: Stream, running: Running, caller: Caller, phones: Sequence[Phone
         if len(inflight) >= stream.limit:
             running.recorder.unsent(request, Outcome.DROPPED, Reason.NONE)
             continue
-        retries = Retries(_PROBE_RETRIES, unknown_writes_only=stream.probe)
+        retries = Retries(_PROBE_RETRIES, 1 + _PROBE_RETRIES, unknown_writes_only=stream.probe)
         part = running.spawn(caller.perform, next(turn), request, 0, retries, work=True)
         inflight.add(part)
 
