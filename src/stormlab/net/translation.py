@@ -41,7 +41,8 @@ def base(services: IPv4Network, zone: IPv4Network, wan: str) -> str:
 
     A service address that no rule translates is refused at once, as a service without ready pods is, and so
     is the address of a pod that is gone: one of the zone's own that would leave it by `wan`. TCP is refused
-    by a reset: an ICMP answer that arrives while connect() still holds the socket is only noted, and programs that poll then spin until the next SYN.
+    by a reset: an ICMP answer that arrives while connect() still holds
+    the socket is only noted, and programs that poll then spin until the next SYN.
     """
     refusals = "\n".join(
         f"add rule ip {TABLE} {chain} {match} {refusal}"

@@ -86,7 +86,7 @@ class MachineLab:
         url = f"https://127.0.0.1:{port}{path}"
         request = urllib.request.Request(url, data=data, headers=headers, method=method)
         context = ssl.create_default_context(cafile=str(self.state / "pki" / "ca.crt"))
-        with urllib.request.urlopen(request, context=context, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, context=context, timeout=10) as answer:
             text = answer.read().decode()
         return json.loads(text) if text.startswith("{") else text
 
