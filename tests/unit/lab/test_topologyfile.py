@@ -105,7 +105,7 @@ def test_all_problems_at_once_with_their_lines(tmp_path):
         ("zone: city1-b, node_port: 30080", "zone: nowhere, node_port: 30080", "no zone 'nowhere'"),
         ("outside_port: 9090", "zone: city1-a", "either 'zone' and 'node_port'"),
         ("listen: 29001", "listen: 28001", "given twice"),
-        ("path: [/opt/b/bin]", "path: [bin]", "absolute"),
+        ("path: [/opt/b/bin]", "path: [./nowhere]", "no directory"),
         ("    context: one", "    contxt: one", "unknown key"),
         ("  network: 10.77.0.0/16\n", "", "'network' is missing"),
         ("rtt: 0.5s", "rtt: 11s", "from 0ms to 10s"),
