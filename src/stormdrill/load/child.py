@@ -27,7 +27,7 @@ from stormdrill.load.generator.plain_load import PlainLoad
 from stormdrill.load.generator.wire import Wire
 
 _PR_SET_PDEATHSIG = 1
-_NICE = -5
+_NICE = -15
 
 
 def main() -> int:
