@@ -74,7 +74,7 @@ DOUBT: dict[str, tuple[dict[str, Any], str]] = {
     "prometheus stopped": ({"prometheus_gone_s": (5, 25)}, "prometheus_fresh"),
     "prometheus never fetched": ({"series_fetched": False}, "client_prometheus_agree"),
     "generator frozen": ({"freeze_s": (3.2, 8.2)}, "generator_on_time"),
-    "generator late": ({"lateness_ms": 350.0}, "generator_on_time"),
+    "generator late": ({"lateness_ms": 150.0}, "generator_on_time"),
     "fault not proven": ({"proven": False}, "fault_proven"),
     "no fault": ({"faults_s": ()}, "fault_proven"),
     "machine starved": ({"pressure": 0.97}, "machine_not_starved"),

@@ -26,6 +26,7 @@ from stormdrill.drill.stop import Stop
 from stormdrill.errors import Aborted, ExitCode, InputError, Problem
 from stormdrill.plan import Overrides, Plan
 from stormdrill.plan import load as load_plan
+from stormdrill.priority import go_before_others
 
 GATE_EXPERIMENTS = (Path("experiments/pod-kill.yaml"), Path("experiments/db-primary-loss.yaml"))
 _NICER_THAN_THE_LAB = -5
@@ -161,7 +162,5 @@ def _attach() -> None:
 
 def _raise_priority() -> None:
     """Harness and generator before the lab; without the right to do so, go on as it is."""
-    try:
-        os.setpriority(os.PRIO_PROCESS, 0, _NICER_THAN_THE_LAB)
-    except PermissionError:
+    if not go_before_others(_NICER_THAN_THE_LAB):
         print("note: no right to raise the generator's priority", file=sys.stderr)

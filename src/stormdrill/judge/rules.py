@@ -8,9 +8,10 @@ from stormdrill.judge.checking import Case, check, percent, seconds
 from stormdrill.measure.values import Ended
 from stormdrill.verdict import Check, Outcome
 
-LATENESS_LIMIT_MS = 250.0
+LATENESS_LIMIT_MS = 100.0
 """Of 99 in 100 requests. Time counts from when a request was due, so lateness counts against the estate and never
-for it; what a late generator could hide is an outage shorter than this, half the 0.5 s a recovery time may be off.
+for it; what a late generator could hide is an outage shorter than this, a fifth of the 0.5 s a recovery time may
+be off.
 """
 DROPPED_LIMIT = 0.001
 SECONDS_KNOWN = 0.95  # share of the judged seconds that the generator must have reported

@@ -5,7 +5,6 @@ Importing Locust patches the whole interpreter, so this module is imported by no
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import signal
@@ -25,6 +24,7 @@ from stormdrill.load.generator.moment import Stop
 from stormdrill.load.generator.phone_load import PhoneLoad
 from stormdrill.load.generator.plain_load import PlainLoad
 from stormdrill.load.generator.wire import Wire
+from stormdrill.priority import go_before_others
 
 _PR_SET_PDEATHSIG = 1
 _NICE = -15
@@ -35,8 +35,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     config = LoadConfig.from_text(sys.stdin.read())
     _die_with(config.parent_pid)
-    with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, _NICE)  # a late generator makes a run worthless
+    go_before_others(_NICE)  # a late generator makes a run worthless
     channel = Channel(config.channel_fd, get_original("_thread", "allocate_lock")(), _gone)
     stop = Stop()
     loop_signal(signal.SIGTERM, lambda *_: stop.now())

@@ -10,7 +10,6 @@ import select
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from stormlab.net import tun
 from stormlab.net.control import Control
 from stormlab.net.delayline import DelayLine, Link
 from stormlab.net.setup import WAN
+from stormlab.priority import go_before_others
 from stormlab.topologyfile import of_state
 
 SOCKET = "relay.sock"
@@ -156,8 +156,7 @@ def _routes(estate: Estate) -> dict[bytes, int]:
 def _be_punctual() -> None:
     """Ask the kernel to wake us on time, also when the machine is busy."""
     ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1000, 0, 0, 0)
-    with suppress(OSError):
-        os.nice(-10)
+    go_before_others(-10)
     gc.disable()  # nothing here makes cycles; a collection would be a hiccup of every link
 
 
