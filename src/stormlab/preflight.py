@@ -18,7 +18,9 @@ from stormlab.net import netns
 
 _KERNEL = (5, 14)
 """cgroup.kill appeared here."""
-_FREE_BYTES = 2 * 1024**3
+_FREE_BYTES = 1024**3
+_MEMORY_BYTES = 3 * 1024**3
+"""Processes about 1.3 GB (preset `small`), volumes up to 1 GB in an hour of drills, and room for the harness."""
 # program: the Debian package that brings it
 _TOOLS = {
     "ip": "iproute2",
@@ -34,7 +36,7 @@ _TOOLS = {
 def problems(estate: Estate, state: Path, objects: Mapping[str, list[Object]]) -> list[str]:
     """One line for each reason why the lab cannot come up here; empty when it can."""
     found = [*_rights(), *_tools(estate), *_programs(estate, objects), *_ports(estate, state)]
-    found += [*_kernel(), *_space(state)]
+    found += [*_kernel(), *_space(state), *_memory(estate, state)]
     if os.geteuid() == 0:
         found += _foreign_namespaces(estate, state)
     return found
@@ -126,6 +128,17 @@ def _space(state: Path) -> Iterator[str]:
     free = shutil.disk_usage(place).free
     if free < _FREE_BYTES:
         yield f"{place}: {free // 1024**2} MiB free, the lab needs {_FREE_BYTES // 1024**2}"
+
+
+def _memory(estate: Estate, state: Path) -> Iterator[str]:
+    if state.exists() and daemons.running(Inventory(state), daemons.wanted(estate, state)):
+        return  # what it needs it has
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    available = next(
+        (int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")), _MEMORY_BYTES
+    )
+    if available < _MEMORY_BYTES:
+        yield f"{available // 1024**2} MiB of memory available, the lab needs {_MEMORY_BYTES // 1024**2}"
 
 
 def _foreign_namespaces(estate: Estate, state: Path) -> Iterator[str]:

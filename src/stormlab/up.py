@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stormlab import (
     cgroup,
+    claimspace,
     credentials,
     daemons,
     manifests,
@@ -97,6 +98,7 @@ def _prepare(estate: Estate, state: Path) -> list[Object]:
     topologyfile.keep(estate, state)
     inventory = Inventory(state)
     cgroup.make_lab(inventory, estate.cgroup)
+    claimspace.make(state, inventory)
     setup.setup(estate, inventory)
     names = [region.name for region in estate.regions]
     pki.ensure(state, names, hosts=(*pki.DEFAULT_HOSTS, estate.outside.address))

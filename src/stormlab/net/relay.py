@@ -28,6 +28,7 @@ _MOST_EARLY_NS = 300_000
 _PR_SET_TIMERSLACK = 29
 _IP = tun.HEADER_BYTES
 _DESTINATION = _IP + 16
+_USAGE = "set: needs between: [a, b], and rtt_ms: number or up: true or false"
 
 
 class Relay:
@@ -77,8 +78,11 @@ class Relay:
             pair = frozenset(change["between"])
             rtt_ms = float(change.get("rtt_ms", self._rtt_ms.get(pair, 0.0)))
             up = bool(change.get("up", pair not in self._cut))
+            said = {"rtt_ms", "up"} & change.keys()
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise LabError("set: needs between: [a, b], and rtt_ms: number or up: true or false") from error
+            raise LabError(_USAGE) from error
+        if not said:
+            raise LabError(_USAGE)
         if pair not in self._rtt_ms:
             raise LabError(f"no link between {' and '.join(map(str, change['between']))}")
         if not 0 <= rtt_ms <= 10_000:

@@ -12,6 +12,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
+from stormlab import claimspace
 from stormlab.client import ApiError, Client
 from stormlab.errors import LabError
 from stormlab.estate import Estate, Region, Zone
@@ -114,4 +115,4 @@ class NodeContext:
     @property
     def claims(self) -> Path:
         """Where persistent volumes of this region are kept: both regions may name one alike."""
-        return self.state / "volumes" / self.region.name
+        return self.state / claimspace.DIRECTORY / self.region.name

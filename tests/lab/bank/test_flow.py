@@ -164,12 +164,12 @@ def test_a_session_holds_at_every_gateway_that_knows_the_secret(bank):
 
 
 def test_a_session_ends(bank, eventually):
-    gateway = bank.gateway(bank.ledger(), BANK_SESSION_S="1")
+    gateway = bank.gateway(bank.ledger(), BANK_SESSION_S="3")
     token = gateway.login()
     assert gateway.call("GET", "/v1/balance", token=token).status == 200
     ended = lambda: gateway.call("GET", "/v1/balance", token=token)  # noqa: E731
     assert (
-        eventually(lambda: ended().status == 401 and ended(), 4, "the session ends").json["reason"]
+        eventually(lambda: ended().status == 401 and ended(), 10, "the session ends").json["reason"]
         == "token_expired"
     )
 
