@@ -95,7 +95,10 @@ def test_ceilings_are_never_tighter_than_targets():
         for tier, objective in fault_class.tiers.items():
             ceiling = loaded.ceiling(tier)
             if ceiling:
-                assert (value(objective.recovery_time) or 0) <= ceiling.recovery_time.value, (fault_class.name, tier)
+                assert (value(objective.recovery_time) or 0) <= ceiling.recovery_time.value, (
+                    fault_class.name,
+                    tier,
+                )
                 assert (value(objective.data_loss) or 0) <= ceiling.data_loss.value, (fault_class.name, tier)
 
 

@@ -15,6 +15,7 @@ from stormdrill.judge import judge
 from stormdrill.measure import load_measurements, measure
 from stormdrill.plan import Plan
 from stormdrill.records.layout import Outcome as Ended
+from stormdrill.scenario import Activity, ActivityKind
 from stormdrill.store import Run
 from stormdrill.verdict import Outcome, Verdict
 
@@ -123,6 +124,20 @@ def test_nothing_lost_means_something_only_when_enough_was_at_risk(
         Scene(**SMALL), fault_class="db-primary-loss", sync="async", lag_s=lag_s, leader_change_s=3.0
     )
     assert outcome(verdict_of(tmp_path, scene), "lost") is expected
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, Outcome.PASS), (0.5, Outcome.FAIL)])
+def test_where_the_load_itself_is_the_test_the_method_is_what_is_judged(
+    tmp_path: Path, share: float, expected: Outcome
+) -> None:
+    plan = golden_plan()
+    wait = Activity("wait", ActivityKind.ACTION, "wait", {"duration": "1s"})
+    plan = replace(plan, experiment=replace(plan.experiment, method=(wait,)))
+    outages = (Outage(-1.0, 30.0, share=share),) if share else ()
+    scene = Scene(probes={"login": 600.0}, after_s=12.0, faults_s=(), outages=outages)  # the method is short
+    verdict = verdict_of(tmp_path, scene, plan)
+    assert outcome(verdict, "hurt.A") is expected
+    assert outcome(verdict, "fault_proven") is Outcome.NOT_EXERCISED
 
 
 def test_without_promotion_an_asynchronous_standby_does_not_matter(tmp_path: Path) -> None:

@@ -61,6 +61,13 @@ class Case:
         return next((s for s in shares if s.subject == subject and phase in (None, s.phase)), None)
 
     @property
+    def load_is_the_test(self) -> bool:
+        """Whether the method only waits: what it tests, from its start to its end, is the load itself."""
+        return not self.measured.faults and all(
+            activity.function == "wait" for activity in self.plan.experiment.method
+        )
+
+    @property
     def written(self) -> bool:
         """Whether any operation of the plan's load changes the books."""
         operations = self.plan.topology.operations

@@ -142,16 +142,16 @@ def _hurt(case: Case, letter: str) -> Iterator[Check]:
     limit = case.tier_limit(letter, "hurt")
     if limit is None:
         return
-    share = case.share(f"tier {letter}")
+    share = case.share(f"tier {letter}", "inject" if case.load_is_the_test else None)
     name, text = f"hurt.{letter}", f"<= {percent(limit[0])}"
-    if not case.measured.faults or share is None:
+    if share is None:
         yield check(name, "hurt", Outcome.NOT_EXERCISED, "no fault was applied", unit="ratio", limit=text)
         return
     hurt = share.requests - share.good
     ratio = hurt / share.requests if share.requests else None
     said = f"{hurt} of {share.requests} requests of tier {letter} were hurt: {percent(ratio or 0.0)}"
     if ratio is None:
-        outcome, why = Outcome.INCONCLUSIVE, f"nobody asked for anything of tier {letter} after the fault"
+        outcome, why = Outcome.INCONCLUSIVE, f"nobody asked for anything of tier {letter} in this time"
     elif ratio > limit[0]:
         outcome, why = Outcome.FAIL, said
     elif share.requests * limit[0] < 1:
@@ -161,7 +161,8 @@ def _hurt(case: Case, letter: str) -> Iterator[Check]:
         outcome, why = Outcome.PASS, said
     yield check(
         name, "hurt", outcome, why, value=None if ratio is None else round(ratio, 9), unit="ratio",
-        limit=text, window="t0 to the end of settle", evidence=REQUESTS, depends_on=CLIENT,
+        limit=text, window="the method" if case.load_is_the_test else "t0 to the end of settle",
+        evidence=REQUESTS, depends_on=CLIENT,
         details={"hurt": hurt, "requests": share.requests, "basis": limit[1]},
     )  # fmt: skip
 

@@ -101,7 +101,7 @@ def _steady(case: Case) -> Said:
 def _proven(case: Case) -> Said:
     faults = case.measured.faults
     if not faults:
-        if all(activity.function == "wait" for activity in case.plan.experiment.method):
+        if case.load_is_the_test:
             return None, "the method only waits: what is tested is the load itself", None, ""
         refused = [end.why for end in case.measured.ended if end.kind == "fault.refused"]
         return False, "no fault was applied" + (f": {refused[0]}" if refused else ""), 0, "faults"

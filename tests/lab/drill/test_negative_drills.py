@@ -15,8 +15,8 @@ from tests.lab.drill import books
 from tests.lab.drill.estate import (
     asynchronous_over_a_slow_link,
     bank_with,
+    checkpoint_before_the_kill,
     cordoned_primary,
-    cut_at_the_kill,
     drill,
     event,
     slow_link,
@@ -47,7 +47,7 @@ def test_money_lost_on_an_asynchronous_path_is_listed_to_the_last_movement(small
     """Also with Prometheus stopped: what is proven by the client's own records stays proven."""
 
     def during(run: Path) -> None:
-        cut_at_the_kill(small_lab, run)
+        checkpoint_before_the_kill(small_lab, run)
         if prometheus == "stopped":
             _stop_prometheus(small_lab, run, phase="recover")
 
