@@ -1,8 +1,10 @@
-"""The generator's health, kept by a real thread: sync of the records, the second's line, the frozen loop.
+"""The generator's health, kept by a real thread: the second's line, the frozen loop.
 
 The loop beats every 20 ms. A stall is the longest time between two beats, whether the loop was held up by its
 own work or the whole process was stopped; the thread goes on meanwhile, so a loop that hangs is reported
-while it hangs. Needs no gevent: the caller brings the means to start a real thread and to sleep in it.
+while it hangs. The records are flushed by a second thread, because a busy disk may hold a flush for seconds, in
+which the generator is as well as before. Needs no gevent: the caller brings the means to start real threads and to
+sleep in them.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from stormdrill.units import NS_PER_MS, NS_PER_S
 
 BEAT_S = 0.02
 SYNC_S = 0.1
+_LOOK_S = 0.1
 _MORE_NS = 100 * NS_PER_MS
 
 
@@ -46,25 +49,31 @@ class Pulse:
         return max(0.0, longest_ns / NS_PER_MS - BEAT_S * 1000)
 
 
-class Keeper:
-    """Runs until `finish`. `sync` makes the records durable."""
+def flush(sync: Callable[[], None], sleep: Callable[[float], None], ended: Callable[[], bool]) -> None:
+    """A thread: make the records durable by `sync` ten times a second, or as often as the disk lets it."""
+    while not ended():
+        sync()
+        sleep(SYNC_S)
 
-    def __init__(self, config: LoadConfig, tally: Tally, sync: Callable[[], None], channel: Channel) -> None:
-        self._tally, self._sync, self._channel = tally, sync, channel
+
+class Keeper:
+    """Runs until `finish`."""
+
+    def __init__(self, config: LoadConfig, tally: Tally, channel: Channel) -> None:
+        self._tally, self._channel = tally, channel
         self.pulse = Pulse()
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         self._fd = os.open(config.seconds_file, flags, 0o644)
 
     def run(self, sleep: Callable[[float], None], start_ns: int, ended: Callable[[], bool]) -> None:
-        """The thread: sync ten times a second, a line a little after each full second."""
+        """The thread: a line a little after each full second."""
         line_ns = start_ns + NS_PER_S
         while not ended():
             now_ns = time.monotonic_ns()
             if now_ns >= line_ns:
                 self._line(now_ns)
                 line_ns += ((now_ns - line_ns) // NS_PER_S + 1) * NS_PER_S
-            self._sync()
-            sleep(max(0.001, min(SYNC_S, (line_ns - time.monotonic_ns()) / NS_PER_S)))
+            sleep(max(0.001, min(_LOOK_S, (line_ns - time.monotonic_ns()) / NS_PER_S)))
 
     def finish(self) -> None:
         """The last line, and the end of the file; only after the thread has ended."""

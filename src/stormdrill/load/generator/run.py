@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import gevent
@@ -18,7 +19,7 @@ from stormdrill.load.config import LoadConfig
 from stormdrill.load.generator.moment import PhaseEnd, Stop, elapse
 from stormdrill.load.generator.running import Running
 from stormdrill.load.generator.wire import Wire
-from stormdrill.load.keeper import BEAT_S, Keeper
+from stormdrill.load.keeper import BEAT_S, Keeper, flush
 from stormdrill.load.recorder import Recorder
 from stormdrill.load.tally import Tally
 from stormdrill.units import NS_PER_S
@@ -48,8 +49,9 @@ def run(config: LoadConfig, wire: Wire, load: Load, channel: Channel, stop: Stop
     start_ns = time.monotonic_ns() + _LEAD_NS
     tally = Tally([operation.name for operation in config.operations], start_ns)
     recorder = Recorder(config, tally)
-    keeper = Keeper(config, tally, recorder.sync, channel)
-    keeping = _Thread(keeper, start_ns, stop)
+    keeper = Keeper(config, tally, channel)
+    keeping = _Thread(lambda sleep, ended: keeper.run(sleep, start_ns, ended), stop)
+    flushing = _Thread(lambda sleep, ended: flush(recorder.sync, sleep, ended), stop)
     work = Group()
     gevent.spawn(_beat, keeper)
     load.start(Running(config, wire, recorder, tally, stop, work, start_ns))
@@ -60,6 +62,7 @@ def run(config: LoadConfig, wire: Wire, load: Load, channel: Channel, stop: Stop
     work.kill(PhaseEnd, timeout=_KEEPER_END_S)
     load.finish()
     keeping.end()
+    flushing.end()
     keeper.finish()
     recorder.close()
     if stop.why:
@@ -74,23 +77,25 @@ def _beat(keeper: Keeper) -> None:
 
 
 class _Thread:
-    """The keeper in a thread that the interpreter's patching has not turned into a greenlet."""
+    """A thread that the interpreter's patching has not turned into a greenlet; `body` gets sleep and ended."""
 
-    def __init__(self, keeper: Keeper, start_ns: int, stop: Stop) -> None:
+    def __init__(
+        self, body: Callable[[Callable[[float], None], Callable[[], bool]], None], stop: Stop
+    ) -> None:
+        self._body, self._stop = body, stop
         self._ending = False
-        self._stop = stop
         self._done = get_original("_thread", "allocate_lock")()
         self._done.acquire()
-        get_original("_thread", "start_new_thread")(self._run, (keeper, start_ns))
+        get_original("_thread", "start_new_thread")(self._run, ())
 
     def end(self) -> None:
         """Ask the thread to end and wait for it."""
         self._ending = True
         self._done.acquire(timeout=_KEEPER_END_S)
 
-    def _run(self, keeper: Keeper, start_ns: int) -> None:
+    def _run(self) -> None:
         try:
-            keeper.run(get_original("time", "sleep"), start_ns, lambda: self._ending)
+            self._body(get_original("time", "sleep"), lambda: self._ending)
         except Exception as error:  # noqa: BLE001 - a full disk or a bug: a load that nobody watches must end
             self._stop.why = f"{type(error).__name__}: {error}"
             os.kill(os.getpid(), signal.SIGTERM)  # the loop's own way to stop; its events are not for threads
