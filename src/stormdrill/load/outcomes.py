@@ -8,13 +8,14 @@ The rule for money: only what is known not to have been done is a failure; what 
 | connection lost after sending | unknown, reset | unknown | yes |
 | nothing within the timeout | unknown, timeout | unknown | yes |
 | 429, or 503 with error "shed" | shed, overload or rate | fail | yes |
-| 503 with a reason | failed, dependency | fail | yes |
-| other 503 | failed, status | fail | yes |
-| other 5xx, read | failed, status | - | yes |
-| other 5xx, write | unknown, status | unknown | yes |
-| 5xx of a write that states `"outcome": "none"` or `"unknown"` | failed or unknown | accordingly | yes |
+| 5xx, read | failed, status (dependency: a 503 with a reason) | fail | yes |
+| 5xx, write | unknown, as above | unknown | yes |
+| 5xx of a write that states `"outcome": "none"` | failed, as above | fail | yes |
 | other status than the expected one | failed, status | fail (unknown if 2xx) | no |
 | the expected status, wrong or missing content (or another's key) | failed, content | unknown | no |
+
+No bare 503 is believed: a proxy gives it when it found no server, and also when the server died after the booking,
+and its text does not tell which. Asking again under the same key does.
 """
 
 from __future__ import annotations
@@ -95,9 +96,7 @@ def _judge_content(expected: Expectation, content: Mapping[str, Any]) -> Judgeme
 
 def _judge_server_error(expected: Expectation, status: int, content: Mapping[str, Any]) -> Judgement:
     reason = Reason.DEPENDENCY if status == 503 and "reason" in content else Reason.STATUS
-    stated = content.get("outcome")
-    undone = stated == "none" if stated in ("none", "unknown") else status == 503
-    if expected.write and not undone:
+    if expected.write and content.get("outcome") != "none":
         return Judgement(Outcome.UNKNOWN, reason, Act.UNKNOWN, True, content)
     return Judgement(Outcome.FAILED, reason, Act.FAIL, True, content)
 

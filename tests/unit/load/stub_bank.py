@@ -5,7 +5,7 @@
 POST /_behave {"mode": ..., "for_s": ...} sets what every other request gets; GET /_books returns what was
 asked and booked. Modes: answer; stall (no answer while it lasts, then all); silent (booked, then never
 answered); shed; rate; error (500); unavailable (503 with a reason); reset (booked, then the connection is
-cut); garbage; otherkey (201 with another key); locked (login fails).
+cut); upstream (booked, then a proxy's 503); garbage; otherkey (201 with another key); locked (login fails).
 """
 
 import asyncio
@@ -56,6 +56,8 @@ class Bank:
             transport.abort()
         if mode == "silent":
             await asyncio.sleep(3600)
+        if mode == "upstream":
+            return web.Response(text="upstream connect error or disconnect/reset before headers", status=503)
         if mode == "garbage":
             return web.Response(text="<html>", status=201 if key else 200)
         return self._answer(name, "other" if mode == "otherkey" else key)

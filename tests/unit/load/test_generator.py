@@ -129,6 +129,7 @@ def test_refusals_resets_and_wrong_answers_are_told_apart(start: Start, stub: St
         "rate": ("SHED", "RATE", Act.FAIL),
         "unavailable": ("FAILED", "DEPENDENCY", Act.FAIL),
         "error": ("UNKNOWN", "STATUS", Act.UNKNOWN),  # 500 to a movement: it may have been made
+        "upstream": ("UNKNOWN", "STATUS", Act.UNKNOWN),
         "reset": ("UNKNOWN", "RESET", Act.UNKNOWN),
         "garbage": ("FAILED", "CONTENT", Act.UNKNOWN),
         "otherkey": ("FAILED", "CONTENT", Act.UNKNOWN),

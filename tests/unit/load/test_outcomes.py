@@ -16,6 +16,7 @@ from stormdrill.records.layout import Act, Outcome, Reason
 READ = Expectation(False, 200, ("balance",))
 WRITE = Expectation(True, 201, ("movement",), "k1")
 MAYBE_DONE = {"reason": "database", "outcome": "unknown"}
+ENVOY_UC = b"upstream connect error or disconnect/reset before headers. reset reason: connection termination"
 GOOD_WRITE = {"movement": 7, "key": "k1"}
 
 
@@ -47,7 +48,12 @@ GOOD_WRITE = {"movement": 7, "key": "k1"}
         (WRITE, 504, {"error": "deadline"}, Outcome.UNKNOWN, Reason.STATUS, Act.UNKNOWN, True),
         (WRITE, 504, {"outcome": "unknown"}, Outcome.UNKNOWN, Reason.STATUS, Act.UNKNOWN, True),
         (WRITE, 504, {"outcome": "none"}, Outcome.FAILED, Reason.STATUS, Act.FAIL, True),
-        (WRITE, 503, b"", Outcome.FAILED, Reason.STATUS, Act.FAIL, True),
+        (READ, 503, b"", Outcome.FAILED, Reason.STATUS, Act.FAIL, True),
+        (WRITE, 503, b"", Outcome.UNKNOWN, Reason.STATUS, Act.UNKNOWN, True),
+        (WRITE, 503, ENVOY_UC, Outcome.UNKNOWN, Reason.STATUS, Act.UNKNOWN, True),
+        (WRITE, 503, {"error": "x", "reason": "y"}, Outcome.UNKNOWN, Reason.DEPENDENCY, Act.UNKNOWN, True),
+        (WRITE, 503, {"outcome": "none"}, Outcome.FAILED, Reason.STATUS, Act.FAIL, True),
+        (WRITE, 503, {"error": "shed"}, Outcome.SHED, Reason.OVERLOAD, Act.FAIL, True),
         (WRITE, 503, {"reason": "db", "outcome": "none"}, Outcome.FAILED, Reason.DEPENDENCY, Act.FAIL, True),
         (WRITE, 503, MAYBE_DONE, Outcome.UNKNOWN, Reason.DEPENDENCY, Act.UNKNOWN, True),
         (WRITE, 429, {"reason": "overload"}, Outcome.SHED, Reason.OVERLOAD, Act.FAIL, True),
