@@ -132,11 +132,13 @@ def test_where_the_load_itself_is_the_test_the_method_is_what_is_judged(
 ) -> None:
     plan = golden_plan()
     wait = Activity("wait", ActivityKind.ACTION, "wait", {"duration": "1s"})
-    plan = replace(plan, experiment=replace(plan.experiment, method=(wait,)))
+    objectives = replace(plan.experiment.objectives, success={"A": 0.99})
+    plan = replace(plan, experiment=replace(plan.experiment, method=(wait,), objectives=objectives))
     outages = (Outage(-1.0, 30.0, share=share),) if share else ()
     scene = Scene(probes={"login": 600.0}, after_s=12.0, faults_s=(), outages=outages)  # the method is short
     verdict = verdict_of(tmp_path, scene, plan)
     assert outcome(verdict, "hurt.A") is expected
+    assert outcome(verdict, "success.A") is expected
     assert outcome(verdict, "fault_proven") is Outcome.NOT_EXERCISED
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stormdrill.judge.checking import CLIENT, REQUESTS, Case, check, percent, seconds
-from stormdrill.measure.values import Recovery
+from stormdrill.measure.values import Recovery, Share
 from stormdrill.targets import Target
 from stormdrill.verdict import Check, Outcome
 
@@ -138,11 +138,20 @@ def _relapse_s(entry: Recovery) -> float:
     return max((relapse.end_s - relapse.start_s for relapse in entry.relapses), default=0.0)
 
 
+def _judged_share(case: Case, letter: str) -> Share | None:
+    """A tier's requests after the fault, or in the method where the load is the test."""
+    return case.share(f"tier {letter}", "inject" if case.load_is_the_test else None)
+
+
+def _window(case: Case) -> str:
+    return "the method" if case.load_is_the_test else "t0 to the end of settle"
+
+
 def _hurt(case: Case, letter: str) -> Iterator[Check]:
     limit = case.tier_limit(letter, "hurt")
     if limit is None:
         return
-    share = case.share(f"tier {letter}", "inject" if case.load_is_the_test else None)
+    share = _judged_share(case, letter)
     name, text = f"hurt.{letter}", f"<= {percent(limit[0])}"
     if share is None:
         yield check(name, "hurt", Outcome.NOT_EXERCISED, "no fault was applied", unit="ratio", limit=text)
@@ -161,27 +170,28 @@ def _hurt(case: Case, letter: str) -> Iterator[Check]:
         outcome, why = Outcome.PASS, said
     yield check(
         name, "hurt", outcome, why, value=None if ratio is None else round(ratio, 9), unit="ratio",
-        limit=text, window="the method" if case.load_is_the_test else "t0 to the end of settle",
-        evidence=REQUESTS, depends_on=CLIENT,
+        limit=text, window=_window(case), evidence=REQUESTS, depends_on=CLIENT,
         details={"hurt": hurt, "requests": share.requests, "basis": limit[1]},
     )  # fmt: skip
 
 
 def _success(case: Case, letter: str) -> Iterator[Check]:
     limit = case.tier_limit(letter, "success", largest=True)
-    share = case.share(f"tier {letter}")
+    share = _judged_share(case, letter)
     if limit is None:
         return
     ratio = share.ratio if share else None
     if share is None or ratio is None:
-        outcome = Outcome.INCONCLUSIVE if case.measured.faults else Outcome.NOT_EXERCISED
-        why = f"no request of tier {letter} after a fault"
+        due = bool(case.measured.faults) or share is not None
+        outcome = Outcome.INCONCLUSIVE if due else Outcome.NOT_EXERCISED
+        when = "in the method" if case.load_is_the_test else "after a fault"
+        why = f"no request of tier {letter} {when}"
     else:
         outcome = Outcome.PASS if ratio >= limit[0] else Outcome.FAIL
         why = f"{share.good} of {share.requests} requests of tier {letter} were good: {percent(ratio)}"
     yield check(
         f"success.{letter}", "success", outcome, why, value=None if ratio is None else round(ratio, 9),
-        unit="ratio", limit=f">= {percent(limit[0])}", window="t0 to the end of settle", evidence=REQUESTS,
+        unit="ratio", limit=f">= {percent(limit[0])}", window=_window(case), evidence=REQUESTS,
         depends_on=CLIENT, details={"basis": limit[1]},
     )  # fmt: skip
 
