@@ -230,3 +230,19 @@ def test_without_a_free_phone_demand_is_dropped_and_counted(start: Start, stub: 
     single = records[(records["session"] == 0) & (records["flags"] & Flag.PROBE == 0)]
     assert 60 < len(single) < 140
     assert np.all((single["due_ns"] >= ready_ns + 1e9) & (single["due_ns"] < ready_ns + 2e9))
+
+
+def test_a_pulse_tries_again_as_the_app_does(start: Start, stub: Stub) -> None:
+    app = "app: {timeout: 1s, retry: {attempts: 3, backoff: 50ms, per_session: 1}, patience: 4s, abandon: 50%}\n"
+    pulse = "pulses: [{operation: checkin, from: 1s, for: 1s, rate: 100/s}]\n"
+    text = "\n".join(line for line in PHONES.splitlines() if not line.startswith("app:"))
+    started = start(f"{text}\n{app}{pulse}", [stub.url])
+    stub.behave("error")
+    wait.pause(3)
+    started.load.stop()
+    check_whole(started)
+    records = started.requests()
+    single = records[(records["session"] == 0) & (records["flags"] & Flag.PROBE == 0)]
+    assert len(single) > 100
+    assert np.max(single["attempt"]) == 2  # 3 by `attempts`, 1 retry by `per_session`
+    assert set(finals(single)["attempt"]) == {2}

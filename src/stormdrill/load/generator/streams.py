@@ -14,11 +14,13 @@ from stormdrill.load.config import LoadConfig
 from stormdrill.load.generator.caller import Caller, Retries
 from stormdrill.load.generator.phone import Phone
 from stormdrill.load.generator.running import Running
+from stormdrill.profile import App
 from stormdrill.records.layout import Outcome, Reason
 
 _ROOM = 1.2  # times what a stream has in flight when no answer comes at all
 _PROBE_RETRIES = 7
-"""Only for movements in doubt, which are few: enough to find out about them after an outage of some seconds."""
+"""Only for movements in doubt, which are few: enough to find out about them after an outage of some seconds. A pulse
+is the app at work, and tries again as the profile says."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,12 @@ def streams(config: LoadConfig) -> list[Stream]:
     for cell in range(len(config.cells)):
         for name, rate_per_s in profile.probes.items():
             schedule = regular(rate_per_s, Random(f"{config.seed}/probe/{name}/{cell}"))
-            found.append(Stream(numbers[name], cell, True, _limit(config, name, rate_per_s), schedule))
+            limit = _limit(config, name, rate_per_s, 1 + _PROBE_RETRIES)
+            found.append(Stream(numbers[name], cell, True, limit, schedule))
         for number, each in enumerate(profile.pulses):
             rng = Random(f"{config.seed}/pulse/{number}/{cell}")
             schedule = pulse(each.rate_per_s, each.from_s, each.for_s, rng)
-            limit = _limit(config, each.operation, each.rate_per_s)
+            limit = _limit(config, each.operation, each.rate_per_s, profile.app.attempts)
             found.append(Stream(numbers[each.operation], cell, False, limit, schedule))
     return found
 
@@ -61,12 +64,19 @@ def run(stream: Stream, running: Running, caller: Caller, phones: Sequence[Phone
         if len(inflight) >= stream.limit:
             running.recorder.unsent(request, Outcome.DROPPED, Reason.NONE)
             continue
-        retries = Retries(_PROBE_RETRIES, 1 + _PROBE_RETRIES, unknown_writes_only=stream.probe)
+        retries = _retries(stream, running.config.profile.app)
         part = running.spawn(caller.perform, next(turn), request, 0, retries, work=True)
         inflight.add(part)
 
 
-def _limit(config: LoadConfig, operation: str, rate_per_s: float) -> int:
+def _retries(stream: Stream, app: App) -> Retries:
+    if stream.probe:
+        return Retries(_PROBE_RETRIES, 1 + _PROBE_RETRIES, unknown_writes_only=True)
+    return Retries(app.retries_per_session, app.attempts)
+
+
+def _limit(config: LoadConfig, operation: str, rate_per_s: float, attempts: int) -> int:
     app = config.profile.app
-    longest_s = (1 + _PROBE_RETRIES) * app.timeout_of(operation) + app.backoff_s * (1 + app.jitter)
+    pauses_s = sum(app.backoff_s * app.backoff_factor**number for number in range(attempts - 1))
+    longest_s = attempts * app.timeout_of(operation) + pauses_s * (1 + app.jitter)
     return int(_ROOM * rate_per_s * min(longest_s, app.patience_s)) + 10
