@@ -18,6 +18,7 @@ from stormdrill import plan as plan_file
 from stormdrill.plan import Plan
 from stormdrill.records.layout import Act, Flag, Legend, Outcome, Reason
 from stormdrill.records.writer import RequestLog, WitnessJournal
+from stormdrill.scenario import FlowControl
 from stormdrill.store import Run, write_json
 
 ESTATE = Path(__file__).parent / "estate"
@@ -76,6 +77,7 @@ class Scene:
     demand: dict[str, float] = field(default_factory=lambda: {"A": 60.0, "B": 30.0, "C": 20.0})
     restart_s: float | None = None  # gateway 0 loses its counters here
     over_limit: float = -10.0
+    flow_asked: bool = False  # the experiment asks for flow control; it does so whenever anything is shed
     pressure: float = 0.3
     sync: str | None = "sync"  # sync | async | None (not sampled)
     lag_s: float | None = 0.2
@@ -117,10 +119,11 @@ class _Asked:
     sent_ns: int = 0
 
 
-def golden_plan(fault_class: str = "stateless-pod-loss") -> Plan:
+def golden_plan(fault_class: str = "stateless-pod-loss", *, flow_asked: bool = False) -> Plan:
     """The plan of the golden estate."""
     plan = plan_file.load(ESTATE / "experiment.yaml")
-    return replace(plan, experiment=replace(plan.experiment, fault_class=fault_class))
+    control = FlowControl(("A", "B", "C"), 50, 0.0) if flow_asked else None
+    return replace(plan, experiment=replace(plan.experiment, fault_class=fault_class, flow_control=control))
 
 
 def build(path: Path, scene: Scene, plan: Plan | None = None) -> tuple[Run, Truth]:
@@ -129,7 +132,7 @@ def build(path: Path, scene: Scene, plan: Plan | None = None) -> tuple[Run, Trut
     run = Run(path)
     for directory in (run.requests, run.witness, run.series):
         directory.mkdir()
-    plan = plan or golden_plan(scene.fault_class)
+    plan = plan or golden_plan(scene.fault_class, flow_asked=scene.flow_asked or bool(scene.shed))
     write_json(run.plan, plan.to_json())
     rng = random.Random(scene.seed)
     asked = _asked(scene, rng)

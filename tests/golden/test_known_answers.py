@@ -32,7 +32,7 @@ SCENES = {
         outages=(
             Outage(0, 9.3, "transfer", Outcome.UNKNOWN),
             Outage(0, 9.3, "payment"),
-            Outage(1, 12, "bills", Outcome.SHED, share=0.6),
+            Outage(1, 20, "bills", Outcome.SHED, share=0.9),
             Outage(1, 12, "checkin", Outcome.BLOCKED, share=0.8),
         ),
         leader_lost_s=2.0,

@@ -12,6 +12,7 @@ import pytest
 from builder import Outage, Scene, build, golden_plan
 
 from stormdrill.errors import InputError
+from stormdrill.estate import NoAudit
 from stormdrill.judge import judge
 from stormdrill.measure import measure
 from stormdrill.plan import Plan
@@ -38,7 +39,7 @@ def rendered(path: Path, scene: Scene, plan: Plan | None = None) -> Run:
 
 @pytest.fixture(scope="module")
 def failed(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    plan = golden_plan()
+    plan = golden_plan(flow_asked=True)
     plan = replace(plan, experiment=replace(plan.experiment, title=EVIL))
     return rendered(tmp_path_factory.mktemp("report"), FAIL, plan)
 
@@ -134,8 +135,17 @@ def test_junit_counts_each_outcome(failed: Run) -> None:
     failures = {case.get("name") for case in cases if case.find("failure") is not None}
     assert failures == {check.id for check in verdict.checks if check.verdict == "fail"}
     assert root[0].get("failures") == str(len(failures))
-    skipped = {case.get("name") for case in cases if case.find("skipped") is not None}
-    assert "flow.rejects" in skipped
+    doubted = {case.get("name") for case in cases if case.find("error") is not None}
+    assert "flow.rejects" in doubted
+
+
+def test_what_was_not_exercised_is_skipped_in_junit(tmp_path: Path) -> None:
+    plan = golden_plan()
+    plan = replace(plan, topology=replace(plan.topology, audit=NoAudit("no reader for this estate")))
+    run = rendered(tmp_path, Scene(after_s=12.0, books=False), plan)
+    root = ET.parse(run.path / "junit.xml").getroot()  # noqa: S314 - our own file
+    skipped = {case.get("name") for case in root.iter("testcase") if case.find("skipped") is not None}
+    assert {"lost", "duplicated", "audit_complete"} <= skipped
 
 
 def test_inconclusive_is_an_error_in_junit(tmp_path: Path) -> None:

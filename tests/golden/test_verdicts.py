@@ -59,7 +59,7 @@ HARM = {
     "money not conserved": ({"invariant": 5}, "books.money-is-conserved"),
     "assertion broken": ({"assertion_value": 0.5}, "assert.no-gateway-error-after"),
     "order inverted": ({"shed": {"A": 0.5, "B": 0.2, "C": 0.1}}, "flow.order"),
-    "above the limit": ({"over_limit": 3.0}, "flow.limit"),
+    "above the limit": ({"over_limit": 3.0, "flow_asked": True}, "flow.limit"),
 }
 
 
@@ -86,6 +86,8 @@ DOUBT: dict[str, tuple[dict[str, Any], str]] = {
     "client and prometheus disagree": ({"agreement": 0.5}, "client_prometheus_agree"),
     "ill before the fault": ({"outages": (Outage(-20, 0, share=0.1),)}, "steady_healthy"),
     "assertion without samples": ({"assertion_value": None}, "assert.no-gateway-error-after"),
+    "flow control asked for, nothing shed": ({"flow_asked": True}, "flow.order"),
+    "flow control asked for, nothing refused": ({"shed": {"B": 0.3, "C": 0.6}}, "flow.rejects"),
 }
 
 
@@ -180,7 +182,7 @@ def test_an_estate_that_declares_no_audit_is_not_held_against_the_run(tmp_path: 
 def test_a_plain_estate_without_metrics_probes_or_database_can_pass(tmp_path: Path) -> None:
     plan = golden_plan()
     topology = replace(plan.topology, databases={}, metrics={}, audit=NoAudit("none here"))
-    experiment = replace(plan.experiment, assertions=(), flow_control=None)
+    experiment = replace(plan.experiment, assertions=())
     plan = replace(plan, topology=topology, experiment=experiment)
     sessions = dict.fromkeys(("login", "transfer", "bills", "balance", "payment", "checkin"), 15.0)
     scene = replace(Scene(**SMALL), probes={}, sessions=sessions, books=False, sync=None)
@@ -221,7 +223,9 @@ def test_shedding_in_order_passes_and_survives_a_restart(tmp_path: Path) -> None
 
 def test_few_sheds_show_no_order(tmp_path: Path) -> None:
     scene = replace(Scene(**SMALL), shed={"A": 0.05}, demand={"A": 60.0, "B": 30.0})
-    assert outcome(verdict_of(tmp_path, scene), "flow.order") is Outcome.NOT_EXERCISED
+    verdict = verdict_of(tmp_path, scene)
+    assert outcome(verdict, "flow.order") is Outcome.INCONCLUSIVE
+    assert "never shed 50 requests" in why(verdict, "flow.order")
 
 
 def test_a_damaged_record_is_doubt(tmp_path: Path) -> None:
