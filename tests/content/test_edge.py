@@ -19,7 +19,8 @@ pytestmark = pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy
 GATEWAY = """
 import http.server, json, os, sys
 
-name, dies, sheds = sys.argv[1], sys.argv[2] == "dies", sys.argv[2] == "sheds"
+name, dies = sys.argv[1], sys.argv[2] == "dies"
+refuses = int(sys.argv[2]) if sys.argv[2].isdigit() else 0
 
 class Gateway(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -29,8 +30,8 @@ class Gateway(http.server.BaseHTTPRequestHandler):
             print(self.path, flush=True)
             if dies:
                 os._exit(137)
-        body = json.dumps({"name": name, "for": self.headers.get("X-Forwarded-For", "")}).encode()
-        self.send_response(429 if sheds and self.path != "/readyz" else 200)
+        body = json.dumps({"name": name, "for": self.headers.get("X-Forwarded-For", ""), "outcome": "none"}).encode()
+        self.send_response(refuses if refuses and self.path != "/readyz" else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -49,7 +50,7 @@ server.serve_forever()
 
 
 class Gateway:
-    """A process that is ready and answers with its name, or is dead in the middle of the first request."""
+    """A process that is ready and answers with its name, or `dies` amid the first request, or refuses by a status."""
 
     def __init__(self, name, manner):
         argv = [sys.executable, "-c", GATEWAY, name, manner]
@@ -136,7 +137,8 @@ def edge(tmp_path):
 
 def test_own_gateways_serve_and_learn_who_asked(edge):
     site = edge()
-    assert json.loads(site.ask("GET", "/v1/balance")[1]) == {"name": "own", "for": "127.0.0.1"}
+    answer = json.loads(site.ask("GET", "/v1/balance")[1])
+    assert (answer["name"], answer["for"]) == ("own", "127.0.0.1")
     assert "X-Edge-Retried" not in site.headers
 
 
@@ -164,14 +166,15 @@ def test_what_carries_no_identity_is_not_repeated(edge):
     assert site.other.asked() == []
 
 
-def test_a_refusal_of_the_second_try_is_told_as_unknown(edge):
-    """The first try may have been booked before its gateway died."""
+@pytest.mark.parametrize("refusal", [401, 422, 429, 503, 504])
+def test_a_refusal_of_the_second_try_is_told_as_unknown(edge, refusal):
+    """The first try may have been booked before its gateway died, whatever the second says of itself."""
     key = {"Idempotency-Key": "k"}
-    site = edge(own="dies", other="sheds")
+    site = edge(own="dies", other=str(refusal))
     status, body = site.ask("POST", "/v1/payments", key)
     assert (status, json.loads(body)["outcome"]) == (502, "unknown")
     assert int(site.headers["X-Edge-Retried"]) > 0
-    assert site.ask("POST", "/v1/payments", key)[0] == 429, "a refusal of the first try is one"
+    assert site.ask("POST", "/v1/payments", key)[0] == refusal, "a refusal of the first try is one"
 
 
 def test_a_write_whose_gateway_died_and_that_finds_no_other_is_unknown(edge):
