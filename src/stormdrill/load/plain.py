@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ _CONNECT = {
     "gaierror",
 }
 _TIMEOUT = {"ReadTimeout", "ReadTimeoutError", "TimeoutError", "Timeout"}
+_TOLD = 20  # names of unmatched requests that are told; paths may hold a number that is never the same
 
 
 class Names:
@@ -36,9 +38,29 @@ class Names:
         )
 
     @staticmethod
+    def text(method: str, url: str, name: str | None) -> str:
+        """What a `match` for this request would be."""
+        return f"{method.upper()} {name or urlsplit(url).path or '/'}"
+
+    @staticmethod
     def _texts(method: str, names: Sequence[str]) -> Iterator[str]:
         for name in names:
             yield f"{method.upper()} {name}"
+
+
+class Unmatched:
+    """Says once of each request that no operation claims that it is not recorded; shared by all users."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def tell(self, text: str) -> None:
+        """`text` as the topology's `match` would have to state it."""
+        if text in self._told or len(self._told) >= _TOLD:
+            return
+        self._told.add(text)
+        more = "; no more of these are told" if len(self._told) == _TOLD else ""
+        print(f"not recorded: '{text}' matches no operation of the topology{more}", file=sys.stderr)
 
 
 def money(idempotency: Idempotency | None, body: Any) -> tuple[int, int]:

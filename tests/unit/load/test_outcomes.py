@@ -10,7 +10,7 @@ import urllib3
 
 from stormdrill.estate import Idempotency, Operation, OperationKind
 from stormdrill.load.outcomes import Expectation, Trouble, judge_answer, judge_trouble
-from stormdrill.load.plain import Names, money, trouble_of
+from stormdrill.load.plain import Names, Unmatched, money, trouble_of
 from stormdrill.records.layout import Act, Outcome, Reason
 
 READ = Expectation(False, 200, ("balance",))
@@ -134,6 +134,16 @@ def test_names_are_matched_as_locust_reports_them() -> None:
     assert names.operation("POST", "/whatever/7", "pay") == 1
     assert names.operation("POST", "/api/b", "renamed") is None  # Locust would not call it /api/b either
     assert names.operation("PUT", "/api/a", None) is None
+
+
+def test_names_of_unmatched_requests_are_told_up_to_a_limit(capsys: pytest.CaptureFixture[str]) -> None:
+    unmatched = Unmatched()
+    for number in range(100):
+        unmatched.tell(f"GET /orders/{number}")
+        unmatched.tell("GET /orders/0")
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 20
+    assert told[-1].endswith("no more of these are told")
 
 
 @pytest.mark.parametrize(

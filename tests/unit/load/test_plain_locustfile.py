@@ -164,6 +164,39 @@ def test_a_task_that_breaks_is_a_failure_and_is_printed(start: Start, stub: Stub
     assert Reason.CONTENT in started.requests()["reason"]
 
 
+def test_a_task_that_asks_for_nothing_known_is_no_demand_and_is_told_once(
+    start: Start, stub: Stub, tmp_path: Path
+) -> None:
+    text = """
+        import gevent
+        from locust import HttpUser, task
+        class Customer(HttpUser):
+            @task(6)
+            def look(self):
+                self.client.get("/api/orders")
+            @task(6)
+            def elsewhere(self):
+                self.client.get("/api/else?page=1")
+            @task(3)
+            def nothing(self):
+                pass
+            @task
+            def slow(self):  # cut short by the end of the load before it asks
+                gevent.sleep(60)
+                self.client.get("/api/orders")
+        """
+    profile = PROFILE.replace("users: 40", "users: 200")
+    started = start(profile, [stub.url], locustfile=mine(tmp_path, text), operations=ORDERS)
+    wait.pause(2)
+    started.load.stop()
+    check_whole(started)
+    records = started.requests()
+    assert set(outcomes(records)) == {("GOOD", "NONE")}
+    assert 20 < len(records) < 80  # 6 of 16 arrivals of about 120
+    assert started.log().count("'GET /api/else' matches no operation") == 1
+    assert "arrivals asked for nothing that the topology knows" in started.log()
+
+
 def test_on_start_that_fails_is_one_message(
     configure: Callable[..., LoadConfig], stub: Stub, tmp_path: Path
 ) -> None:

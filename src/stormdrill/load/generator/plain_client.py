@@ -14,7 +14,7 @@ from typing import Any
 
 from stormdrill.load.generator.running import Running
 from stormdrill.load.outcomes import Expectation, Judgement, Trouble, judge_answer, judge_trouble
-from stormdrill.load.plain import Names, money, trouble_of
+from stormdrill.load.plain import Names, Unmatched, money, trouble_of
 from stormdrill.load.recorder import Attempt, Request
 from stormdrill.records.layout import Act, Flag, Outcome, Reason
 
@@ -118,8 +118,11 @@ class Arrival:
 class WatchedClient:
     """Stands before one user's `client.request`. Outside an arrival it only passes requests on."""
 
-    def __init__(self, running: Running, client: Any, names: Names, *, with_timeout: bool) -> None:
+    def __init__(
+        self, running: Running, client: Any, names: Names, unmatched: Unmatched, *, with_timeout: bool
+    ) -> None:
         self._running, self._names, self._with_timeout = running, names, with_timeout
+        self._unmatched = unmatched
         self._send = client.request
         self._key_header = running.config.idempotency.header if running.config.idempotency else ""
         self._app = running.config.profile.app
@@ -128,6 +131,8 @@ class WatchedClient:
 
     def _request(self, method: Any, url: Any, name: str | None = None, *args: Any, **kwargs: Any) -> Any:
         operation = self._names.operation(str(method), str(url), name)
+        if self.arrival is not None and operation is None:
+            self._unmatched.tell(self._names.text(str(method), str(url), name))
         if self.arrival is None or operation is None:
             return self._send(method, url, name, *args, **kwargs)
         config = self._running.config.operations[operation]

@@ -35,6 +35,7 @@ class PlainLoad:
         self._random = Random(f"{config.seed}/classes")
         self._usual: dict[type[Any], int] = {}  # the operation that a class's arrivals begin with
         self._told = 0
+        self._idle = 0  # arrivals that asked for nothing the topology knows
 
     def prepare(self) -> None:
         """Tell the locustfile's listeners, make the users. TargetError when an `on_start` fails."""
@@ -50,6 +51,8 @@ class PlainLoad:
 
     def finish(self) -> None:
         """Nothing is left unserved: an arrival is dropped at its due time, or runs."""
+        if self._idle:
+            print(f"{self._idle} arrivals asked for nothing that the topology knows: not counted as demand")
         self._environment.events.test_stop.fire(environment=self._environment)
 
     def _arrivals(self, running: Running) -> None:
@@ -69,22 +72,24 @@ class PlainLoad:
 
     def _arrival(self, running: Running, user: PlainUser, number: int, due_ns: int) -> None:
         arrival = Arrival(running, number, due_ns, user.site)
-        cut_short = self._task(user, arrival)
-        arrival.end(cut_short=cut_short)
+        error = self._task(user, arrival)
+        arrival.end(cut_short=isinstance(error, PhaseEnd))
         if arrival.operations:
             self._usual[type(user.user)] = arrival.operations[0]
-        else:  # the task broke, or asked for nothing that the topology knows
+        elif isinstance(error, Exception):  # it broke before it could ask
             self._unserved(running, type(user.user), due_ns, Outcome.FAILED, Reason.CONTENT)
+        else:
+            self._idle += 1
         self._users.give_back(user, elsewhere=arrival.connect_failed)
 
-    def _task(self, user: PlainUser, arrival: Arrival) -> bool:
-        """Run one task; True when the end of the load cut it short."""
+    def _task(self, user: PlainUser, arrival: Arrival) -> BaseException | None:
+        """Run one task; what it raised, PhaseEnd when the end of the load cut it short."""
         if user.client is not None:
             user.client.arrival = arrival
         try:
             user.task()
-        except PhaseEnd:
-            return True
+        except PhaseEnd as end:
+            return end
         except Exception as error:  # noqa: BLE001 - a user's task may raise anything; Locust goes on too
             self._told += 1
             if self._told <= _TOLD:
@@ -92,10 +97,11 @@ class PlainLoad:
             self._environment.events.user_error.fire(
                 user_instance=user.user, exception=error, tb=error.__traceback__
             )
+            return error
         finally:
             if user.client is not None:
                 user.client.arrival = None
-        return False
+        return None
 
     def _unserved(
         self, running: Running, chosen: type[Any], due_ns: int, outcome: Outcome, reason: Reason

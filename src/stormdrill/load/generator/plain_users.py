@@ -15,7 +15,7 @@ from stormdrill.errors import InputError, TargetError
 from stormdrill.load.config import LoadConfig
 from stormdrill.load.generator.plain_client import WatchedClient
 from stormdrill.load.generator.running import Running
-from stormdrill.load.plain import Names
+from stormdrill.load.plain import Names, Unmatched
 
 _AT_ONCE = 8
 _ENDS = (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser)
@@ -31,10 +31,10 @@ class PlainUser:
         self._root = user._taskset_instance = DefaultTaskSet(user)  # noqa: SLF001 - as Locust's own run()
         user._state = LOCUST_STATE_RUNNING  # noqa: SLF001
 
-    def watch(self, running: Running, names: Names) -> None:
+    def watch(self, running: Running, names: Names, unmatched: Unmatched) -> None:
         """From now on what is sent within an arrival is recorded."""
         timed = isinstance(self.user, HttpUser)
-        self.client = WatchedClient(running, self.user.client, names, with_timeout=timed)
+        self.client = WatchedClient(running, self.user.client, names, unmatched, with_timeout=timed)
 
     def task(self) -> None:
         """Run one task, chosen by weight; a nested task set gives one of its own."""
@@ -73,10 +73,10 @@ class PlainUsers:
 
     def watch(self, running: Running) -> None:
         """Record what every user sends from now on."""
-        names = Names(running.config.operations)
+        names, unmatched = Names(running.config.operations), Unmatched()
         for users in self._free.values():
             for user in users:
-                user.watch(running, names)
+                user.watch(running, names, unmatched)
 
     def take(self, chosen: type[Any]) -> PlainUser | None:
         """A free user of a class; None when all are busy."""
