@@ -67,6 +67,7 @@ class Scene:
     refused_booked: bool = False
     books: bool = True
     books_complete: bool = True
+    shows: tuple[str, ...] | None = None  # what the reader says it can show; None: it says nothing
     invariant: int = 0
     freeze_s: tuple[float, float] | None = None
     lateness_ms: float = 1.0
@@ -264,13 +265,11 @@ def _write_books(run: Run, scene: Scene, movements: list[list[Any]]) -> None:
         return
     why = "" if scene.books_complete else "the reader lost its connection"
     invariants = [{"id": "money-is-conserved", "value": scene.invariant, "expect": 0}]
-    write_json(
-        run.books,
-        {
-            "schema": "stormdrill.books/1", "reader": "sql", "complete": scene.books_complete, "why": why,
-            "since": 0, "movements": movements, "invariants": invariants,
-        },
-    )  # fmt: skip
+    books = {
+        "schema": "stormdrill.books/1", "reader": "sql", "complete": scene.books_complete, "why": why,
+        "since": 0, "movements": movements, "invariants": invariants,
+    }  # fmt: skip
+    write_json(run.books, books if scene.shows is None else {**books, "shows": list(scene.shows)})
 
 
 # The generator's lines and Prometheus

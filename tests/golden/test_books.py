@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -146,6 +147,17 @@ def test_without_books_nothing_is_claimed() -> None:
     assert not found.audited
     assert "lost" not in found.tallies
     assert found.upper_bound_ratio is None
+
+
+def test_books_that_claim_to_show_what_nobody_knows_are_not_read() -> None:
+    with pytest.raises(ValueError, match="unknown class: doubled"):
+        parse_books({**booked([]), "shows": ["lost", "doubled"]})
+
+
+def test_where_losses_cannot_be_seen_there_is_no_bound() -> None:
+    keys = [str(uuid.uuid4()) for _ in range(300)]
+    books = {**booked(keys), "shows": ["duplicated"]}
+    assert judged(journal([act for key in keys for act in done(key)]), books).upper_bound_ratio is None
 
 
 def test_zero_lost_still_has_a_bound() -> None:

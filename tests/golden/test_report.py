@@ -156,6 +156,17 @@ def test_inconclusive_is_an_error_in_junit(tmp_path: Path) -> None:
     assert "assert.no-gateway-error-after" in errors
 
 
+def test_no_count_is_shown_of_what_the_books_cannot_show(tmp_path: Path) -> None:
+    run = rendered(tmp_path, Scene(after_s=12.0, shows=("lost",)))
+    text = (run.path / "report.md").read_text()
+    assert "- **movements lost**: 0 (of " in text
+    assert "- **booked twice**: – (not exercised)" in text  # noqa: RUF001
+    page = Page((run.path / "report.html").read_text()).text
+    money = page[page.index("end of a movement") : page.index("Flow control")]
+    assert "lost" in money
+    assert "duplicated" not in money
+
+
 def test_a_run_without_fault_or_load_still_has_a_page(tmp_path: Path) -> None:
     abort = {"reason": "SIGINT", "by": "signal"}
     scene = Scene(after_s=-4.0, aborted_s=-4.0, faults_s=(), abort=abort, probes={}, sessions={})

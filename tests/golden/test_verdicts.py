@@ -179,6 +179,32 @@ def test_an_estate_that_declares_no_audit_is_not_held_against_the_run(tmp_path: 
     assert any("not audited" in note for note in verdict.notes)
 
 
+HARMS = {"lost", "duplicated", "altered", "ghost", "refused_booked"}
+
+
+@pytest.mark.parametrize("shows", [{"lost"}, {"lost", "altered", "refused_booked"}, HARMS])
+def test_what_the_books_cannot_show_is_not_exercised(tmp_path: Path, shows: set[str]) -> None:
+    verdict = verdict_of(tmp_path, replace(Scene(**SMALL), shows=tuple(shows)))
+    assert {name for name in HARMS if outcome(verdict, name) is Outcome.PASS} == shows
+    for name in HARMS - shows:
+        assert outcome(verdict, name) is Outcome.NOT_EXERCISED
+        assert "books read by sql cannot show" in why(verdict, name)
+    assert verdict.verdict is Outcome.PASS
+
+
+def test_what_was_read_is_proof_whatever_the_reader_promises(tmp_path: Path) -> None:
+    verdict = verdict_of(
+        tmp_path, replace(Scene(**SMALL), shows=("lost",), duplicated=frozenset({9}), lost=frozenset({3}))
+    )
+    assert outcome(verdict, "duplicated") is Outcome.FAIL
+    assert outcome(verdict, "lost") is Outcome.FAIL
+
+
+def test_books_that_cannot_show_losses_prove_none(tmp_path: Path) -> None:
+    verdict = verdict_of(tmp_path, replace(Scene(**SMALL), shows=("duplicated",), lost=frozenset({3})))
+    assert outcome(verdict, "lost") is Outcome.NOT_EXERCISED
+
+
 def test_a_plain_estate_without_metrics_probes_or_database_can_pass(tmp_path: Path) -> None:
     plan = golden_plan()
     topology = replace(plan.topology, databases={}, metrics={}, audit=NoAudit("none here"))

@@ -31,7 +31,8 @@ def _lost(case: Case) -> Check:
     loss, limit = case.measured.loss, _limit(case)
     tally = loss.tallies.get("lost")
     depends = (*BASE, "sync_state_known")
-    if (early := _unshown(case)) is not None or tally is None:
+    early = _unshown(case) or _not_by_reader(loss, "lost", "acknowledged and missing")
+    if early is not None or tally is None:
         outcome, why = early or (Outcome.INCONCLUSIVE, "the books were not read")
         return check(
             "lost",
@@ -93,7 +94,10 @@ def _count(case: Case, name: str, what: str, most: int) -> Check:
     """A class of which at most `most` movements may exist. What was read is proof, even of partial books."""
     tally = case.measured.loss.tallies.get(name)
     limit = f"<= {most} movements"
-    if (early := _unshown(case)) is not None or tally is None:
+    early = _unshown(case)
+    if early is None and not (tally and tally.count):  # what was read is there, whatever the reader promises
+        early = _not_by_reader(case.measured.loss, name, what)
+    if early is not None or tally is None:
         outcome, why = early or (Outcome.INCONCLUSIVE, "the books were not read")
         return check(
             name, "books", outcome, why, unit="movements", limit=limit, evidence=EVIDENCE, depends_on=BASE
@@ -127,6 +131,13 @@ def _unshown(case: Case) -> tuple[Outcome, str] | None:
     if not loss.audited:
         return Outcome.INCONCLUSIVE, f"the books were not read: {loss.why}"
     return None
+
+
+def _not_by_reader(loss: Loss, name: str, what: str) -> tuple[Outcome, str] | None:
+    """Why a reader of this kind could not have shown such a movement; None when it could."""
+    if name in loss.shows:
+        return None
+    return Outcome.NOT_EXERCISED, f"books read by {loss.reader} cannot show a movement {what}"
 
 
 def _invariants(case: Case) -> Iterator[Check]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stormdrill.measure.money_values import Invariant
+from stormdrill.measure.money_values import HARMS, Invariant
 from stormdrill.records.layout import key_bytes
 
 _UUID_CHARS = 36
@@ -18,12 +18,14 @@ _UUID_CHARS = 36
 class Books:
     """Booked movements by row. An amount or account of 0 is not known to the reader.
 
-    `complete` false means that the reader did not see everything; `why` says what it missed.
+    `complete` false means that the reader did not see everything; `why` says what it missed. `shows` are the
+    harms that a reader of this kind can show at all.
     """
 
     reader: str
     complete: bool
     why: str
+    shows: tuple[str, ...]
     keys: npt.NDArray[np.bytes_]
     amounts: npt.NDArray[np.int64]
     sources: npt.NDArray[np.int64]
@@ -32,7 +34,7 @@ class Books:
 
 
 NO_BOOKS = Books(
-    "none", False, "the books were not read",
+    "none", False, "the books were not read", (),
     np.empty(0, "S16"), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64), (),
 )  # fmt: skip
 
@@ -46,6 +48,7 @@ def parse_books(raw: dict[str, Any]) -> Books:
         reader=raw["reader"],
         complete=bool(raw["complete"]),
         why=raw.get("why") or "",
+        shows=_shows(raw.get("shows")),
         keys=pack_keys(columns[0]),
         amounts=_known(columns[1]),
         sources=_known(columns[2]),
@@ -57,6 +60,15 @@ def parse_books(raw: dict[str, Any]) -> Books:
             for item in raw.get("invariants", ())
         ),
     )
+
+
+def _shows(stated: list[str] | None) -> tuple[str, ...]:
+    """What the reader says it can show; a reader that says nothing shows all. ValueError on what is no harm."""
+    if stated is None:
+        return HARMS
+    if unknown := set(stated) - set(HARMS):
+        raise ValueError(f"the books show an unknown class: {', '.join(sorted(unknown))}")
+    return tuple(name for name in HARMS if name in stated)
 
 
 def pack_keys(texts: tuple[str, ...]) -> npt.NDArray[np.bytes_]:

@@ -103,13 +103,14 @@ def loss(meant: Intents, books: Books, legend: Legend, zero_ns: int, risk: Risk)
         audited=audited,
         why=books.why,
         reader=books.reader,
+        shows=books.shows,
         complete=audited and books.complete,
         intents=len(meant.keys),
         acknowledged=acknowledged,
         tallies=tallies,
         movements=movements,
         loss_s=round(max(0.0, -earliest_s), 6),
-        upper_bound_ratio=_rule_of_three(acknowledged, int(lost.sum()), risk, audited=audited),
+        upper_bound_ratio=_rule_of_three(acknowledged, int(lost.sum()), risk, shown="lost" in books.shows),
         risk=risk,
         invariants=books.invariants,
     )
@@ -160,10 +161,10 @@ def _unaudited(meant: Intents) -> dict[str, npt.NDArray[np.bool_]]:
     return {"unknown_absent": ~meant.acknowledged & ~meant.refused, "refused": meant.refused}
 
 
-def _rule_of_three(acknowledged: int, lost: int, risk: Risk, *, audited: bool) -> float | None:
+def _rule_of_three(acknowledged: int, lost: int, risk: Risk, *, shown: bool) -> float | None:
     """Zero lost of n still allows a loss ratio of up to 3/n at 95 % confidence."""
     n = risk.at_risk if risk.path == "asynchronous" else acknowledged
-    return round(min(1.0, 3 / n), 9) if audited and not lost and n else None
+    return round(min(1.0, 3 / n), 9) if shown and not lost and n else None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+HARMS = ("lost", "duplicated", "altered", "ghost", "refused_booked")
+"""Classes of movements that are harm. A reader of the books may be able to show only some of them."""
+
 
 @dataclass(frozen=True)
 class Movement:
@@ -60,13 +63,15 @@ class Loss:
     """Witness against books. `audited` false means that nothing here may be read as "nothing lost".
 
     `loss_s` is t0 minus the earliest acknowledgement among the lost; `upper_bound_ratio` is 3/n when nothing
-    was lost. `movements` holds every key of the classes that need a person's eyes.
+    was lost. `movements` holds every key of the classes that need a person's eyes. `shows` are the harms that
+    the reader could have shown: a count of 0 of any other says nothing.
     """
 
     audited: bool
     complete: bool
     why: str
     reader: str
+    shows: tuple[str, ...]
     intents: int
     acknowledged: int
     tallies: Mapping[str, Tally]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from stormdrill.measure.money_values import Movement, Tally
+from stormdrill.measure.money_values import HARMS, Loss, Movement, Tally
 from stormdrill.measure.values import Measurements, Recovery, Share
 from stormdrill.plan import Plan
-from stormdrill.report.words import money, percent, seconds
+from stormdrill.report.words import NOTHING, money, percent, seconds
 from stormdrill.verdict import Check, Outcome, Verdict
 
 SHOWN = 50  # movements of a class that a page lists; all of them are in measurements.json
@@ -93,7 +93,7 @@ def view(plan: Plan, measured: Measurements, verdict: Verdict) -> View:
         tiles=_tiles(measured, verdict, recoveries),
         groups=_groups(verdict),
         recoveries=recoveries,
-        ends=tuple((name, loss[name]) for name in ENDS if name in (loss := measured.loss.tallies)),
+        ends=_ends(measured.loss),
         movements=_movements(measured),
         settings=_settings(plan),
         hurt_until_s=_hurt_until_s(recoveries),
@@ -141,13 +141,27 @@ def _tiles(measured: Measurements, verdict: Verdict, recoveries: Sequence[Recove
     if loss.audited:
         lost, twice = loss.tallies["lost"], loss.tallies["duplicated"]
         note = f"worth {money(lost.amount)}" if lost.count else f"of {loss.acknowledged:,} acknowledged"
-        tiles.append(Tile("movements lost", f"{lost.count:,}", note, _of(verdict, "lost")))
+        tiles.append(_counted("movements lost", lost, note, _of(verdict, "lost")))
         note = f"of {loss.intents:,} meant"
-        tiles.append(Tile("booked twice", f"{twice.count:,}", note, _of(verdict, "duplicated")))
+        tiles.append(_counted("booked twice", twice, note, _of(verdict, "duplicated")))
     share = next((share for share in measured.hurt if share.subject == f"tier {most}"), None)
     if share is not None:
         tiles.append(_availability(most, share, verdict))
     return tuple(tiles)
+
+
+def _counted(name: str, tally: Tally, note: str, outcome: Outcome) -> Tile:
+    """A count of movements; where none could have been seen, no count."""
+    if outcome is Outcome.NOT_EXERCISED:
+        return Tile(name, NOTHING, "not exercised", outcome)
+    return Tile(name, f"{tally.count:,}", note, outcome)
+
+
+def _ends(loss: Loss) -> tuple[tuple[str, Tally], ...]:
+    """How many movements came to each end; a harm that the books cannot show is left out unless it was seen."""
+    hidden = set(HARMS) - set(loss.shows)
+    found = ((name, loss.tallies[name]) for name in ENDS if name in loss.tallies)
+    return tuple((name, tally) for name, tally in found if tally.count or name not in hidden)
 
 
 def _availability(tier: str, share: Share, verdict: Verdict) -> Tile:

@@ -18,12 +18,14 @@ SIGNS = {
     Outcome.NOT_EXERCISED: "–",  # noqa: RUF001 - a dash is what a reader expects here
 }
 
+NOTHING = "–"  # noqa: RUF001 - where there is no number
+
 
 def measured_text(measured: Measured) -> str:
     """A measured value with its unit and error; a dash when nothing was measured."""
     value = measured.value
     if value is None:
-        return "–"  # noqa: RUF001
+        return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str):
@@ -38,7 +40,7 @@ def measured_text(measured: Measured) -> str:
 def percent(ratio: float | None) -> str:
     """A ratio in percent, with more digits where they matter (near 0 and 1)."""
     if ratio is None:
-        return "–"  # noqa: RUF001
+        return NOTHING
     share = ratio * 100
     digits = 3 if 99 < share < 100 or 0 < share < 1 else 2
     return f"{share:.{digits}f}".rstrip("0").rstrip(".") + " %"
@@ -46,7 +48,7 @@ def percent(ratio: float | None) -> str:
 
 def seconds(value: float | None) -> str:
     """Seconds for a table cell."""
-    return "–" if value is None else f"{value:.2f}".rstrip("0").rstrip(".") + " s"  # noqa: RUF001
+    return NOTHING if value is None else f"{value:.2f}".rstrip("0").rstrip(".") + " s"
 
 
 def duration(value: float) -> str:
