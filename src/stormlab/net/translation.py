@@ -34,6 +34,8 @@ class Frontend:
     port: int
     node_port: int | None
     backends: tuple[Backend, ...]
+    local_backends: tuple[Backend, ...] | None = None
+    """The node port's own when it may lead to no other zone; none of them: it answers nothing at all."""
 
 
 def base(services: IPv4Network, zone: IPv4Network, wan: str) -> str:
@@ -78,23 +80,31 @@ def rules(frontends: Iterable[Frontend], node: str, zone: IPv4Network) -> str:
     lines = [f"flush chain ip {TABLE} services", f"flush set ip {TABLE} hairpin"]
     addresses: set[str] = set()
     for front in frontends:
-        if not front.backends:
-            continue
-        addresses |= {backend.address for backend in front.backends}
+        addresses |= {backend.address for backend in (*front.backends, *(front.local_backends or ()))}
         # An answer must come back through here to be translated back: only what started
         # in this zone does so by itself, for the rest this node stands in as the source.
-        if front.address is not None:
+        if front.address is not None and front.backends:
             match = f"ip daddr {front.address} {front.protocol} dport {front.port}"
             lines.append(_rule(f"{match} ip saddr != {zone} meta mark set meta mark or {_MASQUERADE}"))
             lines.append(_rule(f"{match} {_translate(front.backends)}", front.name))
         if front.node_port is not None:
-            match = f"ip daddr {node} {front.protocol} dport {front.node_port}"
-            lines.append(_rule(f"{match} meta mark set meta mark or {_MASQUERADE}"))
-            lines.append(_rule(f"{match} {_translate(front.backends)}", front.name))
+            lines += _node_port(front, f"ip daddr {node} {front.protocol} dport {front.node_port}")
     if addresses:
         pairs = ", ".join(f"{address} . {address}" for address in sorted(addresses))
         lines.append(f"add element ip {TABLE} hairpin {{ {pairs} }}")
     return "\n".join(lines) + "\n"
+
+
+def _node_port(front: Frontend, match: str) -> list[str]:
+    if front.local_backends is None:
+        if not front.backends:
+            return []
+        masquerade = _rule(f"{match} meta mark set meta mark or {_MASQUERADE}")
+        return [masquerade, _rule(f"{match} {_translate(front.backends)}", front.name)]
+    # As kube-proxy does it: who asks keeps its address, and where nobody is there the packet is lost.
+    return [
+        _rule(f"{match} {_translate(front.local_backends) if front.local_backends else 'drop'}", front.name)
+    ]
 
 
 def _rule(text: str, comment: str = "") -> str:

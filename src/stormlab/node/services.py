@@ -85,9 +85,12 @@ class ServiceTable:
             if spec.get("type") == "ExternalName" or not spec.get("ports"):
                 continue
             all_of_it = self.endpoints(namespace, name)
+            inside = spec.get("internalTrafficPolicy") == "Local"
+            outside = spec.get("externalTrafficPolicy") == "Local"
             for port in spec["ports"]:
-                local = spec.get("internalTrafficPolicy") == "Local"
-                usable = choose(all_of_it, port.get("name") or "", zone, local_only=local)
+                called = port.get("name") or ""
+                local = choose(all_of_it, called, zone, local_only=True)
+                anywhere = choose(all_of_it, called, zone)
                 found.append(
                     Frontend(
                         name=f"{namespace}/{name}",
@@ -95,7 +98,9 @@ class ServiceTable:
                         address=None if address in (None, "", "None") else address,
                         port=port["port"],
                         node_port=port.get("nodePort") or None,
-                        backends=usable,
+                        backends=local if inside else anywhere,
+                        # A service without any pod refuses; one whose pods are elsewhere keeps silent.
+                        local_backends=local if outside and anywhere else None,
                     )
                 )
         return found
@@ -104,15 +109,14 @@ class ServiceTable:
 def choose(
     endpoints: Iterable[Endpoint], port: str, zone: str, *, local_only: bool = False
 ) -> tuple[Backend, ...]:
-    """Backends of one port for a node in `zone`: the ready ones of the zone, else of everywhere.
+    """Backends of one port for a node in `zone`: the ready ones of the zone, else (unless `local_only`) of everywhere.
 
     Where none is ready, those that still serve while they end are better than nothing.
     """
-    having = [one for one in endpoints if port in one.ports]
+    having = [one for one in endpoints if port in one.ports and (one.zone == zone or not local_only)]
     ready = [one for one in having if one.ready]
     ready = ready or [one for one in having if one.serving and one.terminating]
-    near = [one for one in ready if one.zone == zone]
-    chosen = near if near or local_only else ready
+    chosen = [one for one in ready if one.zone == zone] or ready
     return tuple(sorted({Backend(one.address, one.ports[port]) for one in chosen}, key=lambda b: b.address))
 
 

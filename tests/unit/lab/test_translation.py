@@ -1,9 +1,13 @@
 """Service addresses: which endpoints a node uses, and the rule text it loads."""
 
+import asyncio
 from ipaddress import IPv4Network
+from types import SimpleNamespace
+
+import pytest
 
 from stormlab.net.translation import Backend, Frontend, base, rules
-from stormlab.node.services import Endpoint, choose
+from stormlab.node.services import Endpoint, ServiceTable, choose
 
 ZONE = IPv4Network("10.77.1.0/24")
 
@@ -33,6 +37,58 @@ def test_ending_but_serving_endpoints_only_when_nothing_is_ready():
 
 def test_local_policy_never_leaves_the_zone():
     assert chosen([endpoint("2", "b")], local_only=True) == []
+    ending = endpoint("1", "a", ready=False, terminating=True)
+    assert chosen([ending, endpoint("2", "b")], local_only=True) == ["1"]
+
+
+def node_of(spec, endpoints):
+    """What a node in zone a translates for one service, told as an API's watch would tell it."""
+    parts = [{"addresses": [address], "zone": zone} for address, zone in endpoints.items()]
+    labels = {"kubernetes.io/service-name": "edge"}
+    objects = {
+        "/api/v1/services": {"metadata": {"namespace": "n", "name": "edge"}, "spec": spec},
+        "/apis/discovery.k8s.io/v1/endpointslices": {
+            "metadata": {"namespace": "n", "name": "edge-1", "uid": "1", "labels": labels},
+            "endpoints": parts,
+            "ports": [{"name": "http", "port": 8080}],
+        },
+    }
+
+    async def watch(path):
+        yield "ADDED", objects[path]
+
+    node = SimpleNamespace(client=SimpleNamespace(watch=watch))
+    table = ServiceTable(lambda: None)
+    asyncio.run(table.follow_services(node))
+    asyncio.run(table.follow_slices(node))
+    return rules(table.frontends("a"), "10.77.1.1", ZONE)
+
+
+NODE_PORT = "ip daddr 10.77.1.1 tcp dport 30080"
+CLUSTER_IP = "ip daddr 10.96.0.9 tcp dport 80"
+
+
+@pytest.mark.parametrize(
+    ("policy", "endpoints", "wanted", "masqueraded"),
+    [
+        ("Cluster", {"10.77.2.2": "b"}, "dnat to 10.77.2.2:8080", True),
+        ("Local", {"10.77.1.2": "a", "10.77.2.2": "b"}, "dnat to 10.77.1.2:8080", False),
+        ("Local", {"10.77.2.2": "b"}, "drop", False),
+        ("Local", {}, None, False),
+    ],
+)
+def test_a_node_port_leads_out_of_its_zone_only_when_it_may(policy, endpoints, wanted, masqueraded):
+    """Another site's edge behind a site's address would hide the loss of the site."""
+    ports = [{"name": "http", "port": 80, "nodePort": 30080}]
+    spec = {"clusterIP": "10.96.0.9", "externalTrafficPolicy": policy, "ports": ports}
+    lines = [
+        line.removeprefix("add rule ip stormlab services ") for line in node_of(spec, endpoints).splitlines()
+    ]
+    said = [line for line in lines if line.startswith(NODE_PORT)]
+    assert said[-1:] == ([f'{NODE_PORT} {wanted} comment "n/edge"'] if wanted else [])
+    assert any("meta mark set" in line for line in said) == masqueraded
+    inside = [line for line in lines if line.startswith(CLUSTER_IP)]
+    assert len(inside) == (2 if endpoints else 0), "the service's own address keeps its own list"
 
 
 def test_only_endpoints_that_have_the_port():
