@@ -1,5 +1,6 @@
 """Service addresses, node ports and names, between real pods over real links."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -101,6 +102,16 @@ def test_own_zone_first_then_the_other_then_refused(web):
     slices(web, web_0=False, web_1=False)
     until(lambda: "refused" in fetch(web, "http://web/"), "refused at once", 5)
     assert "refused" in fetch(web, "http://none/")
+
+
+@pytest.mark.parametrize("client", ["client", "far"])
+def test_the_address_of_a_pod_that_is_gone_fails_at_once(web, client):
+    """From its own zone and from another: an error, not silence."""
+    start = time.perf_counter()
+    assert "refused" in fetch(
+        web, "http://10.77.1.77:8080/", pod=client, region="city2" if client == "far" else "city1"
+    )
+    assert time.perf_counter() - start < 2
 
 
 def test_a_pod_reaches_itself_through_its_service(web):
