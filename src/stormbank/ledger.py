@@ -177,7 +177,13 @@ async def run(settings: Settings, host: str, port: int) -> None:
 
     service = Service("ledger", ledger.answer, metrics, ready=ready)
     watching = asyncio.create_task(primary.watch())
+    # It ends by itself only when it fails as nobody foresaw. Without it every answer would be 503 for ever, from a
+    # ledger that looks alive: whoever runs this process must see it end, and start it anew.
+    watching.add_done_callback(lambda _: service.end())
     try:
         await service.run(host, port, settings.drain_s)
     finally:
-        await cancelled(watching)
+        try:
+            await cancelled(watching)
+        except Exception as error:
+            raise RuntimeError("the search for the primary has failed") from error

@@ -15,7 +15,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiohttp import web
@@ -55,6 +55,7 @@ class Service:
     metrics: ServiceMetrics
     ready: Callable[[], bool]
     draining: bool = False
+    _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
         """Answer one request, whatever it is."""
@@ -101,11 +102,10 @@ class Service:
                 return refusal(NotFound(path))
 
     async def run(self, host: str, port: int, drain_s: float) -> None:
-        """Serve until SIGTERM or SIGINT, then drain; OSError when the port cannot be had."""
-        stop = asyncio.Event()
+        """Serve until SIGTERM, SIGINT or `end`, then drain; OSError when the port cannot be had."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, self.end)
         server = web.Server(self.handle, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=FINISH_S)
         await runner.setup()
@@ -115,7 +115,7 @@ class Service:
             gc.collect()
             gc.freeze()
             log.info("%s listens on %s:%d", self.name, host, port)
-            await stop.wait()
+            await self._stop.wait()
             self.draining = True
             log.info("%s draining", self.name)
             await pause(drain_s)
@@ -123,6 +123,10 @@ class Service:
             # Closes the port, then waits for requests in flight.
             await runner.cleanup()
         log.info("%s ended", self.name)
+
+    def end(self) -> None:
+        """Let `run` drain and return, as on SIGTERM."""
+        self._stop.set()
 
 
 async def cancelled(task: asyncio.Task[None]) -> None:

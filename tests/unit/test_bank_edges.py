@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -149,3 +152,13 @@ def test_every_refusal_says_what_and_why():
         assert problem.fields["reason"] == "because"
         assert 400 <= kind.status < 600
     assert Unavailable("database").retry_after_s == 1
+
+
+def test_a_ledger_that_can_search_no_more_ends():
+    """A name that no resolver takes stands for whatever fails unforeseen in the background."""
+    dsn = "postgresql://bank@pg..nowhere:5432/bank"
+    env = {**os.environ, **ENV, "BANK_DB_DSN": dsn, "BANK_DRAIN_S": "0"}
+    argv = [sys.executable, "-m", "stormbank", "ledger", "--host", "127.0.0.1", "--port", "0"]
+    ended = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=20, check=False)
+    assert ended.returncode == 1
+    assert "the search for the primary has failed" in ended.stderr
