@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _name(options: argparse.Namespace) -> str:
     """Name of the lab, without asking the topology file to be right: a lab must come down in any case."""
-    if options.name:
+    if options.name is not None:
         return str(options.name)
     path: Path = options.topology or _TOPOLOGY
     try:

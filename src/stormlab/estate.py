@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from pathlib import Path
 
+from stormlab import labels
 from stormlab.preset import Preset
 
 OUTSIDE = "outside"
@@ -124,5 +125,5 @@ class Estate:
 
 
 def state_dir(lab: str) -> Path:
-    """Directory that holds all state of the lab called `lab`."""
-    return Path(os.environ.get(STATE_PARENT_ENV) or DEFAULT_STATE_PARENT) / lab
+    """Directory that holds all state of the lab called `lab`. Raises BadInputError for what is no name."""
+    return Path(os.environ.get(STATE_PARENT_ENV) or DEFAULT_STATE_PARENT) / labels.lab(lab)

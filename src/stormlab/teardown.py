@@ -9,7 +9,8 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from stormlab import cgroup
+from stormlab import cgroup, topologyfile
+from stormlab.errors import LabError
 from stormlab.inventory import Inventory, Item, boot_id
 from stormlab.net import netns
 from stormlab.process import ProcessId, stop
@@ -22,7 +23,10 @@ def teardown(inventory: Inventory, *, keep_state: bool = False) -> list[str]:
     """Kill, unmount and remove everything recorded, then the state directory itself.
 
     Returns one line for each thing that could not be removed (and stays recorded); empty is success.
+    Raises LabError when the directory is not empty and not a lab's.
     """
+    if not _is_lab(inventory):
+        raise LabError(f"{inventory.state} is not the directory of a lab: nothing was removed")
     left = _processes(inventory)
     left += _cgroups(inventory)
     left += _mounts(inventory)
@@ -30,10 +34,36 @@ def teardown(inventory: Inventory, *, keep_state: bool = False) -> list[str]:
     if left:
         return left
     left += _paths(inventory)
-    if not left and not keep_state:
-        inventory.path.unlink(missing_ok=True)
-        _remove_tree(inventory.state)
-    return left
+    return left if left or keep_state else _state(inventory)
+
+
+def _is_lab(inventory: Inventory) -> bool:
+    """Whether a lab lives or lived here, or is about to: what else there is belongs to somebody else."""
+    state = inventory.state
+    known = inventory.path.exists() or (state / topologyfile.ORIGIN).exists()
+    return known or not state.exists() or not any(state.iterdir())
+
+
+def _state(inventory: Inventory) -> list[str]:
+    """Remove the directory itself, the inventory last: without it a second call would not touch the rest."""
+    state = inventory.state
+    for path in _others(inventory):
+        if path.is_dir() and not path.is_symlink():
+            _remove_tree(path)
+        else:
+            path.unlink(missing_ok=True)
+    left = _others(inventory)
+    if not left:
+        _remove_tree(state)
+        left = [state] if state.exists() else []
+    return [f"{path} could not be removed" for path in left]
+
+
+def _others(inventory: Inventory) -> list[Path]:
+    """What is in the state directory beside the inventory."""
+    with contextlib.suppress(FileNotFoundError):
+        return [path for path in inventory.state.iterdir() if path != inventory.path]
+    return []
 
 
 def _current(inventory: Inventory, item: Item) -> bool:

@@ -8,19 +8,20 @@ from ipaddress import IPv4Network
 from itertools import combinations
 from pathlib import Path
 
-from stormlab import preset, yamltree
+from stormlab import labels, preset, yamltree
 from stormlab.errors import BadInputError
 from stormlab.estate import OUTSIDE, Estate, Forward, Image, Region, Site, Zone
 from stormlab.yamltree import Tree
 
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s)")
 _MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 _MAX_RTT_MS = 10_000.0
+_LONGEST = 40
+"""Of the names of regions, zones and forwards."""
 RTT_FORM = "must be a duration from 0ms to 10s, such as 30ms"
 _LAB_KEYS = ("network", "manifests", "images", "api_ports", "forwards", "prometheus", "secrets", "ready")
 _DEFAULT_RTT_MS = {"within_region": 1.0, "between_regions": 30.0, "outside": 2.0}
-_COPY, _ORIGIN = "topology.yaml", "topology.origin"
+_COPY, ORIGIN = "topology.yaml", "topology.origin"
 
 
 def load(path: Path | str, name: str | None = None) -> Estate:
@@ -34,7 +35,7 @@ def load(path: Path | str, name: str | None = None) -> Estate:
 def keep(estate: Estate, state: Path) -> None:
     """Copy the topology file into the state directory, where the lab's own processes read it."""
     state.mkdir(parents=True, exist_ok=True)
-    (state / _ORIGIN).write_text(f"{estate.name}\n{estate.source}\n", encoding="utf-8")
+    (state / ORIGIN).write_text(f"{estate.name}\n{estate.source}\n", encoding="utf-8")
     temporary = state / f"{_COPY}.new"
     temporary.write_bytes(estate.source.read_bytes())
     temporary.replace(state / _COPY)
@@ -44,7 +45,7 @@ def of_state(state: Path | str) -> Estate:
     """The estate of an existing lab, as `keep` left it. Raises BadInputError when there is none."""
     state = Path(state)
     try:
-        name, origin = (state / _ORIGIN).read_text(encoding="utf-8").splitlines()
+        name, origin = (state / ORIGIN).read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise BadInputError([f"{state}: no lab here"]) from error
     return _load(state / _COPY, Path(origin), name)
@@ -57,7 +58,7 @@ def _load(path: Path, origin: Path, name: str | None) -> Estate:
     for key in ("name", "regions", "lab"):
         if key not in top:
             problems.add(1, f"'{key}' is missing")
-    lab_name = name or _label(top.get("name", absent), 20)
+    lab_name = _label(top.get("name", absent), labels.LAB_LENGTH) if name is None else labels.lab(name)
     lab = top.get("lab", absent).fields(_LAB_KEYS, ["network"])
     network = _network(lab["network"])
     regions = _regions(top.get("regions", absent), lab, lab_name, network, origin.parent)
@@ -81,8 +82,8 @@ def _load(path: Path, origin: Path, name: str | None) -> Estate:
 
 def _label(tree: Tree, longest: int) -> str:
     text = tree.text("unnamed")
-    if not _LABEL.fullmatch(text) or len(text) > longest:
-        tree.problem(f"'{text}' must be lower-case letters, digits and '-', at most {longest} characters")
+    if wrong := labels.wrong(text, longest):
+        tree.problem(wrong)
     return text
 
 
@@ -120,12 +121,13 @@ def _regions(
     ports = _per_region(lab["api_ports"], tree)
     manifests = _per_region(lab["manifests"], tree)
     for index, (name, part) in enumerate(tree.items(), start=1):
-        if not _LABEL.fullmatch(name) or name == OUTSIDE:
-            part.problem("a region's name is lower-case letters, digits and '-', and not 'outside'")
+        if name == OUTSIDE or labels.wrong(name, _LONGEST):
+            said = f"lower-case letters, digits and '-', at most {_LONGEST} characters"
+            part.problem(f"a region's name is {said}, and not '{OUTSIDE}'")
         fields = part.fields(("context", "zones"), ["zones"])
         zones = []
         for element in fields["zones"].elements():
-            zone_name = _label(element, 40)
+            zone_name = _label(element, _LONGEST)
             if zone_name in zone_names or zone_name == OUTSIDE:
                 element.problem(f"zone '{zone_name}' is already taken")
             zone_names.add(zone_name)
@@ -211,7 +213,9 @@ def _forwards(tree: Tree, sites: list[str]) -> tuple[Forward, ...]:
         if inside == outside:
             part.problem("give either 'zone' and 'node_port', or 'outside_port'")
         port = fields["node_port" if inside else "outside_port"].integer(0, 1, 65535)
-        forward = Forward(_label(fields["name"], 40), fields["listen"].integer(0, 1024, 65535), zone, port)
+        forward = Forward(
+            _label(fields["name"], _LONGEST), fields["listen"].integer(0, 1024, 65535), zone, port
+        )
         if any(forward.name == known.name or forward.listen == known.listen for known in forwards):
             part.problem("name or listen port given twice")
         forwards.append(forward)

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TOPOLOGY = Path(__file__).parents[2] / "topology" / "small.yaml"
 
 
@@ -80,3 +82,33 @@ def test_check_prints_problems_as_json(tmp_path):
 def test_the_preset_is_right(tmp_path):
     done = run(tmp_path, "check", str(TOPOLOGY))
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["", "..", "/letters", "n" * 21])
+def test_what_is_no_name_of_a_lab_removes_and_makes_nothing(tmp_path, name):
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "a").write_text("dear")
+    (tmp_path / "state" / "other").mkdir(parents=True)
+    (tmp_path / "state" / "other" / "inventory").write_text("")
+    before = sorted(tmp_path.rglob("*"))
+    for command in (["down"], ["up", "--topology", str(TOPOLOGY)], ["status"]):
+        refused(run(tmp_path, *command, f"--name={name}"), f"the lab's name '{name}' must be")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ['""', "..", "[a]"])
+def test_nor_does_such_a_name_in_the_file(tmp_path, name):
+    (tmp_path / "state" / "other").mkdir(parents=True)
+    (tmp_path / "state" / "other" / "inventory").write_text("")
+    (tmp_path / "t.yaml").write_text(f"name: {name}\n")
+    refused(run(tmp_path, "down", "--topology", "t.yaml"), "the lab's name ")
+    assert (tmp_path / "state" / "other" / "inventory").exists()
+
+
+def test_down_of_a_directory_that_is_no_lab(tmp_path):
+    (tmp_path / "state" / "letters").mkdir(parents=True)
+    (tmp_path / "state" / "letters" / "a").write_text("dear")
+    done = run(tmp_path, "down", "--name", "letters")
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "state" / "letters" / "a").exists()

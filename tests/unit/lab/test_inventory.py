@@ -117,3 +117,35 @@ def test_what_was_made_before_a_reboot_is_not_looked_for(tmp_path):
     state.mkdir()
     inventory.path.write_text(f'{{"add":"process","name":"{me}","note":"me","boot":"another-boot"}}\n')
     assert teardown(inventory) == []
+
+
+def test_a_directory_that_is_no_lab_is_not_removed(tmp_path):
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "a").write_text("dear")
+    with pytest.raises(LabError, match="not the directory of a lab"):
+        teardown(Inventory(tmp_path))
+    assert (tmp_path / "letters" / "a").read_text() == "dear"
+
+
+@pytest.mark.parametrize("left", [[], ["topology.origin", "logs"], ["inventory", "pki"]])
+def test_what_a_killed_down_left_of_the_directory_is_removed(tmp_path, left):
+    state = tmp_path / "state"
+    state.mkdir()
+    for name in left:
+        (state / name).write_text("")
+    assert teardown(Inventory(state)) == []
+    assert not state.exists()
+
+
+def test_the_inventory_goes_last(tmp_path, monkeypatch):
+    """A `down` that is killed while it removes the directory must leave one that the next still knows."""
+    state = tmp_path / "state"
+    inventory = Inventory(state)
+    inventory.add("file", tmp_path / "never-made")
+    for name in ("logs", "pki", "topology.origin"):
+        (state / name).write_text("")
+    monkeypatch.setattr("pathlib.Path.unlink", lambda path, missing_ok=False: None)
+    assert set(map(str, teardown(inventory))) == {
+        f"{state / name} could not be removed" for name in ("logs", "pki", "topology.origin")
+    }
+    assert inventory.path.exists()
