@@ -1,14 +1,14 @@
 """Proof that a pod's processes died: a process of ours, held in each of its containers until killed.
 
 A force delete only takes the object out of the API; the processes were seen to live on beside their
-replacement. So before the kill a `sleep` is started in the container by exec. It lives in the container's PID
-namespace: it ends early only by being killed, and the API then reports its exit status. When PID 1 of that
-namespace dies the kernel kills all others in it, so the reverse is what we conclude: our process and the
-victim's died together.
+replacement. So before the kill a shell that waits for its input is started in the container by exec. It lives in the
+container's PID namespace. When PID 1 of that namespace dies the kernel kills all others in it, and the API reports
+that our process was killed: exit status 137. The reverse is what we conclude: it and the victim's died together. Any
+other status means that it ended by itself. Without us its input ends, and so does it: nothing of ours stays behind.
 
-Limits: it needs the right to exec, and `sh` and `sleep` in the image. A container runtime that killed only
-exec sessions would deceive it. A stream that breaks without an exit status (API server or node gone) proves
-nothing.
+Limits: it needs the right to exec, and `sh` in the image. A container runtime that killed only exec sessions would
+deceive it. A stream that breaks without an exit status (API server or node gone), or ends with a runtime's error
+instead of one, proves nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from stormdrill.estate import Service
 from stormdrill.faults import Proof
 from stormdrill.kube import ApiError, Cluster, HeldExec, PodRef
 
-_HOLD = ("sh", "-c", "echo held; exec sleep 3600")
+_HOLD = ("sh", "-c", "echo held; read -r line")  # `read` is the shell's own: no other program is needed
+_KILLED = 137  # 128 + SIGKILL
 _START_S = 10.0
 
 
@@ -60,11 +61,10 @@ class DeathWatch:
             for container, held in self.held.items():
                 code = held.ended(max(0.1, begun + deadline_s - time.monotonic()))
                 evidence[container] = {"exit": code, "after_s": round(time.monotonic() - begun, 3)}
-                if not code:
-                    how = "lost without an exit status" if code is None else "ended by itself"
-                    return Proof(
-                        False, f"the process held in {self.pod.name}/{container} was {how}", evidence
-                    )
+                if code != _KILLED:
+                    ended = f"ended with exit status {code}, not killed ({_KILLED})"
+                    how = "was lost without an exit status" if code is None else ended
+                    return Proof(False, f"the process held in {self.pod.name}/{container} {how}", evidence)
             if not self._gone():
                 return Proof(False, f"{self.pod.name} ({self.pod.uid}) is still in the API", evidence)
         except TargetError as error:

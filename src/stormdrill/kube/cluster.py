@@ -121,7 +121,10 @@ class Cluster:
         )
 
     def hold(self, namespace: str, pod: str, container: str | None, command: builtins.list[str]) -> HeldExec:
-        """Start a command in a container and keep its stream open, to learn when it is killed."""
+        """Start a command in a container and keep its stream open, to learn when it is killed.
+
+        It must end with its standard input, which is open as long as we are.
+        """
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/exec"
         return hold(self.access, path, container, command, self.timeout_s)
 

@@ -1,4 +1,8 @@
-"""An exec that is kept open: a process of ours inside a container, whose end is an observation."""
+"""An exec that is kept open: a process of ours inside a container, whose end is an observation.
+
+The command has a standard input on which nothing is ever sent. Its end of file is how the process learns that we are
+gone: a kubelet closes the input with the stream, but ends no program whose client went away.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +19,12 @@ from stormdrill.kube.run import STATUS, STDOUT, exit_code, open_stream
 
 
 def hold(access: Access, path: str, container: str | None, command: list[str], timeout_s: float) -> HeldExec:
-    """Start `command`; ApiError when the API refuses, TargetError when it cannot be reached."""
-    query = [("command", part) for part in command] + [("stdout", "true"), ("stderr", "true")]
+    """Start `command`, which must end when its input does.
+
+    ApiError when the API refuses, TargetError when it cannot be reached.
+    """
+    query = [("command", part) for part in command]
+    query += [("stdin", "true"), ("stdout", "true"), ("stderr", "true")]
     if container:
         query.append(("container", container))
     connection = open_stream(access, f"{path}?{urlencode(query)}", timeout_s)

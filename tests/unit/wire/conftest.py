@@ -106,17 +106,26 @@ class Api:
         return Cluster.connect(self.kubeconfig, "city1", timeout_s)
 
 
+EXECUTED: list[asyncio.subprocess.Process] = []
+"""What was started by exec, in order; the fixture kills what is left."""
+
+
 async def _exec(request: web.Request) -> web.WebSocketResponse:
-    """The kubelet's half of exec: runs the command on this machine, frames as v4.channel.k8s.io says."""
+    """The kubelet's half of exec: runs the command on this machine, frames as v4.channel.k8s.io says.
+
+    As a real one does, it closes a program's input when the client is gone, and lets it run on otherwise.
+    """
     answer = web.WebSocketResponse(protocols=("v4.channel.k8s.io",))
     await answer.prepare(request)
     command = request.query.getall("command")
     if command == ["vanish"]:
         await answer.close()
         return answer
+    pipe, null = subprocess.PIPE, subprocess.DEVNULL
+    stdin = pipe if request.query.get("stdin") == "true" else null
     try:
         process = await asyncio.create_subprocess_exec(
-            *command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+            *command, stdin=stdin, stdout=pipe, stderr=pipe, start_new_session=True
         )
     except OSError as error:
         failure = {
@@ -127,24 +136,32 @@ async def _exec(request: web.Request) -> web.WebSocketResponse:
         }
         await answer.send_bytes(b"\x03" + json.dumps(failure).encode())
         return answer
-    waiting = asyncio.ensure_future(process.communicate())
+    EXECUTED.append(process)
+    outputs = _carry(answer, 1, process.stdout), _carry(answer, 2, process.stderr)
+    waiting = asyncio.ensure_future(asyncio.gather(process.wait(), *outputs))
     closed = asyncio.ensure_future(answer.receive())
     await asyncio.wait({waiting, closed}, return_when=asyncio.FIRST_COMPLETED)
-    if not waiting.done():
-        process.kill()
-    stdout, stderr = await waiting
-    closed.cancel()
-    if not answer.closed:
-        await answer.send_bytes(b"\x01" + stdout)
-        await answer.send_bytes(b"\x02" + stderr)
+    if waiting.done():
+        closed.cancel()
         await answer.send_bytes(b"\x03" + json.dumps(_ended(process.returncode)).encode())
+    else:
+        if process.stdin is not None:
+            process.stdin.close()
+        await waiting
     return answer
+
+
+async def _carry(answer: web.WebSocketResponse, channel: int, stream: asyncio.StreamReader) -> None:
+    while data := await stream.read(4096):
+        if not answer.closed:
+            await answer.send_bytes(bytes([channel]) + data)
 
 
 def _ended(code: int) -> dict:
     """The Status of the error channel, as a kubelet writes it."""
     if code == 0:
         return {"metadata": {}, "status": "Success"}
+    code = 128 - code if code < 0 else code
     return {
         "metadata": {},
         "status": "Failure",
@@ -185,6 +202,9 @@ def api(tmp_path_factory):
     thread.start()
     assert started.wait(30), "the API server did not start"
     yield Api(state, kubeconfig, port)
+    for process in EXECUTED:
+        if process.returncode is None:
+            loop.call_soon_threadsafe(process.kill)
     loop.call_soon_threadsafe(ended.set)
     thread.join(10)
     loop.close()
