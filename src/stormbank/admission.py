@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final
 
 from stormbank.problem import Shed
 
 Clock = Callable[[], float]
+HIGHWATER_S: Final = 5.0
+"""How long a peak is shown: no reader takes it away from another, and a scrape may come a few seconds late."""
 
 
 def tier_class(tier: str, known: Collection[str]) -> str:
@@ -64,7 +68,9 @@ class Admission:
         self.thresholds = thresholds(limit, order, shares)
         self._buckets = {tier: TokenBucket(rate, clock=clock) for tier, rate in rates_per_s.items()}
         self.inflight = 0
-        self._highwater = 0
+        self._clock = clock
+        # When, and how many then: of the peaks of the last seconds only those that a later one did not reach.
+        self._peaks: deque[tuple[float, int]] = deque()
 
     def enter(self, tier: str) -> None:
         """Let one request of `tier` in, or raise Shed saying why and when to come back."""
@@ -75,13 +81,17 @@ class Admission:
         if wait_s > 0.0:
             raise Shed("rate", retry_after_s=max(1, math.ceil(wait_s)), tier=tier)
         self.inflight += 1
-        self._highwater = max(self._highwater, self.inflight)
+        while self._peaks and self._peaks[-1][1] <= self.inflight:
+            self._peaks.pop()
+        self._peaks.append((self._clock(), self.inflight))
 
     def leave(self) -> None:
         """One admitted request is done."""
         self.inflight -= 1
 
-    def take_highwater(self) -> int:
-        """Return the most in flight at any admission since the last call, and start again from now."""
-        highest, self._highwater = self._highwater, self.inflight
-        return highest
+    def highwater(self) -> int:
+        """Return the most in flight at any admission of the last HIGHWATER_S seconds, and at least now."""
+        since_s = self._clock() - HIGHWATER_S
+        while self._peaks and self._peaks[0][0] < since_s:
+            self._peaks.popleft()
+        return self._peaks[0][1] if self._peaks else self.inflight

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import (
@@ -14,10 +14,9 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from stormbank import VERSION
-from stormbank.admission import Admission
+from stormbank.admission import HIGHWATER_S, Admission
 from stormbank.operations import OPERATIONS, Operation
 from stormbank.slots import Slots
 
@@ -94,13 +93,12 @@ class AdmissionMetrics:
             threshold.labels(tier).set(value)
         inflight = Gauge("bank_admission_inflight", "Admitted requests in flight.", registry=registry)
         inflight.set_function(lambda: admission.inflight)
-        registry.register(
-            _AtScrape(
-                "bank_admission_highwater",
-                "Most requests in flight at an admission since the last scrape.",
-                admission.take_highwater,
-            )
+        highwater = Gauge(
+            "bank_admission_highwater",
+            f"Most requests in flight at an admission of the last {HIGHWATER_S:g} s.",
+            registry=registry,
         )
+        highwater.set_function(admission.highwater)
         admitted = Counter("bank_admitted", "Requests let in.", ("operation", "tier"), registry=registry)
         self._shed = Counter(
             "bank_shed", "Requests given up.", ("operation", "tier", "reason"), registry=registry
@@ -158,18 +156,3 @@ class BookMetrics:
     def moved(self, operation: str, *, repeated: bool) -> None:
         """Count one movement acknowledged."""
         self._movements.labels(operation, "true" if repeated else "false").inc()
-
-
-class _AtScrape:
-    """A gauge that is asked when it is scraped, and only then."""
-
-    def __init__(self, name: str, text: str, read: Callable[[], float]) -> None:
-        self._name, self._text, self._read = name, text, read
-
-    def describe(self) -> Iterable[Metric]:
-        """Name the metric without reading it: reading resets it."""
-        return [GaugeMetricFamily(self._name, self._text)]
-
-    def collect(self) -> Iterable[Metric]:
-        """Read it."""
-        return [GaugeMetricFamily(self._name, self._text, value=self._read())]

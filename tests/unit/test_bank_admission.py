@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stormbank.admission import Admission, TokenBucket, thresholds
+from stormbank.admission import HIGHWATER_S, Admission, TokenBucket, thresholds
 from stormbank.problem import Shed
 
 SHARES = {"A": 1.0, "B": 0.7, "C": 0.5}
@@ -54,13 +54,40 @@ def test_a_tier_may_be_told_apart_from_its_letter():
     assert [fill(admission, tier) for tier in ("C", "B", "A2", "A1")] == [2, 3, 4, 1]
 
 
-def test_highwater_starts_again_from_what_is_in_flight():
-    admission = Admission(20, ("A", "B", "C"), SHARES, WIDE)
+def test_highwater_is_that_of_the_last_seconds_however_often_it_is_read():
+    clock = Clock()
+    admission = Admission(20, ("A", "B", "C"), SHARES, WIDE, clock=clock)
     for _ in range(7):
         admission.enter("A1")
-    for _ in range(5):
+    for _ in range(6):
         admission.leave()
-    assert [admission.take_highwater(), admission.take_highwater()] == [7, 2]
+    assert [admission.highwater(), admission.highwater()] == [7, 7]
+    clock.now_s += HIGHWATER_S - 1
+    admission.enter("A1")
+    clock.now_s += 1
+    assert admission.highwater() == 7
+    clock.now_s += 0.1
+    assert admission.highwater() == 2
+    clock.now_s += 3600
+    assert admission.highwater() == 2, "both are still in flight"
+
+
+@given(st.lists(st.tuples(st.sampled_from(["enter", "leave", "wait"]), st.floats(0, 3)), max_size=80))
+def test_highwater_is_what_remembering_everything_would_say(steps):
+    clock = Clock()
+    admission = Admission(20, ("A", "B", "C"), SHARES, WIDE, clock=clock)
+    seen = []
+    for what, step_s in steps:
+        if what == "wait":
+            clock.now_s += step_s
+        elif what == "leave" and admission.inflight:
+            admission.leave()
+        elif what == "enter" and admission.inflight < 20:
+            admission.enter("A1")
+            seen.append((clock.now_s, admission.inflight))
+        recent = [count for at_s, count in seen if at_s >= clock.now_s - HIGHWATER_S]
+        assert admission.highwater() == max([admission.inflight, *recent])
+        assert len(admission._peaks) <= 20
 
 
 def test_a_bucket_holds_its_rate_and_half_a_second_of_burst():
