@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from stormdrill.errors import Aborted, ExitCode, InputError, StormdrillError
+from stormdrill.cli.output import complain, let_go
+from stormdrill.errors import Aborted, ExitCode, StormdrillError
 
 __all__ = ["main"]
 
@@ -13,19 +14,22 @@ __all__ = ["main"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; its exit code (see `errors.ExitCode`). Never a traceback for bad input."""
     try:
-        from stormdrill.cli.parser import parse  # noqa: PLC0415 - Ctrl-C during imports ends quietly, too
-
-        arguments = parse(sys.argv[1:] if argv is None else list(argv))
-        return int(arguments.command(arguments))
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return ExitCode.BAD_INPUT
+        return _run(sys.argv[1:] if argv is None else list(argv))
     except Aborted as error:
-        print(f"aborted: {error.reason}", file=sys.stderr)
-        return ExitCode.ABORTED
+        complain(f"aborted: {error.reason}")
+        return error.exit_code
     except StormdrillError as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return error.exit_code
     except KeyboardInterrupt:
-        print("aborted: interrupted before anything was started", file=sys.stderr)
+        complain("aborted: interrupted before anything was started")
         return ExitCode.ABORTED
+    finally:
+        let_go()
+
+
+def _run(argv: list[str]) -> int:
+    from stormdrill.cli.parser import parse  # noqa: PLC0415 - Ctrl-C during imports ends quietly, too
+
+    arguments = parse(argv)
+    return int(arguments.command(arguments))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stormdrill import check as checking
 from stormdrill import plan
+from stormdrill.cli.output import reader_may_leave
 from stormdrill.content import open_document
 from stormdrill.errors import ExitCode, InputError, Problem
 
@@ -22,7 +23,8 @@ def check(arguments: argparse.Namespace) -> int:
             problems.update(error.problems)
     if problems:
         raise InputError(sorted(problems))
-    print(f"{checked} content files, no problem")
+    with reader_may_leave():
+        print(f"{checked} content files, no problem")
     return ExitCode.PASS
 
 

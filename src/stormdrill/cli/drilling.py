@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from pathlib import Path
 from stormdrill.chaos.child import die_with_parent
 from stormdrill.cli import laboratory, summary
 from stormdrill.cli.ending import Ending, of_error, of_verdict, together
-from stormdrill.cli.output import reader_may_leave
+from stormdrill.cli.output import complain, reader_may_leave
 from stormdrill.cli.progress import progress
 from stormdrill.cli.signals import stopping
 from stormdrill.cli.table import print_table
@@ -52,7 +51,8 @@ def gate(arguments: argparse.Namespace) -> int:
     summary.write_markdown(markdown, endings)
     _show(arguments, endings)
     if not arguments.json:
-        print(f"{junit}\n{markdown}")
+        with reader_may_leave():
+            print(f"{junit}\n{markdown}")
     return together(endings)
 
 
@@ -163,4 +163,4 @@ def _attach() -> None:
 def _raise_priority() -> None:
     """Harness and generator before the lab; without the right to do so, go on as it is."""
     if not go_before_others(_NICER_THAN_THE_LAB):
-        print("note: no right to raise the generator's priority", file=sys.stderr)
+        complain("note: no right to raise the generator's priority")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from stormdrill.cli.output import complain, reader_may_leave
 from stormdrill.drill.stop import Stop
 from stormdrill.errors import InputError, StormdrillError
 
@@ -35,12 +36,12 @@ def running(topology: Path, stop: Stop, *, quiet: bool) -> Iterator[Path]:
     finally:
         code, said = _finish(_start("down", "--topology", str(topology), "--json"))
         if code != 0:
-            print(f"the lab did not go down cleanly (exit {code}): {said}", file=sys.stderr)
+            complain(f"the lab did not go down cleanly (exit {code}): {said}")
 
 
 def _up(topology: Path, stop: Stop, *, quiet: bool) -> Path:
     if not quiet:
-        print(f"lab {topology.stem}: starting", flush=True)
+        _say(f"lab {topology.stem}: starting")
     began = time.monotonic()
     up = _start("up", "--topology", str(topology), "--json")
     try:
@@ -57,8 +58,13 @@ def _up(topology: Path, stop: Stop, *, quiet: bool) -> Path:
     except (ValueError, KeyError, IndexError):
         raise InputError(f"the lab did not say where its kubeconfig is: {said!r}") from None
     if not quiet:
-        print(f"lab {topology.stem}: ready after {time.monotonic() - began:.1f} s", flush=True)
+        _say(f"lab {topology.stem}: ready after {time.monotonic() - began:.1f} s")
     return kubeconfig
+
+
+def _say(text: str) -> None:
+    with reader_may_leave():
+        print(text)
 
 
 def _start(*arguments: str) -> subprocess.Popen[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from stormdrill.cli.output import Forgiving
 from stormdrill.drill.view import Quiet, View
 from stormdrill.load.live import LoadSecond
 
@@ -24,7 +26,7 @@ def progress(experiment: str, *, as_json: bool) -> Iterator[View]:
     if as_json:
         yield Quiet()
         return
-    console = Console(highlight=False)
+    console = Console(file=Forgiving(sys.stdout), highlight=False)  # type: ignore[arg-type]
     if not console.is_terminal:
         yield Lines(experiment)
         return

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from stormdrill.drill.stop import Stop
+
+_STDERR = 2
 
 
 @contextmanager
@@ -17,9 +19,11 @@ def stopping(stop: Stop) -> Iterator[None]:
 
     def handle(number: int, _: FrameType | None) -> None:
         name = signal.Signals(number).name
-        if stop.cause is None:
-            sys.stderr.write(f"\n{name}: stopping; what was recorded will be judged\n")
+        first = stop.cause is None
         stop.request(f"stopped by {name}", "signal")
+        if first:  # not by sys.stderr: the thread this interrupts may be writing there
+            with suppress(OSError):
+                os.write(_STDERR, f"\n{name}: stopping; what was recorded will be judged\n".encode())
 
     before = {
         number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -9,6 +9,7 @@ from stormdrill import judge as judging
 from stormdrill import measure as measuring
 from stormdrill import report as reporting
 from stormdrill import store
+from stormdrill.cli.output import reader_may_leave
 from stormdrill.errors import ExitCode
 
 
@@ -16,7 +17,7 @@ def measure(arguments: argparse.Namespace) -> int:
     """Write `measurements.json` again."""
     run = store.open_run(arguments.run)
     measuring.measure(run)
-    print(run.measurements.read_text() if arguments.json else run.measurements)
+    _say(run.measurements.read_text() if arguments.json else str(run.measurements))
     return ExitCode.PASS
 
 
@@ -25,7 +26,7 @@ def judge(arguments: argparse.Namespace) -> int:
     run = store.open_run(arguments.run)
     measuring.measure(run)
     verdict = judging.judge(run)
-    print(
+    _say(
         json.dumps(verdict.to_json(), default=str) if arguments.json else f"{verdict.verdict}  {run.verdict}"
     )
     return verdict.exit_code
@@ -38,5 +39,10 @@ def report(arguments: argparse.Namespace) -> int:
     files = [
         str(path) for name in ("report.html", "report.md", "junit.xml") if (path := run.path / name).exists()
     ]
-    print(json.dumps(files) if arguments.json else "\n".join(files))
+    _say(json.dumps(files) if arguments.json else "\n".join(files))
     return ExitCode.PASS
+
+
+def _say(text: str) -> None:
+    with reader_may_leave():
+        print(text)

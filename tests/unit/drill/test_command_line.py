@@ -1,6 +1,10 @@
 """Endings to tables, files and exit codes; a gate's time budget; what `check` accepts."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -8,6 +12,7 @@ import pytest
 
 from stormdrill.cli import main
 from stormdrill.cli.ending import Ending, of_verdict, together
+from stormdrill.cli.progress import progress
 from stormdrill.cli.summary import write_junit, write_markdown
 from stormdrill.cli.table import print_table
 from stormdrill.errors import ExitCode
@@ -156,3 +161,33 @@ def test_help_needs_no_estate(capsys):
             main(line)
         assert ended.value.code == 0
     assert "examples:" in capsys.readouterr().out
+
+
+def test_a_terminal_that_goes_away_does_not_end_the_drill(monkeypatch):
+    master, slave = pty.openpty()
+    with os.fdopen(slave, "w") as terminal:
+        monkeypatch.setattr("sys.stdout", terminal)
+        with progress("a", as_json=False) as view:
+            view.say("before")
+            os.close(master)
+            view.phase("steady")
+            view.say("after")
+        monkeypatch.undo()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), terminal.fileno())  # or its close would fail
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [(["--help"], 0), (["check", "topology/continuity.yaml"], 0), (["judge", "/nowhere"], 2)],
+)
+def test_nobody_reads_and_the_exit_code_stays_the_same(line, code, unbuffered):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "stormdrill", *line],
+        stdout=writer, stderr=writer, cwd=REPOSITORY, check=False, timeout=60,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+    )  # fmt: skip
+    os.close(writer)
+    assert done.returncode == code

@@ -54,7 +54,7 @@ def test_until_gives_the_value_or_ends_at_its_deadline():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_asks_for_the_end_and_raises_nothing(number, capsys):
+def test_a_signal_asks_for_the_end_and_raises_nothing(number, capfd):
     stop = Stop()
     before = signal.getsignal(number)
     with stopping(stop):
@@ -65,4 +65,22 @@ def test_a_signal_asks_for_the_end_and_raises_nothing(number, capsys):
     assert stop.cause.reason == f"stopped by {number.name}"
     assert stop.cause.by == "signal"
     assert signal.getsignal(number) == before
-    assert "stopping" in capsys.readouterr().err
+    assert "stopping" in capfd.readouterr().err
+
+
+def test_a_signal_is_heard_when_nobody_reads_stderr_any_more(capfd):
+    stop = Stop()
+    reader, writer = os.pipe()
+    os.close(reader)
+    kept = os.dup(2)
+    os.dup2(writer, 2)
+    try:
+        with stopping(stop):
+            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(writer)
+    assert stop.cause is not None
+    assert stop.cause.reason == "stopped by SIGHUP"
