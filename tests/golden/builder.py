@@ -88,6 +88,9 @@ class Scene:
     abort: dict[str, Any] | None = None
     aborted_s: float | None = None
     revert_failed: bool = False
+    hypothesis: str = (
+        ""  # after the fault: "held", or the probe that ended it and how (customers: no | no answer)
+    )
     load_stops_s: float | None = None
     fault_class: str = "stateless-pod-loss"
     response_ms: float = 20.0
@@ -406,6 +409,8 @@ def _write_history(run: Run, scene: Scene) -> None:
     if scene.revert_failed:
         events.append((end_s, "revert", "revert.failed", {"name": "kill-1", "why": "no answer"}))
     events += [(end_s + 2, "measure", "phase.start", {})]
+    if scene.hypothesis:
+        events.append((scene.after_s * 0.7, "recover", "hypothesis", _hypothesis(scene.hypothesis)))
     events += _sampled(scene, end_s)
     events.sort(key=lambda event: event[0])
     lines = []
@@ -424,6 +429,19 @@ def _write_history(run: Run, scene: Scene) -> None:
             }
         )
     run.history.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def _hypothesis(how: str) -> dict[str, Any]:
+    """The event as the control records it: the probes up to the one that ended it."""
+    asked = []
+    for name in ("customers", "standby", "samples"):
+        probe, _, answer = how.partition(": ")
+        ended = probe == name
+        status = "failed" if ended and answer == "no answer" else "succeeded"
+        asked.append({"name": name, "status": status, "output": None if status == "failed" else not ended})
+        if ended:
+            break
+    return {"title": "All is well", "met": how == "held", "probes": asked}
 
 
 def _fault_events(scene: Scene) -> list[tuple[float, str, str, dict[str, Any]]]:

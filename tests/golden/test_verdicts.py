@@ -109,6 +109,35 @@ def test_proven_loss_stays_fail_whatever_else_broke(tmp_path: Path, name: str) -
     assert outcome(verdict, check) is Outcome.INCONCLUSIVE
 
 
+FROZEN, GONE = {"freeze_s": (3.2, 8.2)}, {"prometheus_gone_s": (5, 25)}
+
+
+@pytest.mark.parametrize(
+    ("answer", "broken", "expected"),
+    [
+        ("held", {}, Outcome.PASS),
+        ("held", FROZEN, Outcome.INCONCLUSIVE),
+        ("customers: no", {}, Outcome.FAIL),
+        ("customers: no", GONE, Outcome.FAIL),
+        ("customers: no", FROZEN, Outcome.INCONCLUSIVE),
+        ("standby: no", {}, Outcome.FAIL),
+        ("standby: no", FROZEN, Outcome.FAIL),
+        ("standby: no answer", {}, Outcome.INCONCLUSIVE),
+        ("samples: no", {}, Outcome.FAIL),
+        ("samples: no", GONE, Outcome.INCONCLUSIVE),
+        ("samples: no answer", GONE, Outcome.INCONCLUSIVE),
+    ],
+)
+def test_a_hypothesis_that_nobody_could_check_is_no_harm(
+    tmp_path: Path, answer: str, broken: dict[str, Any], expected: Outcome
+) -> None:
+    verdict = verdict_of(tmp_path, replace(Scene(**SMALL), hypothesis=answer, **broken))
+    assert outcome(verdict, "hypothesis") is expected
+    assert verdict.verdict is expected
+    if answer != "held":
+        assert answer.partition(":")[0] in why(verdict, "hypothesis")
+
+
 def test_a_frozen_generator_neither_proves_nor_hides_hurt(tmp_path: Path) -> None:
     frozen = replace(Scene(**SMALL), freeze_s=(10.2, 15.2))
     assert Outcome.FAIL not in {check.verdict for check in verdict_of(tmp_path / "a", frozen).checks}

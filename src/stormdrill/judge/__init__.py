@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from stormdrill.content.plain import to_plain
 from stormdrill.judge.checking import Case, check
 from stormdrill.judge.continuity import continuity
+from stormdrill.judge.hypothesis import hypothesis
 from stormdrill.judge.metrics import metrics
 from stormdrill.judge.money import money
 from stormdrill.judge.rules import validity
 from stormdrill.measure import load_measurements
-from stormdrill.measure.values import Ended
 from stormdrill.plan import Plan
 from stormdrill.store import Run, read_json, write_json
 from stormdrill.verdict import Check, Outcome, Verdict, compose, lower
@@ -38,7 +38,7 @@ def judged(run: str, case: Case) -> Verdict:
     """The verdict on a case; no file is touched."""
     rules = validity(case)
     broken = [rule.id for rule in rules if rule.verdict is Outcome.INCONCLUSIVE]
-    found = [*continuity(case), *money(case), *metrics(case), *_endings(case)]
+    found = [*continuity(case), *money(case), *metrics(case), *_endings(case, broken)]
     checks = tuple(lower(item, broken) for item in found)
     aborts = [end for end in case.measured.ended if end.kind == "abort"]
     failed = [end for end in case.measured.ended if end.kind == "revert.failed"]
@@ -58,7 +58,7 @@ def judged(run: str, case: Case) -> Verdict:
     )
 
 
-def _endings(case: Case) -> Iterator[Check]:
+def _endings(case: Case, broken: list[str]) -> Iterator[Check]:
     """The experiment's own hypothesis, and a guard that tripped on what customers were promised."""
     for end in case.measured.ended:
         if end.kind == "abort" and end.by == "guard" and end.objective:
@@ -68,16 +68,7 @@ def _endings(case: Case) -> Iterator[Check]:
             )  # fmt: skip
     after = [end for end in case.measured.ended if end.kind == "hypothesis" and end.after_fault]
     if after:
-        yield _hypothesis(after[-1])
-
-
-def _hypothesis(last: Ended) -> Check:
-    held = "held again" if last.ok else "did not hold"
-    return check(
-        "hypothesis", "hypothesis", Outcome.PASS if last.ok else Outcome.FAIL,
-        f"the steady-state hypothesis {held} after the fault: {last.why}", value=last.ok, limit="holds",
-        window="after recovery", evidence=("history.jsonl", "journal.json"), depends_on=("fault_proven",),
-    )  # fmt: skip
+        yield hypothesis(case, after[-1], broken)
 
 
 def _cut(case: Case) -> bool:

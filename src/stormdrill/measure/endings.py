@@ -21,13 +21,18 @@ def endings(story: Chronicle) -> tuple[Ended, ...]:
 def _ended(event: Event, story: Chronicle) -> Ended:
     data = event.data
     named = data.get("name") or data.get("activity") or ""
+    probes = data.get("probes") or [] if event.kind == "hypothesis" else []
+    last = probes[-1] if probes else {}
+    met = bool(data.get("met", False))
     told = data.get("reason") or data.get("why") or data.get("error") or data.get("title") or ""
     return Ended(
         kind=event.kind,
         at_s=round((event.mono_ns - story.zero_ns) / NS_PER_S, 6),
         why=f"{named}: {told}" if named and told else str(named or told),
         by=str(data.get("by", "")),
-        ok=bool(data.get("met", False)),
+        ok=met,
         after_fault=story.t0_ns is not None and event.mono_ns > story.t0_ns,
         objective=bool(data.get("objective", False)),
+        probe=str(last.get("name") or ""),
+        unseen=event.kind == "hypothesis" and not met and last.get("status") != "succeeded",
     )

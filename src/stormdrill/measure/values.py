@@ -189,7 +189,10 @@ class Ended:
     """One event that ended a run early, or one that says what did not go as planned.
 
     `kind` is abort, cut, load.died, activity.failed, fault.refused, fault.not_restored, revert.failed or
-    hypothesis (then `ok` tells whether it held and `after_fault` when). `by` is guard, signal, user or drill.
+    hypothesis. `by` is guard, signal, user or drill.
+
+    Of a hypothesis `ok` tells whether it held, `after_fault` when, and `probe` which of its probes was the last
+    to be asked (the one that ended it, when it did not hold). `unseen` says that this one gave no answer.
     """
 
     kind: str
@@ -199,6 +202,8 @@ class Ended:
     ok: bool = False
     after_fault: bool = False
     objective: bool = False
+    probe: str = ""
+    unseen: bool = False
 
 
 @dataclass(frozen=True)

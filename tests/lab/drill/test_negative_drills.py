@@ -126,10 +126,15 @@ def test_a_frozen_generator_is_inconclusive(small_lab, runs):
 
 
 def _never_a_pass(ended):
-    """Inconclusive, exit 3; where two cores were too few for the estate itself, its harm is fail. Never a pass."""
+    """Inconclusive, exit 3; only harm in the client's own records (two cores were too few) makes it fail."""
     failed = {one["id"].partition(".")[0] for one in ended.verdict["checks"] if one["verdict"] == "fail"}
-    expected = (1, "fail") if failed else (3, "inconclusive")
-    assert failed <= {"recovery", "hurt", "settled", "hypothesis"}, ended.output
+    proven = failed & {"recovery", "hurt", "settled"}
+    assert failed - proven <= {"hypothesis"}, ended.output
+    hurt = sum(
+        share["requests"] - share["good"] for share in ended.measurements["hurt"] if share["subject"] == "all"
+    )
+    assert hurt or not proven, ended.output
+    expected = (1, "fail") if proven else (3, "inconclusive")
     assert (ended.code, ended.verdict["verdict"]) == expected, ended.output
 
 

@@ -4,7 +4,8 @@
 
 Deleting a pod ends its held execs with exit code 137 and brings a ready replacement after `replace_s`.
 POST /_behave changes behaviour: {"replace_s": 0.3, "exec": "held" | "refused" | "survives" | "lost",
-"delete": "ok" | "refused", "age_s": 0, "prometheus": "ok" | "silent", "rest": "ok" | "silent",
+"delete": "ok" | "refused", "age_s": 0, "prometheus": "ok" | "silent", "rest": "ok" | "silent" | "leader" |
+"gone" (of the members: which do not speak for themselves; gone: not at all), "standby": "sync" | "async",
 "crash": "failover" | "restart" | "nothing" | "fails"}. GET /_calls lists the calls that changed something.
 
 The pods db-0 (leader, zone z1) and db-1 are a Patroni pair; exec of a command with `crash` in it crashes the
@@ -32,7 +33,7 @@ class Estate:
         self.calls: list[str] = []
         self.version = 1
         self.tasks: set[asyncio.Task[None]] = set()
-        self.behave |= {"crash": "failover", "rest": "ok"}
+        self.behave |= {"crash": "failover", "rest": "ok", "standby": "sync"}
         self.leader: str | None = "db-0"
         self.started: dict[str, str | None] = {"db-0": "start-1", "db-1": "start-1"}
         for zone in ZONES:
@@ -119,9 +120,12 @@ class Estate:
         self.started[old] = "start-2"
 
     async def member(self, request: web.Request) -> web.Response:
-        if self.behave["rest"] == "silent":
-            await asyncio.sleep(3600)
         name = request.match_info["name"]
+        if self.behave["rest"] in ("silent", "gone") or (self.behave["rest"], name) == (
+            "leader",
+            self.leader,
+        ):
+            await asyncio.sleep(3600)
         up = self.started[name] is not None
         said: dict[str, Any] = {
             "state": "running" if up else "stopped", "role": "primary" if name == self.leader else "replica",
@@ -131,13 +135,15 @@ class Estate:
             said["postmaster_start_time"] = self.started[name]
         if name == self.leader:
             said["replication"] = [
-                {"application_name": other, "sync_state": "sync", "state": "streaming"}
+                {"application_name": other, "sync_state": self.behave["standby"], "state": "streaming"}
                 for other in self.started
                 if other != name and self.started[other]
             ]
         return web.json_response(said)
 
     async def members(self, _: web.Request) -> web.Response:
+        if self.behave["rest"] == "gone":
+            await asyncio.sleep(3600)
         role = {True: "leader", False: "sync_standby"}
         listed = [
             {"name": name, "role": role[name == self.leader] if started else "replica",
