@@ -37,8 +37,10 @@ def _parser() -> argparse.ArgumentParser:
 
     up = commands.add_parser("up", parents=[which, as_json], help="make the lab, or what is missing of it")
     up.add_argument("--timeout", type=float, default=_TIMEOUT_S, help="seconds until it must be ready")
+    up.add_argument("--maker", default="", metavar="ID", help="who brings it up, for `down --maker ID`")
     up.set_defaults(run=_up)
     down = commands.add_parser("down", parents=[which, as_json], help="remove everything the lab made")
+    down.add_argument("--maker", metavar="ID", help="only if the `up` of this ID started it, not one before")
     down.set_defaults(run=_down)
     status = commands.add_parser("status", parents=[which, as_json], help="processes, pods, links, databases")
     status.set_defaults(run=_status)
@@ -98,7 +100,7 @@ def _up(options: argparse.Namespace) -> int:
     estate = topologyfile.load(options.topology or _TOPOLOGY, options.name)
     shown = progress.for_stream()
     try:
-        done = up(estate, shown, options.timeout)
+        done = up(estate, shown, options.timeout, options.maker)
         shown.step("ready")
     finally:
         shown.close()
@@ -119,9 +121,12 @@ def _down(options: argparse.Namespace) -> int:
     from stormlab.down import down  # noqa: PLC0415
 
     name = _name(options)
-    done = down(name, state_dir(name))
+    done = down(name, state_dir(name), options.maker)
     if options.json:
-        print(json.dumps({"ok": True, "name": name, "down_s": round(done.seconds, 2), "things": done.things}))
+        report = {"ok": True, "name": name, "down_s": round(done.seconds, 2), "things": done.things}
+        print(json.dumps(report | {"kept": done.kept}))
+    elif done.kept:
+        print(f"lab '{name}' was brought up by another one and stays")
     elif done.things:
         print(f"lab '{name}' is down ({done.seconds:.1f} s)")
     else:

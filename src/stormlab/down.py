@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from stormlab import oplock, teardown
+from stormlab import maker, oplock, teardown
 from stormlab.errors import BadInputError, LabError
 from stormlab.inventory import Inventory
 
@@ -21,19 +21,26 @@ class Down:
     seconds: float
     things: int
     """How many recorded things there were; 0 when there was no lab."""
+    kept: bool = False
+    """Somebody else had brought it up: nothing was touched."""
 
 
-def down(lab: str, state: Path) -> Down:
+def down(lab: str, state: Path, only_of: str | None = None) -> Down:
     """Kill and remove everything the lab made; nothing to do is success.
 
-    Raises BadInputError without the rights for it, LabError naming what could not be removed.
+    With `only_of` a lab that another maker brought up is kept (see `maker`). Raises BadInputError without the
+    rights for it, LabError naming what could not be removed.
     """
     began = time.monotonic()
     if not state.exists():
         return Down(0.0, 0)
+    if only_of is not None and (os.geteuid() != 0 or not maker.made_by(state, only_of)):
+        return Down(0.0, 0, kept=True)
     if os.geteuid() != 0:
         raise BadInputError(["the lab belongs to root: take it down as root (sudo)"])
     with oplock.held(lab, _BUSY_S):
+        if only_of is not None and not maker.made_by(state, only_of):  # another one came while we waited
+            return Down(0.0, 0, kept=True)
         inventory = Inventory(state)
         things = len(inventory.items())
         left = teardown.teardown(inventory)

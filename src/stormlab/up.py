@@ -14,6 +14,7 @@ from stormlab import (
     claimspace,
     credentials,
     daemons,
+    maker,
     manifests,
     observe,
     oplock,
@@ -47,13 +48,14 @@ class Up:
     """Processes that this call started; empty when everything ran already."""
 
 
-def up(estate: Estate, progress: Progress, timeout_s: float) -> Up:
+def up(estate: Estate, progress: Progress, timeout_s: float, made_by: str = "") -> Up:
     """Make the lab as the topology says and return when it is ready.
 
     In order: render manifests, check the machine, then record and make state directory, control groups,
     networks, trust, secrets, processes and objects. Every step is idempotent, so a call after a SIGKILL
-    continues. Raises BadInputError when nothing was made because something is wrong with files or
-    machine, LabError when the lab does not become ready within `timeout_s` (it then stays as it is).
+    continues. `made_by` is noted as the lab's maker unless some of it runs already. Raises BadInputError when
+    nothing was made because something is wrong with files or machine, LabError when the lab does not become
+    ready within `timeout_s` (it then stays as it is).
     """
     began = time.monotonic()
     objects = manifests.render_all(estate)
@@ -62,7 +64,7 @@ def up(estate: Estate, progress: Progress, timeout_s: float) -> Up:
         problems = [*preflight.problems(estate, state, objects), *_other_estate(estate, state)]
         if problems:
             raise BadInputError(problems)
-        secrets = _prepare(estate, state)
+        secrets = _prepare(estate, state, made_by)
         progress.step(f"network of {len(estate.sites)} sites, trust and secrets in {state}")
         started = daemons.start_missing(estate, state, Inventory(state))
         progress.step(f"started {', '.join(started)}" if started else "all processes run already")
@@ -91,12 +93,14 @@ def _shape(estate: Estate) -> object:
     return estate.network, regions, dict(estate.images)
 
 
-def _prepare(estate: Estate, state: Path) -> list[Object]:
+def _prepare(estate: Estate, state: Path, made_by: str) -> list[Object]:
     """Everything the processes need before they start; the secret objects."""
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.chmod(state, 0o700)  # noqa: PTH101
     topologyfile.keep(estate, state)
     inventory = Inventory(state)
+    if not daemons.running(inventory, daemons.wanted(estate, state)):
+        maker.record(state, made_by)
     cgroup.make_lab(inventory, estate.cgroup)
     claimspace.make(state, inventory)
     setup.setup(estate, inventory)

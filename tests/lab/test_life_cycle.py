@@ -83,6 +83,15 @@ def test_up_is_idempotent_and_down_leaves_nothing(tiny):
     assert "was not up" in tiny.run("down").stdout
 
 
+def test_a_harness_takes_down_what_it_brought_up_and_nothing_else(tiny):
+    assert tiny.run("up", "--maker", "first").returncode == 0
+    assert tiny.run("up", "--maker", "second").returncode == 0
+    assert json.loads(tiny.run("down", "--maker", "second", "--json").stdout)["kept"]
+    assert answer().endswith(b"tiny_up 1\n")
+    assert not json.loads(tiny.run("down", "--maker", "first", "--json").stdout)["kept"]
+    assert tiny.leftovers() == []
+
+
 @pytest.mark.parametrize("after_s", [0.4, 1.0, 2.0])
 def test_up_continues_after_a_kill(tiny, after_s):
     process = tiny.start("up", "--json")

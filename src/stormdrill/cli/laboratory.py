@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import secrets
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from stormdrill.cli.output import complain, reader_may_leave
 from stormdrill.drill.stop import Stop
@@ -28,22 +30,26 @@ def lab(arguments: argparse.Namespace) -> int:
 def running(topology: Path, stop: Stop, *, quiet: bool) -> Iterator[Path]:
     """The lab of a topology, up inside the block, down after it (also when stopped); yields its kubeconfig.
 
-    A lab that was up before is taken down as well: whoever wants to keep one uses `lab up` and no `--lab`.
-    InputError when it does not come up; what it said is printed.
+    Only what this call brought up goes down, half made or whole: a lab that was up before stays up, another
+    drill may be running on it. InputError when it does not come up; what it said is printed.
     """
+    maker = secrets.token_hex(8)
     try:
-        yield _up(topology, stop, quiet=quiet)
+        yield _up(topology, maker, stop, quiet=quiet)
     finally:
-        code, said = _finish(_start("down", "--topology", str(topology), "--json"))
+        code, said = _finish(_start("down", "--topology", str(topology), "--maker", maker, "--json"))
         if code != 0:
             complain(f"the lab did not go down cleanly (exit {code}): {said}")
+        elif _report(said).get("kept"):
+            stays = "was there before and stays: `stormdrill lab down` takes it down"
+            complain(f"lab {topology.stem}: {stays}")
 
 
-def _up(topology: Path, stop: Stop, *, quiet: bool) -> Path:
+def _up(topology: Path, maker: str, stop: Stop, *, quiet: bool) -> Path:
     if not quiet:
         _say(f"lab {topology.stem}: starting")
     began = time.monotonic()
-    up = _start("up", "--topology", str(topology), "--json")
+    up = _start("up", "--topology", str(topology), "--maker", maker, "--json")
     try:
         stop.until(lambda: up.poll() is not None, deadline_s=_UP_S, what="the lab")
     except StormdrillError:
@@ -53,13 +59,20 @@ def _up(topology: Path, stop: Stop, *, quiet: bool) -> Path:
     code, said = _finish(up)
     if code != 0:
         raise InputError(f"the lab does not come up (exit {code}): {said}")
-    try:
-        kubeconfig = Path(json.loads(said.splitlines()[-1])["kubeconfig"])
-    except (ValueError, KeyError, IndexError):
-        raise InputError(f"the lab did not say where its kubeconfig is: {said!r}") from None
+    kubeconfig = _report(said).get("kubeconfig")
+    if kubeconfig is None:
+        raise InputError(f"the lab did not say where its kubeconfig is: {said!r}")
     if not quiet:
         _say(f"lab {topology.stem}: ready after {time.monotonic() - began:.1f} s")
-    return kubeconfig
+    return Path(kubeconfig)
+
+
+def _report(said: str) -> dict[str, Any]:
+    """What the lab's last line tells a script; empty when that is no report."""
+    try:
+        return dict(json.loads(said.splitlines()[-1]))
+    except (ValueError, TypeError, IndexError):
+        return {}
 
 
 def _say(text: str) -> None:

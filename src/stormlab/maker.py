@@ -1,0 +1,20 @@
+"""Who brought a lab up: a harness takes down what it brought up, and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+_FILE = "maker"
+
+
+def record(state: Path, maker: str) -> None:
+    """Note who brings up the lab of this directory, empty for nobody in particular; before it makes anything."""
+    (state / _FILE).write_text(maker, encoding="utf-8")
+
+
+def made_by(state: Path, maker: str) -> bool:
+    """Whether this one brought the lab up, rather than having found it running."""
+    with contextlib.suppress(FileNotFoundError):
+        return (state / _FILE).read_text(encoding="utf-8") == maker
+    return False
