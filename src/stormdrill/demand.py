@@ -2,6 +2,7 @@
 
 sessions/s = monthly active x daily share x uses a day x peak factor / 86,400, then x scale;
 requests/s = sessions/s x calls a use; sessions at once = sessions/s x session length (Little).
+A plain locustfile's arrivals stand for the sessions, of one request each: arrivals x scale.
 The money value gives a second figure for the same: movements/s = yearly value / ticket / seconds x peak.
 """
 
@@ -36,8 +37,9 @@ def demand(profile: Profile, cells: int = 1) -> Demand:
     probes = {name: rate * cells for name, rate in profile.probes.items()}
     business, session = profile.business, profile.session
     if business is None or session is None:
-        arrivals = profile.arrivals_per_s or 0.0
-        return Demand(arrivals, arrivals, 0.0, 0.0, arrivals, {}, arrivals, arrivals, 0.0)
+        real = profile.arrivals_per_s or 0.0
+        rate = real * profile.scale
+        return Demand(rate, rate, 0.0, 0.0, rate, {}, real, real, 0.0)
     real = (
         business.monthly_active * business.daily_share * business.uses_per_day * business.peak_factor / DAY_S
     )

@@ -12,6 +12,7 @@ from stormdrill.units import parse_duration_s
 
 _EXITS = """\
 exit codes: 0 pass, 1 fail, 2 bad input (nothing was injected), 3 inconclusive, 4 aborted, 5 not reverted
+5 and 4 outrank the verdict; several drills exit with the gravest of theirs: 5, 1, 4, 2, 3, 0
 """
 _EXAMPLES = """\
 examples:
@@ -148,7 +149,9 @@ def _drill_options(parser: argparse.ArgumentParser) -> None:
     load.add_argument(
         "--profile", type=Path, metavar="FILE", help="in place of the experiment's traffic profile"
     )
-    load.add_argument("--scale", type=float, metavar="X", help="in place of the profile's scale")
+    load.add_argument(
+        "--scale", type=float, metavar="X", help="in place of the profile's scale, of sessions or of arrivals"
+    )
     load.add_argument("--seed", type=int, metavar="N", help="of arrivals and of the choice of targets")
     load.add_argument(
         "--times", type=times, default={}, metavar="K=D,...",
@@ -166,7 +169,7 @@ def _drill_options(parser: argparse.ArgumentParser) -> None:
 def _stored(commands: _Commands) -> None:
     for name, text in (
         ("measure", "measure a stored run again"),
-        ("judge", "judge a stored run again, from its measurements' sources"),
+        ("judge", "measure and judge a stored run again; exits with its verdict"),
         ("report", "write a stored run's report again"),
     ):
         parser = _add(commands, name, _lazy("stored", name), text, _EXITS if name == "judge" else "")

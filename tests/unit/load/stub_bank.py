@@ -3,9 +3,10 @@
     python stub_bank.py PORT      (0: any; the port is printed)
 
 POST /_behave {"mode": ..., "for_s": ...} sets what every other request gets; GET /_books returns what was
-asked and booked. Modes: answer; stall (no answer while it lasts, then all); silent (booked, then never
-answered); shed; rate; error (500); unavailable (503 with a reason); reset (booked, then the connection is
-cut); upstream (booked, then a proxy's 503); garbage; otherkey (201 with another key); locked (login fails).
+asked and booked, GET /_booked/KEY the bookings of one key (404: none). Modes: answer; stall (no answer while it
+lasts, then all); silent (booked, then never answered); shed; rate; error (500); unavailable (503 with a reason);
+reset (booked, then the connection is cut); upstream (booked, then a proxy's 503); garbage; otherkey (201 with
+another key); locked (login fails).
 """
 
 import asyncio
@@ -33,6 +34,12 @@ class Bank:
         return web.json_response(
             {"seen": self.seen, "keys": self.keys, "connections": len(self.peers), "headers": self.headers}
         )
+
+    async def booked(self, request: web.Request) -> web.Response:
+        amounts = self.keys.get(request.match_info["key"])
+        if amounts is None:
+            return web.Response(status=404)
+        return web.json_response([{"amount": amount} for amount in amounts])
 
     async def any(self, request: web.Request) -> web.StreamResponse:
         name = f"{request.method} {request.path}"
@@ -100,6 +107,7 @@ async def serve(port: int) -> None:
     app = web.Application()
     app.router.add_post("/_behave", bank.behave)
     app.router.add_get("/_books", bank.books)
+    app.router.add_get("/_booked/{key}", bank.booked)
     app.router.add_route("*", "/{rest:.*}", bank.any)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

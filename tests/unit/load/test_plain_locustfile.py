@@ -1,17 +1,28 @@
 """A locustfile that knows nothing of us: run by the clock, writes keyed and witnessed, verdicts kept."""
 
+import csv
+import itertools
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
 
 from stormdrill import wait
+from stormdrill.audit import Books, reader_of
 from stormdrill.errors import TargetError
-from stormdrill.estate import Operation, OperationKind
+from stormdrill.estate import CsvAudit, HttpAudit, Operation, OperationKind
+from stormdrill.load.arrivals import poisson
 from stormdrill.load.config import LoadConfig
 from stormdrill.load.process import LoadProcess
+from stormdrill.measure.books import parse_books
+from stormdrill.measure.loss import intents, loss
+from stormdrill.measure.money_values import Loss, Risk
+from stormdrill.profile import Shape
+from stormdrill.records import reader
+from stormdrill.records.keys import sent_keys
 from stormdrill.records.layout import Act, Flag, Outcome, Reason, key_bytes, key_text
 
 from .conftest import Started, Stub
@@ -212,3 +223,67 @@ def test_on_start_that_fails_is_one_message(
     config = configure(PROFILE, [stub.url], locustfile=mine(tmp_path, text), operations=ORDERS)
     with pytest.raises(TargetError, match="on_start: RuntimeError: no account for me"):
         LoadProcess.launch(config, lambda _: None)
+
+
+NAMING = """
+import itertools
+import uuid
+from locust import HttpUser, task
+
+NUMBERS = itertools.count(1)
+
+class Customer(HttpUser):
+    @task
+    def order(self):
+        number = next(NUMBERS)
+        keys = [f"Order/{number} a", str(uuid.uuid4()).upper(), str(uuid.uuid4()), b"order-%d" % number]
+        headers = {"Idempotency-Key": keys[number % 4]}
+        self.client.post("/api/orders", json={"amount": 25}, headers=headers)
+"""
+
+
+def audited(started: Started, books: Books) -> Loss:
+    """What an audit of these books says of the money."""
+    records = reader.read_file(started.config.witness_file)
+    risk = Risk("none", (), None, 0, None, "no database")
+    return loss(
+        intents(records.data), parse_books(books.to_json()), records.legend, started.load.ready_ns, risk
+    )
+
+
+def test_keys_that_are_no_uuids_are_asked_for_as_they_were_sent(
+    start: Start, stub: Stub, tmp_path: Path
+) -> None:
+    started = start(PROFILE, [stub.url], locustfile=mine(tmp_path, NAMING), operations=ORDERS)
+    wait.pause(1.5)
+    started.load.stop()
+    check_whole(started)
+    booked = stub.books()["keys"]
+    sent = list(sent_keys(started.config.witness_file.parent))
+    assert set(booked) <= set(sent)
+    assert {key[:6] for key in sent} > {"Order/", "order-"}
+    assert any(key.upper() == key and "-" in key for key in sent)
+
+    service = HttpAudit(f"{stub.url}/_booked/{{key}}", 200, 404, {}, None, "amount", None, None, None, 20.0)
+    rows = [(key, amount) for key, amounts in booked.items() for amount in amounts]
+    export = tmp_path / "books.csv"
+    with export.open("w", newline="") as stream:
+        csv.writer(stream).writerows([("key", "cents"), *rows, ("somebody-else", 1)])
+    for audit in (service, CsvAudit(export, "key", "cents", None, None, None)):
+        books = reader_of(audit).read(0, iter(sent))
+        assert books.complete, books.why
+        found = audited(started, books)
+        assert found.acknowledged > 30
+        assert found.tallies["durable"].count == found.acknowledged
+        assert {name for name, tally in found.tallies.items() if tally.count} <= {"durable", "unknown_booked"}
+
+
+@pytest.mark.parametrize("factor", [0.25, 2.0])
+def test_scale_holds_for_arrivals_too(factor: float, start: Start, stub: Stub, tmp_path: Path) -> None:
+    file = mine(tmp_path, RETRYING)
+    started = start(f"{PROFILE}scale: {factor}\n", [stub.url], locustfile=file, operations=ORDERS)
+    wait.pause(1.5)
+    started.load.stop()
+    due_s = np.unique(started.requests()["due_ns"] - started.load.ready_ns) / 1e9
+    planned = poisson(60 * factor, (Shape(0.0, 1.0),), Random("7/arrivals"))
+    assert due_s[due_s < 1.4] == pytest.approx(list(itertools.takewhile(lambda at_s: at_s < 1.4, planned)))

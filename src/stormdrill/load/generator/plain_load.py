@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+from stormdrill.demand import demand
 from stormdrill.errors import InputError
 from stormdrill.load.arrivals import poisson
 from stormdrill.load.config import LoadConfig
@@ -59,7 +60,8 @@ class PlainLoad:
         profile = self._config.profile
         weights = [each.weight for each in self._classes]
         rng = Random(f"{self._config.seed}/arrivals")
-        for number, due_s in enumerate(poisson(profile.arrivals_per_s or 0.0, profile.shape, rng), 1):
+        rate_per_s = demand(profile).sessions_per_s  # of one task each
+        for number, due_s in enumerate(poisson(rate_per_s, profile.shape, rng), 1):
             due_ns = running.due_ns(due_s)
             if not running.until(due_ns):
                 return
