@@ -11,7 +11,7 @@ EXPERIMENTS ?= experiments/pod-kill.yaml experiments/db-primary-loss.yaml
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## Debian packages and the Python environment (every target below does this itself)
+setup: ## Debian packages and the Python environment (what needs them does this itself)
 	@scripts/setup-debian.sh
 	@scripts/setup-venv.sh
 

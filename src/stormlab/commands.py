@@ -27,7 +27,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="stormlab", description="Datacenters on one machine.")
+    parser = argparse.ArgumentParser(prog="stormdrill lab", description="Datacenters on one machine.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     which = argparse.ArgumentParser(add_help=False)
     which.add_argument("--topology", type=Path, help=f"topology file (default: {_TOPOLOGY})")
@@ -48,8 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     kubeconfig.set_defaults(run=_kubeconfig)
     logs = commands.add_parser("logs", parents=[which], help="log of a process of the lab or of a pod")
     logs.add_argument("of", metavar="PROCESS|[NAMESPACE/]POD[:CONTAINER]")
-    logs.add_argument("-n", "--lines", type=int, default=50)
-    logs.add_argument("-f", "--follow", action="store_true")
+    logs.add_argument("-n", "--lines", type=int, default=50, help="lines to show (50)")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on as it grows, until Ctrl-C")
     logs.set_defaults(run=_logs)
     link = commands.add_parser(
         "link", parents=[which, as_json], help="change the delay between two sites, cut or mend"

@@ -12,7 +12,7 @@ CONFIG = "forwards.cfg"
 
 # No retries: a phone that meets a dead site must see it. The times are longer than any phone's own.
 _HEAD = """\
-# Written by `stormlab up`. Connections start outside every site and cross the links like a phone's.
+# Written by `stormdrill lab up`. Connections start outside every site and cross the links like a phone's.
 global
     nbthread 1
     maxconn 8000
