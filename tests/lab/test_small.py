@@ -1,4 +1,4 @@
-"""Preset `small` is what the design says: facts of a lab that is ready, and what happens to its pods."""
+"""Preset `small` as its topology file describes it: facts of a lab that is ready, and what happens to its pods."""
 
 import contextlib
 import json
