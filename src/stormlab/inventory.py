@@ -8,6 +8,7 @@ thing was not made yet. Several processes append to the same file, under a lock.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -47,7 +48,10 @@ class Inventory:
         self.path = self.state / FILE
 
     def add(self, kind: Kind, name: str | Path, note: str = "") -> None:
-        """Record that the caller is about to make something. Recording it twice is harmless."""
+        """Record that the caller is about to make something. Recording it twice is harmless.
+
+        Raises OSError when the record is not on the disk as a whole: then nothing may be made.
+        """
         self._append({"add": kind, "name": str(name), "note": note, "boot": boot_id()})
 
     def gone(self, kind: Kind, name: str | Path) -> None:
@@ -92,6 +96,7 @@ class Inventory:
             size = os.fstat(fd).st_size
             if size and os.pread(fd, 1, size - 1) != b"\n":
                 line = b"\n" + line
-            os.write(fd, line)
+            if os.write(fd, line) != len(line):
+                raise OSError(errno.ENOSPC, "no room for a record as a whole", str(self.path))
         finally:
             os.close(fd)

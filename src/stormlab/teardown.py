@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stormlab import cgroup, topologyfile
 from stormlab.errors import LabError
-from stormlab.inventory import Inventory, Item, boot_id
+from stormlab.inventory import Inventory, Item, Kind, boot_id
 from stormlab.net import netns
 from stormlab.process import ProcessId, stop
 from stormlab.wait import WaitTimeoutError, until
@@ -66,10 +66,16 @@ def _others(inventory: Inventory) -> list[Path]:
     return []
 
 
+def _gone(inventory: Inventory, kind: Kind, name: str) -> None:
+    """Record a removal, if the disk has room: removing twice is harmless, a full disk must not keep a lab up."""
+    with contextlib.suppress(OSError):
+        inventory.gone(kind, name)
+
+
 def _current(inventory: Inventory, item: Item) -> bool:
     """Whether it can still exist: nothing but files survives a reboot."""
     if item.boot and item.boot != boot_id():
-        inventory.gone(item.kind, item.name)
+        _gone(inventory, item.kind, item.name)
         return False
     return True
 
@@ -79,7 +85,7 @@ def _processes(inventory: Inventory) -> list[str]:
     stubborn = {str(process) for process in stop([ProcessId.parse(item.name) for item in items], grace_s=0)}
     for item in items:
         if item.name not in stubborn:
-            inventory.gone("process", item.name)
+            _gone(inventory, "process", item.name)
     return [f"process {item.note} {item.name} does not die" for item in items if item.name in stubborn]
 
 
@@ -90,7 +96,7 @@ def _cgroups(inventory: Inventory) -> list[str]:
     for item in items:
         try:
             until(lambda name=item.name: _removed(paths[name], paths.values()), "removed", _EMPTY_S)  # type: ignore[misc]
-            inventory.gone("cgroup", item.name)
+            _gone(inventory, "cgroup", item.name)
         except WaitTimeoutError:
             left.append(f"cgroup {item.name} still holds processes {cgroup.processes(paths[item.name])}")
     return left
@@ -117,7 +123,7 @@ def _mounts(inventory: Inventory) -> list[str]:
                 left.append(f"mount {item.name}: {done.stderr.strip()}")
                 break
         else:
-            inventory.gone("mount", item.name)
+            _gone(inventory, "mount", item.name)
     return left
 
 
@@ -128,7 +134,7 @@ def _namespaces(inventory: Inventory) -> list[str]:
         if error:
             left.append(f"namespace {item.name}: {error}")
         else:
-            inventory.gone("netns", item.name)
+            _gone(inventory, "netns", item.name)
     return left
 
 
@@ -143,7 +149,7 @@ def _paths(inventory: Inventory) -> list[str]:
         if path.exists():
             left.append(f"{item.kind} {path} could not be removed")
         else:
-            inventory.gone(item.kind, item.name)
+            _gone(inventory, item.kind, item.name)
     return left
 
 

@@ -55,13 +55,17 @@ class Log:
         )
 
     def remove(self, record: Record) -> None:
-        """Forget a record; its version stays used."""
+        """Forget a record; its version stays used. An error leaves everything as it was."""
         self._db.execute("BEGIN IMMEDIATE")
-        self._db.execute("UPDATE counter SET value = ? WHERE name = 'version'", (record.version,))
-        self._db.execute(
-            "DELETE FROM object WHERE resource = ? AND key = ?", (resource_of(record), record.key)
-        )
-        self._db.execute("COMMIT")
+        try:
+            self._db.execute("UPDATE counter SET value = ? WHERE name = 'version'", (record.version,))
+            self._db.execute(
+                "DELETE FROM object WHERE resource = ? AND key = ?", (resource_of(record), record.key)
+            )
+            self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:  # a full disk may have rolled it back already
+                self._db.execute("ROLLBACK")
 
     def close(self) -> None:
         """Close the file."""

@@ -1,6 +1,8 @@
 """The record of what was made: append-only, torn lines, several writers."""
 
+import contextlib
 import os
+import resource
 import signal
 import sys
 import threading
@@ -149,3 +151,40 @@ def test_the_inventory_goes_last(tmp_path, monkeypatch):
         f"{state / name} could not be removed" for name in ("logs", "pki", "topology.origin")
     }
     assert inventory.path.exists()
+
+
+@contextlib.contextmanager
+def full(path, room):
+    """No file grows beyond the size of this one and `room` more bytes, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + room, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("room", [0, 5])
+def test_what_cannot_be_recorded_as_a_whole_is_an_error(tmp_path, room):
+    inventory = Inventory(tmp_path)
+    inventory.add("netns", "a")
+    with full(inventory.path, room), pytest.raises(OSError):
+        inventory.add("netns", "b")
+    inventory.add("netns", "c")
+    assert [item.name for item in inventory.items()] == ["a", "c"]
+
+
+def test_a_lab_goes_down_on_a_full_disk(tmp_path):
+    state, made = tmp_path / "state", tmp_path / "made"
+    inventory = Inventory(state)
+    started = process.start(
+        inventory, "p", [sys.executable, "-c", "import time; time.sleep(60)"], state / "log"
+    )
+    inventory.add("netns", "sl-unit-test-never-made")
+    inventory.add("file", made)
+    made.write_text("x")
+    with full(inventory.path, 0):
+        assert teardown(inventory) == []
+    assert not started.alive
+    assert not made.exists()
+    assert not state.exists()

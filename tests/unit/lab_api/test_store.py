@@ -117,6 +117,21 @@ def test_a_write_the_file_refuses_did_not_happen(tmp_path, monkeypatch):
     assert (store.version, heard) == (before, [])
 
 
+def test_a_removal_the_file_refuses_did_not_happen_and_holds_up_nothing(tmp_path):
+    path = tmp_path / "api.db"
+    store = Store(path)
+    kept = store.put(CONFIG_MAP, tree("a"))
+    with sqlite3.connect(path) as beside:
+        beside.execute("CREATE TRIGGER refuse BEFORE DELETE ON object BEGIN SELECT raise(ABORT, 'full'); END")
+    with pytest.raises(sqlite3.Error, match="full"):
+        store.remove(kept)
+    assert store.get(CONFIG_MAP, "default", "a") is kept
+    beside.execute("DROP TRIGGER refuse")
+    beside.close()
+    last = store.remove(kept)
+    assert Store(path).version == last.version
+
+
 def test_an_event_is_encoded_once_for_all_watchers():
     store, heard = Store(), []
     store.listen(CONFIG_MAP, heard.append)
