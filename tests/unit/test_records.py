@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stormdrill.errors import InputError
+from stormdrill.records.keys import KeyTexts, sent_keys
 from stormdrill.records.layout import HEADER_BYTES, REQUEST, WITNESS, Act, Legend, key_bytes, key_text
 from stormdrill.records.reader import read_directory, read_file
 from stormdrill.records.writer import RequestLog, WitnessJournal
@@ -127,3 +128,40 @@ def test_records_survive_the_death_of_their_writer(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", program, str(path)], check=False).returncode == -9
     assert np.array_equal(read_file(path).data["seq"], np.arange(1000))
     assert REQUEST.itemsize == 64
+
+
+UUID = "0b9f6d0e-6d5c-4c3a-9f3e-6d0f0a1b2c3d"
+ODD = ["order-123", 'a"b\n', "é", UUID.upper()]
+
+
+def write_keys(directory: Path, keys: list[str]) -> Path:
+    """A journal with an intent for each key, and the texts beside it."""
+    journal = WitnessJournal(directory / "load-0.rec", legend("witness"))
+    texts = KeyTexts(directory / "load-0.keys.jsonl")
+    for seq, key in enumerate(keys):
+        texts.keep(key)
+        journal.append(
+            seq=seq, mono_ns=seq, wall_ns=0, key=key_bytes(key), amount=1, source=1, target=2,
+            act=Act.INTENT, attempt=1, operation=1, status=0, cell=0, flags=0,
+        )  # fmt: skip
+    texts.close()
+    journal.close()
+    return directory / "load-0.keys.jsonl"
+
+
+def test_keys_come_back_as_they_were_sent(tmp_path: Path) -> None:
+    other = "3f0e8b0e-6d5c-4c3a-9f3e-6d0f0a1b2c3d"
+    file = write_keys(tmp_path, [*ODD, other, ODD[0]])
+    assert sorted(sent_keys(tmp_path)) == sorted([*ODD, other])
+    assert len(file.read_bytes().splitlines()) == 5  # what a record gives back needs no line
+
+
+def test_a_torn_text_was_never_sent_and_a_damaged_one_is_said(tmp_path: Path) -> None:
+    file = write_keys(tmp_path, ODD)
+    whole = file.read_bytes()
+    file.write_bytes(whole + b'{"key": "11111111-')
+    assert sorted(sent_keys(tmp_path)) == sorted(ODD)
+    for damaged in (whole.replace(b"order-123", b"order-124"), whole.replace(b"}", b"", 1), b"7\n" + whole):
+        file.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"load-0\.keys\.jsonl:1: a damaged line"):
+            list(sent_keys(tmp_path))

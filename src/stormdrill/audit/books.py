@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 SCHEMA = "stormdrill.books/1"
+ALL_HARMS = ("lost", "duplicated", "altered", "ghost", "refused_booked")
+"""What can be wrong with movements, by the names that are judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,10 @@ class InvariantResult:
 
 @dataclass(frozen=True)
 class Books:
-    """Everything one audit read. Not `complete`: absence from `movements` proves nothing; `why` says why."""
+    """Everything one audit read. Not `complete`: absence from `movements` proves nothing; `why` says why.
+
+    `shows` are the harms of which these books could have held a trace; of the others a zero says nothing.
+    """
 
     reader: str
     complete: bool
@@ -40,11 +45,12 @@ class Books:
     since: int
     movements: tuple[Movement, ...]
     invariants: tuple[InvariantResult, ...]
+    shows: tuple[str, ...]
 
     @classmethod
     def incomplete(cls, reader: str, since: int, why: str) -> Books:
         """Nothing could be read."""
-        return cls(reader, complete=False, why=why, since=since, movements=(), invariants=())
+        return cls(reader, complete=False, why=why, since=since, movements=(), invariants=(), shows=ALL_HARMS)
 
     def to_json(self) -> dict[str, Any]:
         """The stored form; movements as rows, for there are many."""
@@ -55,6 +61,7 @@ class Books:
             "why": self.why,
             "since": self.since,
             "movements": [[m.key, m.amount, m.source, m.target, m.id] for m in self.movements],
+            "shows": list(self.shows),
             "invariants": [{"id": i.id, "value": i.value, "expect": i.expect} for i in self.invariants],
         }
 
@@ -66,7 +73,11 @@ class Reader(Protocol):
         """A mark taken before the load starts: later movements have larger ids. May raise TargetError."""
 
     def read(self, since: int, keys: Iterable[str]) -> Books:
-        """The movements after the mark; `keys` are those the witness knows. Never raises."""
+        """The movements after the mark. Never raises.
+
+        `keys` are those of the witness, as they were sent. A reader that does not need them does not take them: that
+        may raise InputError when the witness cannot be read, and the books are incomplete then.
+        """
 
 
 def key_text(key: object) -> str:

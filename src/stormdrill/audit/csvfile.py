@@ -6,7 +6,12 @@ import csv
 from collections.abc import Iterable
 
 from stormdrill.audit.books import Books, Movement, key_text
+from stormdrill.errors import InputError
 from stormdrill.estate import CsvAudit
+from stormdrill.records.layout import key_bytes
+
+_SHOWS = ("lost", "duplicated", "altered", "refused_booked")
+"""No ghosts: a row of an unknown key may be somebody else's, or older than this run."""
 
 
 class CsvReader:
@@ -21,9 +26,9 @@ class CsvReader:
 
     def read(self, since: int, keys: Iterable[str]) -> Books:
         """Every row; one that cannot be read makes the books incomplete. Only rows of known keys are kept."""
-        wanted = {key_text(key) for key in keys}
         audit = self._audit
         try:
+            wanted = {key_bytes(key) for key in keys}
             with audit.file.open(encoding="utf-8-sig", newline="") as stream:
                 rows = csv.DictReader(stream)
                 needed = [audit.key_column, audit.amount_column]
@@ -38,8 +43,10 @@ class CsvReader:
             return Books.incomplete("csv", since, f"{audit.file}: {error.strerror}")
         except (ValueError, csv.Error) as error:
             return Books.incomplete("csv", since, f"{audit.file}: {error}")
-        kept = tuple(m for m in movements if m.key in wanted)
-        return Books("csv", complete=True, why="", since=since, movements=kept, invariants=())
+        except InputError as error:
+            return Books.incomplete("csv", since, f"the witness's keys are not known: {error}")
+        kept = tuple(m for m in movements if key_bytes(m.key) in wanted)
+        return Books("csv", complete=True, why="", since=since, movements=kept, invariants=(), shows=_SHOWS)
 
     def _movement(self, row: dict[str, str], line: int) -> Movement:
         audit = self._audit

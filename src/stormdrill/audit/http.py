@@ -6,12 +6,14 @@ import json
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import urllib3
 
 from stormdrill.audit.books import Books, Movement, key_text
+from stormdrill.errors import InputError
 from stormdrill.estate import HttpAudit
 
 _PARALLEL = 8
@@ -23,8 +25,16 @@ class _UnclearError(Exception):
     """A key for which the service gave no usable answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What is booked under one key; a list may hold several movements."""
+
+    movements: list[Movement]
+    is_list: bool
+
+
 class HttpReader:
-    """GETs `url` for every key. An unclear answer makes the books incomplete, not the key missing."""
+    """GETs `url` for every key, as it was sent. An unclear answer makes the books incomplete, not the key missing."""
 
     def __init__(self, audit: HttpAudit, bearer: str | None) -> None:
         self._audit = audit
@@ -39,22 +49,35 @@ class HttpReader:
 
     def read(self, since: int, keys: Iterable[str]) -> Books:
         """Ask for every key until the deadline."""
+        try:
+            asked = dict.fromkeys(keys)
+        except InputError as error:
+            return Books.incomplete("http", since, f"the witness's keys are not known: {error}")
         end = time.monotonic() + self._audit.deadline_s
         unclear: dict[str, str] = {}
         movements: list[Movement] = []
+        lists = False
         with ThreadPoolExecutor(max_workers=_PARALLEL) as pool:
-            for key, answer in pool.map(lambda key: (key, self._try(key, end)), dict.fromkeys(keys)):
+            for key, answer in pool.map(lambda key: (key, self._try(key, end)), asked):
                 if isinstance(answer, str):
                     unclear[key] = answer
                 else:
-                    movements += answer
+                    movements += answer.movements
+                    lists |= answer.is_list
         why = ""
         if unclear:
             key, said = next(iter(unclear.items()))
             why = f"{len(unclear)} keys could not be asked for; {key}: {said}"
-        return Books("http", not unclear, why, since, tuple(movements), ())
+        return Books("http", not unclear, why, since, tuple(movements), (), self._shows(lists=lists))
 
-    def _try(self, key: str, end: float) -> list[Movement] | str:
+    def _shows(self, *, lists: bool) -> tuple[str, ...]:
+        """Who answers with one object cannot say that there are two; nobody is asked for keys that nobody sent."""
+        audit = self._audit
+        fields = (audit.amount_field, audit.source_field, audit.target_field)
+        seen = {"lost": True, "duplicated": lists, "altered": any(fields), "refused_booked": True}
+        return tuple(name for name, can in seen.items() if can)
+
+    def _try(self, key: str, end: float) -> _Answer | str:
         said = "the deadline passed first"
         for _ in range(_ATTEMPTS):
             if time.monotonic() >= end:
@@ -65,17 +88,17 @@ class HttpReader:
                 said = " ".join(str(error).split())
         return said
 
-    def _ask(self, key: str) -> list[Movement]:
+    def _ask(self, key: str) -> _Answer:
         """The movements under `key`: none, one, or, when the service answers a list, several."""
         url = self._audit.url.replace("{key}", quote(key, safe=""))
         answer = self._http.request("GET", url, headers=self._headers)
         if answer.status == self._audit.missing:
-            return []
+            return _Answer([], is_list=False)
         if answer.status != self._audit.found:
             raise _UnclearError(f"status {answer.status}")
         body = json.loads(answer.data) if answer.data else {}
-        entries = body if isinstance(body, list) else [body]
-        return [self._movement(key, entry) for entry in entries]
+        is_list = isinstance(body, list)
+        return _Answer([self._movement(key, entry) for entry in (body if is_list else [body])], is_list)
 
     def _movement(self, key: str, entry: Any) -> Movement:
         if not isinstance(entry, dict):

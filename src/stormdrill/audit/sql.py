@@ -10,7 +10,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from stormdrill import wait
-from stormdrill.audit.books import Books, InvariantResult, Movement, key_text
+from stormdrill.audit.books import ALL_HARMS, Books, InvariantResult, Movement, key_text
 from stormdrill.errors import DeadlineError, TargetError
 from stormdrill.estate import Invariant, SqlAudit
 
@@ -60,7 +60,13 @@ class SqlReader:
         except (psycopg.Error, ValueError, TypeError, ArithmeticError) as error:
             return Books.incomplete("sql", since, f"{step}: {_line(error)}")
         return Books(
-            "sql", complete=True, why="", since=since, movements=movements, invariants=tuple(results)
+            "sql",
+            complete=True,
+            why="",
+            since=since,
+            movements=movements,
+            invariants=tuple(results),
+            shows=ALL_HARMS,
         )
 
     def _movements(self, connection: psycopg.Connection[Any], since: int) -> Iterable[Movement]:

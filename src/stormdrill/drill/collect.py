@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from stormdrill import history, store
 from stormdrill.drill.session import Session
 from stormdrill.errors import StormdrillError
 from stormdrill.history import Event
 from stormdrill.prometheus import failed_range
-from stormdrill.records import layout, reader
+from stormdrill.records.keys import sent_keys
 from stormdrill.units import NS_PER_S
 
 _BEFORE_S = 15.0  # counters are differenced: one sample before the first judged second is needed
@@ -27,8 +26,7 @@ _FIXED = {
 def collect(session: Session) -> None:
     """Write `series/` and `books.json`. Never raises: what could not be read says so in its file."""
     _series(session)
-    keys = _keys(session)
-    books = session.targets.books.read(session.since_books, keys)
+    books = session.targets.books.read(session.since_books, sent_keys(session.run.witness))
     store.write_json(session.run.books, books.to_json())
     session.record(
         "books.read",
@@ -69,13 +67,3 @@ def _window(session: Session) -> tuple[float, float]:
 
 def _unix_s(event: Event, now_s: float) -> float:
     return now_s - (time.monotonic_ns() - event.mono_ns) / NS_PER_S
-
-
-def _keys(session: Session) -> list[str]:
-    """The idempotency keys the witness knows; a reader by key needs them, the others do not."""
-    try:
-        data: Any = reader.read_directory(session.run.witness).data
-    except StormdrillError:
-        return []
-    intents = data[data["act"] == int(layout.Act.INTENT)]
-    return sorted({layout.key_text(bytes(key)) for key in intents["key"]})

@@ -11,6 +11,7 @@ from stormdrill.errors import InputError
 from stormdrill.estate import Edge, Idempotency, Operation, Topology
 from stormdrill.plan import Plan
 from stormdrill.profile import Profile
+from stormdrill.records.keys import SUFFIX as KEYS_SUFFIX
 from stormdrill.store import Run
 
 
@@ -70,6 +71,11 @@ class LoadConfig:
     def witness_file(self) -> Path:
         """Witness records."""
         return Run(self.run_path).witness / f"{self.source}.rec"
+
+    @property
+    def keys_file(self) -> Path:
+        """Texts of the keys that a witness record does not give back."""
+        return Run(self.run_path).witness / f"{self.source}{KEYS_SUFFIX}"
 
     @property
     def seconds_file(self) -> Path:

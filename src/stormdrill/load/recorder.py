@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from stormdrill.estate import OperationKind
 from stormdrill.load.config import LoadConfig
 from stormdrill.load.tally import Tally
+from stormdrill.records.keys import KeyTexts
 from stormdrill.records.layout import Act, Flag, Legend, Outcome, Reason, key_bytes
 from stormdrill.records.writer import RequestLog, WitnessJournal
 
@@ -55,7 +56,7 @@ class Attempt:
 
 
 class Recorder:
-    """Owns the two record files of one generator. Used by the loop's thread, except `sync`."""
+    """Owns the record files of one generator and the texts of its keys. Used by the loop's thread, except `sync`."""
 
     def __init__(self, config: LoadConfig, tally: Tally) -> None:
         mono_ns, wall_ns = time.monotonic_ns(), time.time_ns()
@@ -68,6 +69,7 @@ class Recorder:
         ]
         self._log = RequestLog(config.requests_file, legends[0])
         self._journal = WitnessJournal(config.witness_file, legends[1])
+        self._texts = KeyTexts(config.keys_file)
         self._tally = tally
         self._run = f"{config.run}/{config.source}"
         self._writes = [operation.kind is OperationKind.WRITE for operation in config.operations]
@@ -86,6 +88,8 @@ class Recorder:
     def intent(self, request: Request, number: int) -> None:
         """State that this attempt at a movement is about to be sent."""
         if request.flags & Flag.WRITE:
+            if number == 1:
+                self._texts.keep(request.key)
             self._witness(request, number, Act.INTENT, 0, 0)
 
     def attempt(self, request: Request, attempt: Attempt) -> None:
@@ -116,11 +120,13 @@ class Recorder:
 
     def sync(self) -> None:
         """Make what was written survive a crash of the machine; called by the keeper's thread."""
+        self._texts.sync()
         self._journal.sync()
         self._log.sync()
 
     def close(self) -> None:
-        """Sync and close both files."""
+        """Sync and close all files."""
+        self._texts.close()
         self._journal.close()
         self._log.close()
 

@@ -27,7 +27,7 @@ class Outcome(IntEnum):
     GOOD = 0  # answered correctly (the deadline is judged later, from the times)
     SHED = 1  # refused on purpose, fast (429, or 503 with a reason)
     FAILED = 2  # answered wrongly, or known not to have been done
-    UNKNOWN = 3  # sent and not answered: may or may not have been done
+    UNKNOWN = 3  # sent, and not answered or not clearly: may or may not have been done
     BLOCKED = 4  # due, but unreachable because an earlier step failed
     DROPPED = 5  # due, but the generator had no free user
 

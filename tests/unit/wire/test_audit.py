@@ -8,8 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stormdrill.audit import reader_of
-from stormdrill.audit.books import key_text
+from stormdrill.audit.books import ALL_HARMS, key_text
+from stormdrill.errors import InputError
 from stormdrill.estate import CsvAudit, HttpAudit, NoAudit
+from stormdrill.measure.money_values import HARMS
+from stormdrill.records.layout import key_bytes
+from stormdrill.records.layout import key_text as key_text_of_record
 
 KEY = "0b9f6d0e-6d5c-4c3a-9f3e-6d0f0a1b2c3d"
 
@@ -64,6 +68,42 @@ def test_an_unclear_answer_is_not_an_absent_movement(peer, answer):
     assert books.movements == ()
 
 
+def test_http_asks_for_a_key_as_it_was_sent(peer):
+    peer.answers["/orders/order%2F17%20a"] = (200, {"cents": 120, "shop": 7, "number": 3})
+    books = reader_of(http_audit(peer)).read(0, ["order/17 a", KEY.upper()])
+    assert books.complete, books.why
+    assert [movement.key for movement in books.movements] == ["order/17 a"]
+    assert sorted(path for path, _ in peer.asked) == [f"/orders/{KEY.upper()}", "/orders/order%2F17%20a"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "fields", "shows"),
+    [
+        ({"cents": 1}, {"amount_field": "cents"}, {"lost", "refused_booked", "altered"}),
+        ([{"cents": 1}], {"amount_field": "cents"}, {"lost", "refused_booked", "altered", "duplicated"}),
+        ({}, {"amount_field": None}, {"lost", "refused_booked"}),
+    ],
+)
+def test_http_states_which_harm_it_can_show(peer, answer, fields, shows):
+    peer.answers["/orders/k"] = (200, answer)
+    audit = http_audit(peer, target_field=None, id_field=None, **fields)
+    assert set(reader_of(audit).read(0, ["k", "absent"]).to_json()["shows"]) == shows
+
+
+def unreadable():
+    """Keys of a witness that cannot be read."""
+    yield KEY
+    raise InputError("load-0.keys.jsonl:7: a damaged line")
+
+
+def test_keys_that_are_not_known_make_the_books_incomplete_not_empty(peer, tmp_path):
+    for reader in (reader_of(http_audit(peer)), csv_audit(tmp_path, "key,amount,from\nk,1,2\n")):
+        books = reader.read(0, unreadable())
+        assert (books.complete, books.movements) == (False, ())
+        assert books.why == "the witness's keys are not known: load-0.keys.jsonl:7: a damaged line"
+    assert peer.asked == []
+
+
 def test_a_flaky_answer_is_asked_again(peer):
     answers = [(503, {}), (200, {"cents": 1, "shop": 1, "number": 1})]
     peer.answers["/orders/k"] = lambda _: answers.pop(0)
@@ -92,7 +132,17 @@ def test_csv_keeps_the_rows_of_known_keys(tmp_path):
     reader = csv_audit(tmp_path, f"amount,key,from\n5,{KEY.upper()},\n6,other,1\n5,{KEY},2\n")
     books = reader.read(reader.high_water(), [KEY])
     assert books.complete, books.why
-    assert books.to_json()["movements"] == [[KEY, 5, None, None, None], [KEY, 5, 2, None, None]]
+    stored = books.to_json()
+    assert stored["movements"] == [[KEY, 5, None, None, None], [KEY, 5, 2, None, None]]
+    assert stored["shows"] == ["lost", "duplicated", "altered", "refused_booked"]
+    assert set(stored["shows"]) < set(ALL_HARMS) == set(HARMS)
+
+
+@pytest.mark.parametrize("known", ["order-123", key_text_of_record(key_bytes("order-123"))])
+def test_csv_knows_a_key_that_is_no_uuid_by_its_digest(tmp_path, known):
+    books = csv_audit(tmp_path, "key,amount,from\norder-123,5,1\norder-124,6,1\n").read(0, [known])
+    assert books.complete, books.why
+    assert books.to_json()["movements"] == [["order-123", 5, 1, None, None]]
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ class WatchedClient:
             return self._send(method, url, name, *args, **kwargs)
         config = self._running.config.operations[operation]
         headers = dict(kwargs.pop("headers", None) or {})
-        key = next((str(v) for k, v in headers.items() if k.lower() == self._key_header.lower()), "")
+        key = next((_text(v) for k, v in headers.items() if k.lower() == self._key_header.lower()), "")
         pending = self.arrival.send(operation, key, kwargs.get("json") or kwargs.get("data"))
         if pending.request.flags & Flag.WRITE and self._key_header and not key:
             headers[self._key_header] = pending.request.key
@@ -156,6 +156,11 @@ def on_request(response: Any = None, exception: BaseException | None = None, **r
     pending = context.get(CONTEXT)
     if isinstance(pending, Pending):
         pending.arrival.judged(pending, response, exception)
+
+
+def _text(value: Any) -> str:
+    """A header's value as it goes over the wire; clients take bytes too."""
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
 def _judge(request: Request, status: int, response: Any, error: BaseException | None) -> Judgement:
