@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
 import asyncpg
@@ -17,7 +18,9 @@ T = TypeVar("T")
 Work = Callable[[Connection], Awaitable[T]]
 
 READ_TIMEOUT_S: Final = 1.0
-LEASE_TIMEOUT_S: Final = 0.5
+# Waiting for a connection as long as this is a reason to look after the primary, and the longest that anybody waits
+# while it is known that commits stand still: the gateways have room for so many requests, readers' among them.
+LONG_WAIT_S: Final = 0.5
 SETTLE_S: Final = 0.25
 READ_RESERVE: Final = 2  # connections that writes may not take
 
@@ -34,7 +37,7 @@ class Access:
         """Run `work`, which changes nothing."""
 
         async def once() -> T:
-            async with self._primary.lease(_wait_s(deadline)) as connection:
+            async with self._lease(self._patience_s(deadline)) as connection:
                 limit_s = min(READ_TIMEOUT_S, max(0.0, deadline.remaining_s()))
                 overdue = asyncio.get_running_loop().call_later(limit_s, connection.terminate)
                 try:
@@ -65,17 +68,37 @@ class Access:
         return await self._twice(once, deadline, outcome="unknown")
 
     async def _hold_and_write(self, work: Work[T], deadline: Deadline) -> T:
+        clock = asyncio.get_running_loop().time
+        until_s = clock() + self._patience_s(deadline)
         try:
-            async with asyncio.timeout(_wait_s(deadline)):
+            async with asyncio.timeout_at(until_s):
                 await self._write_permits.acquire()
         except TimeoutError:
             # Commits stand still; the ones that wait have raised the suspicion already.
             raise Unavailable("database_busy") from None
         try:
-            async with self._primary.lease(_wait_s(deadline)) as connection:
+            async with self._lease(max(0.0, until_s - clock())) as connection:
                 return await work(connection)
         finally:
             self._write_permits.release()
+
+    def _patience_s(self, deadline: Deadline) -> float:
+        """How long a request may wait for its connection: half of its time, the other half is for the work.
+
+        Whoever is told "busy" sooner only asks again. But once a commit is overdue the next ones wait in vain.
+        """
+        half_s = max(0.0, deadline.remaining_s() / 2)
+        return min(LONG_WAIT_S, half_s) if self._parked else half_s
+
+    @asynccontextmanager
+    async def _lease(self, wait_s: float) -> AsyncIterator[Connection]:
+        suspicion = asyncio.get_running_loop().call_later(LONG_WAIT_S, self._primary.suspect)
+        try:
+            async with self._primary.lease(wait_s) as connection:
+                suspicion.cancel()
+                yield connection
+        finally:
+            suspicion.cancel()
 
     def _unpark(self, task: asyncio.Task[object]) -> None:
         self._parked.discard(task)
@@ -108,7 +131,3 @@ class Access:
                     raise
                 raise Unavailable("database", outcome=known) from None
         raise AssertionError("unreachable")
-
-
-def _wait_s(deadline: Deadline) -> float:
-    return max(0.0, min(LEASE_TIMEOUT_S, deadline.remaining_s()))
