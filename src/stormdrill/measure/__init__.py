@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import numpy as np
-
 from stormdrill.content.plain import from_plain, to_plain
 from stormdrill.errors import InputError
 from stormdrill.measure import surroundings
@@ -99,9 +97,11 @@ def _demand(inputs: Inputs) -> Demand | None:
 
 def _loss(inputs: Inputs) -> Loss:
     meant = intents(inputs.witness.data)
-    acknowledged_ns = np.sort(meant.acknowledged_ns[meant.acknowledged])
-    at_risk = risk(inputs.story, tuple(inputs.plan.topology.databases), acknowledged_ns)
-    return loss(meant, inputs.books, inputs.witness.legend, inputs.story.zero_ns, at_risk)
+    legend = inputs.witness.legend
+    at_risk = risk(
+        inputs.story, {cell: meant.acknowledged_in(cell, legend) for cell in inputs.plan.topology.databases}
+    )
+    return loss(meant, inputs.books, legend, inputs.story.zero_ns, at_risk)
 
 
 def _flow(inputs: Inputs, asked: Demand | None) -> Flow:

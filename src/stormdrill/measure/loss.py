@@ -53,6 +53,11 @@ class Intents:
         """Which movements some client was told were done."""
         return np.asarray(self.acknowledged_ns != NEVER, np.bool_)
 
+    def acknowledged_in(self, cell: str, legend: Legend) -> Ints:
+        """When movements of a cell's customers were acknowledged, in order."""
+        numbers = [number for number, name in enumerate(legend.cells) if name == cell]
+        return np.sort(self.acknowledged_ns[self.acknowledged & np.isin(self.cell, numbers)])
+
 
 def intents(witness: npt.NDArray[Any]) -> Intents:
     """Join the acts of each key."""

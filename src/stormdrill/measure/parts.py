@@ -26,9 +26,9 @@ class Mark:
     how: str
 
 
-def marks(events: Sequence[Event], t0_ns: int) -> tuple[Mark, ...]:
-    """The moments after t0 that split a recovery, in order."""
-    leaders = [event for event in events if event.kind == "db.leader"]
+def marks(events: Sequence[Event], t0_ns: int, cell: str) -> tuple[Mark, ...]:
+    """The moments after t0 that split a recovery of a cell's customers, in order."""
+    leaders = [event for event in events if event.kind == "db.leader" and event.data.get("database") == cell]
     before = [_member(event) for event in leaders if _since_ns(event) < t0_ns and _member(event)]
     found = []
     lost = next((e for e in leaders if _since_ns(e) >= t0_ns and not _member(e)), None)

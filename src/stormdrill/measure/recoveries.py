@@ -73,7 +73,8 @@ def _measure(subject: Subject, demand: Demand, fault: Fault, story: Chronicle, p
     # A request that was waiting when the fault came is hurt by it, although it was due before.
     judged = rows.touched_by(fault.t0_ns, fault.t0_ns + int(end_s * NS_PER_S))
     hurt = judged & ~rows.good
-    found = [mark for mark in marks(story.events, fault.t0_ns) if mark.at_ns < story.end_ns]
+    cell = _cell(subject, rows, hurt)
+    found = [mark for mark in marks(story.events, fault.t0_ns, cell) if mark.at_ns < story.end_ns]
     value_s = None if seen is None or seen.value_s is None else round(seen.value_s, 6)
     return Recovery(
         operation=subject.operation,
@@ -101,6 +102,14 @@ def _measure(subject: Subject, demand: Demand, fault: Fault, story: Chronicle, p
             seen.resolution_s if seen else 0.0,
         ),
     )
+
+
+def _cell(subject: Subject, rows: Demand, hurt: Bools) -> str:
+    """Whose database the recovery waited for: of a subject of all cells, the one with the most hurt requests."""
+    cells = rows.legend.cells
+    if subject.cell in cells or not cells:
+        return subject.cell
+    return cells[int(np.bincount(rows.cell[hurt], minlength=len(cells)).argmax())]
 
 
 def _seen(rows: Demand, due_s: Floats, plan: Plan, end_s: float) -> Span | None:

@@ -1,9 +1,13 @@
-"""What stood between an acknowledged write and its loss at t0: replication, and the writes inside its lag."""
+"""What stood between an acknowledged write and its loss at t0: replication, and the writes inside its lag.
+
+Each cell has a database and customers of its own. The run's risk is that of the cell which had most at risk; a
+cell of which nothing is known comes before all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stormdrill.history import Event
@@ -12,6 +16,8 @@ from stormdrill.measure.loss import Ints
 from stormdrill.measure.money_values import Risk
 from stormdrill.units import NS_PER_S
 
+# From what may be lost to what cannot.
+_PATHS = ("unknown", "asynchronous", "synchronous", "not_switched")
 FRESH_S = 3.0  # sync state is sampled once a second; an older sample says nothing about t0
 
 
@@ -25,21 +31,33 @@ class Sync:
     members: tuple[dict[str, Any], ...]
 
 
-def risk(story: Chronicle, databases: Sequence[str], acknowledged_ns: Ints) -> Risk:
-    """The state of replication when the first fault came; `acknowledged_ns` are times of acknowledgements."""
-    if not databases:
+def risk(story: Chronicle, acknowledged_ns: Mapping[str, Ints]) -> Risk:
+    """The state of replication when the first fault came.
+
+    `acknowledged_ns` has the times of acknowledgements by cell, for each cell with a database.
+    """
+    if not acknowledged_ns:
         return Risk("none", (), None, 0, None, "the topology names no database: replication is not known")
     if story.t0_ns is None:
         return Risk("unknown", (), None, None, None, "no fault was applied")
-    t0_ns = story.t0_ns
-    found = [_sync(event) for event in story.of("db.sync")]
+    found = {cell: _risk(story, cell, story.t0_ns, times_ns) for cell, times_ns in acknowledged_ns.items()}
+    cell, worst = min(found.items(), key=lambda item: _gravity(item[1]))
+    return worst if len(found) == 1 else replace(worst, why=f"{cell}: {worst.why}")
+
+
+def _gravity(risk: Risk) -> tuple[int, bool, int]:
+    return _PATHS.index(risk.path), risk.at_risk is not None, -(risk.at_risk or 0)
+
+
+def _risk(story: Chronicle, cell: str, t0_ns: int, acknowledged_ns: Ints) -> Risk:
+    found = [_sync(event) for event in story.of("db.sync") if event.data.get("database") == cell]
     before = [sync for sync in found if sync.at_ns <= t0_ns]
     age_s = round((t0_ns - before[-1].at_ns) / NS_PER_S, 6) if before else None
     if not before or age_s is None or age_s > FRESH_S:
         known = f"the last sample was {age_s:.1f} s old at t0" if age_s is not None else "no sample before t0"
         return Risk("unknown", (), None, None, age_s, f"replication state at t0 is not known: {known}")
     last = before[-1]
-    if not _promoted(story, last, [sync for sync in found if sync.at_ns > t0_ns]):
+    if not _promoted(story, cell, last, [sync for sync in found if sync.at_ns > t0_ns]):
         why = f"{last.leader} stayed leader: no write depended on replication"
         return Risk("not_switched", last.standbys, None, 0, age_s, why)
     if last.standbys:
@@ -68,9 +86,10 @@ def _asynchronous(
     return Risk("asynchronous", (), round(lag_s, 6), count, age_s, why)
 
 
-def _promoted(story: Chronicle, last: Sync, after: Sequence[Sync]) -> bool:
+def _promoted(story: Chronicle, cell: str, last: Sync, after: Sequence[Sync]) -> bool:
     """Whether another member led after t0 (or the same one after a gap, or nobody knows)."""
-    leaders = [event.data.get("member") for event in story.of("db.leader") if event.mono_ns > last.at_ns]
+    changes = [event for event in story.of("db.leader") if event.data.get("database") == cell]
+    leaders = [event.data.get("member") for event in changes if event.mono_ns > last.at_ns]
     leaders += [sync.leader for sync in after]
     return not after or last.leader is None or any(leader != last.leader for leader in leaders)
 

@@ -15,13 +15,14 @@ T0 = 50 * S
 
 
 def event(kind: str, at_s: float, **data: Any) -> Event:
+    data = {"database": "cell0", **data} if kind == "db.leader" else data
     return Event(0, T0 + round(at_s * S), "", "recover", "stormdrill", kind, data)
 
 
 def split(
     events: list[Event], recovered_s: float | None, good_s: float | None = None
 ) -> list[tuple[str, float, float]]:
-    found = marks(events, T0)
+    found = marks(events, T0, "cell0")
     return [(p.name, p.start_s, p.end_s) for p in parts(found, T0, recovered_s, [good_s] * len(found), 0.1)]
 
 
@@ -33,6 +34,18 @@ def test_a_promotion_splits_detect_promote_route_and_warm_up() -> None:
     assert split(events, 9.0, 6.0) == [
         ("detect", 0.0, 2.0), ("promote", 2.0, 5.5), ("route", 5.5, 6.0), ("warm up", 6.0, 9.0),
     ]  # fmt: skip
+
+
+def test_the_leaders_of_other_cells_explain_nothing() -> None:
+    other = [
+        event("db.leader", 0.5, member=None, database="cell1"),
+        event("db.leader", 1.0, member="d", database="cell1"),
+    ]
+    pod = event("pod.replaced", 2.0, service="ledger", new={"pod": "x"}, ready_ns=T0 + 2 * S)
+    assert split(other, 3.0) == [("unexplained", 0.0, 3.0)]
+    assert split([*other, pod], 3.0, 2.5)[0] == ("replace", 0.0, 2.0)
+    mine = event("db.leader", 2.5, member="b")
+    assert split([*other, mine], 3.0, 2.7)[0] == ("detect and promote", 0.0, 2.5)
 
 
 def test_the_observed_time_counts_not_when_it_was_written_down() -> None:

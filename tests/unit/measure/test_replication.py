@@ -17,9 +17,11 @@ T0 = 100 * S
 ACKNOWLEDGED = T0 - np.arange(1000, dtype=np.int64)[::-1] * 10_000_000  # 100/s for the 10 s before t0
 
 
-def sync(at_s: float, leader: str | None = "a", standbys: tuple[str, ...] = (), **member: Any) -> Event:
+def sync(
+    at_s: float, leader: str | None = "a", standbys: tuple[str, ...] = (), cell: str = "cell0", **member: Any
+) -> Event:
     members = [{"name": "a", **{k: v for k, v in member.items() if k == "lsn"}}, {"name": "b", **member}]
-    data = {"database": "cell0", "leader": leader, "sync_standbys": list(standbys), "members": members}
+    data = {"database": cell, "leader": leader, "sync_standbys": list(standbys), "members": members}
     return _event("db.sync", at_s, data)
 
 
@@ -27,9 +29,9 @@ def _event(kind: str, at_s: float, data: dict[str, Any]) -> Event:
     return Event(0, T0 + round(at_s * S), "2026-01-01T00:00:00+00:00", "steady", "x", kind, data)
 
 
-def found(*events: Event, databases: tuple[str, ...] = ("cell0",)) -> Risk:
+def found(*events: Event, **acknowledged: np.ndarray) -> Risk:
     fault = _event("fault.applied", 0.0, {"name": "k", "fault": "kill", "t0_ns": T0})
-    return risk(chronicle([*events, fault]), databases, ACKNOWLEDGED)
+    return risk(chronicle([*events, fault]), acknowledged or {"cell0": ACKNOWLEDGED})
 
 
 def test_a_synchronous_standby_leaves_nothing_at_risk() -> None:
@@ -76,4 +78,35 @@ def test_silence_after_t0_is_not_taken_for_no_promotion() -> None:
 
 
 def test_no_database_in_the_topology() -> None:
-    assert found(databases=()).path == "none"
+    assert risk(chronicle([]), {}).path == "none"
+
+
+NOBODY = np.empty(0, np.int64)
+KEPT = (sync(-0.5, standbys=("b",)), sync(4))
+LAGGING = (sync(-0.5, cell="cell1", lag_s=0.25), sync(4, leader="b", cell="cell1"))
+
+
+def test_another_cell_that_kept_its_leader_hides_nothing() -> None:
+    result = found(*LAGGING, *KEPT, cell0=NOBODY, cell1=ACKNOWLEDGED)
+    assert (result.path, result.at_risk) == ("asynchronous", 25)
+    assert result.why.startswith("cell1: ")
+
+
+def test_the_writes_of_another_cell_were_not_at_risk() -> None:
+    assert found(*LAGGING, *KEPT, cell0=ACKNOWLEDGED, cell1=NOBODY).at_risk == 0
+
+
+def test_a_leader_of_another_cell_is_no_promotion() -> None:
+    result = found(*KEPT, *LAGGING, cell0=ACKNOWLEDGED)
+    assert (result.path, result.why[:6]) == ("not_switched", "a stay")
+
+
+def test_of_two_hurt_cells_the_one_with_more_at_risk_counts() -> None:
+    both = (sync(-0.5, lag_s=0.1), sync(4, leader="b"), *LAGGING)
+    assert found(*both, cell0=ACKNOWLEDGED, cell1=ACKNOWLEDGED).at_risk == 25
+    unsure = (sync(-0.5, lag_bytes=9), sync(4, leader="b"), *LAGGING)
+    assert found(*unsure, cell0=ACKNOWLEDGED, cell1=ACKNOWLEDGED).at_risk is None
+
+
+def test_a_cell_without_a_sample_is_not_known() -> None:
+    assert found(*KEPT, cell0=ACKNOWLEDGED, cell1=ACKNOWLEDGED).path == "unknown"
