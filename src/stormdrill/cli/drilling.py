@@ -22,7 +22,7 @@ from stormdrill.cli.signals import stopping
 from stormdrill.cli.table import print_table
 from stormdrill.drill.run import Options, drill
 from stormdrill.drill.stop import Stop
-from stormdrill.errors import Aborted, ExitCode, InputError, Problem
+from stormdrill.errors import Aborted, ExitCode, InputError, Problem, StormdrillError
 from stormdrill.plan import Overrides, Plan
 from stormdrill.plan import load as load_plan
 from stormdrill.priority import go_before_others
@@ -111,23 +111,28 @@ def _estate(arguments: argparse.Namespace, plans: list[Plan], stop: Stop) -> Ite
         yield [replace(plan, kubeconfig=kubeconfig) for plan in plans]
 
 
-def _drill(arguments: argparse.Namespace, plan: Plan, stop: Stop, left_s: float | None) -> Ending:
+def _drill(arguments: argparse.Namespace, plan: Plan, above: Stop, left_s: float | None) -> Ending:
+    """One drill to its ending, whatever happens to it: those before and after it keep theirs."""
     name = plan.experiment.name
     times = plan.experiment.times
     needed_s = times.warmup_s + times.steady_s + max(times.window_s, times.settle_s) + _AROUND_S
-    if stop.cause:
-        return of_error(name, "not run", ExitCode.ABORTED, stop.cause.reason)
+    if above.cause:
+        return of_error(name, "not run", ExitCode.ABORTED, above.cause.reason)
     if left_s is not None and left_s < needed_s:
         why = f"the budget has {left_s:.0f} s left, this drill needs about {needed_s:.0f} s"
         return of_error(name, "not run", ExitCode.INCONCLUSIVE, why)
-    began = time.monotonic()
+    began, stop = time.monotonic(), Stop(above)
     try:
         with progress(name, as_json=arguments.json) as view, _limited(stop, left_s):
             done, verdict = drill(plan, Options(arguments.runs, arguments.attach), stop, view)
     except InputError as error:
         return of_error(name, "bad input", ExitCode.BAD_INPUT, str(error))
     except Aborted as error:
+        if stop.cause and not stop.cause.aborted:
+            return of_error(name, "not run", ExitCode.INCONCLUSIVE, error.reason)
         return of_error(name, "aborted", ExitCode.ABORTED, error.reason)
+    except StormdrillError as error:
+        return of_error(name, "not run", error.exit_code, str(error))
     return of_verdict(done, verdict, time.monotonic() - began)
 
 

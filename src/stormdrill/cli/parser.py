@@ -123,6 +123,7 @@ def _gate(commands: _Commands) -> None:
         "--budget", type=duration, default=600.0, metavar="10m",
         help="a drill that would not end in time is not started and is inconclusive (default: 10m)",
     )  # fmt: skip
+    parser.set_defaults(attach=None)
     parser.add_argument("--junit", type=Path, help="JUnit file (default: RUNS/gate-junit.xml)")
     parser.add_argument("--summary", type=Path, help="Markdown file (default: RUNS/gate-summary.md)")
     _drill_options(parser)

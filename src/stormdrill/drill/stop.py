@@ -15,7 +15,8 @@ from stormdrill import wait
 from stormdrill.errors import Aborted
 
 T = TypeVar("T")
-ABORTERS = ("guard", "signal", "user")
+PEOPLE = ("signal", "user")
+ABORTERS = ("guard", *PEOPLE)
 _POLL_S = 0.1
 
 
@@ -39,20 +40,29 @@ class Cause:
 class Stop:
     """Set from any thread or signal handler, observed by everything that waits.
 
+    Several drills in a row have one each, `above` which stands the stop of them all: what a person wants
+    ends every drill, a guard or a cut only its own.
     It is polled: an Event's lock could be held by the very thread that a signal handler interrupts.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, above: Stop | None = None) -> None:
+        self._above = above
         self._causes: list[Cause] = []
 
     def request(self, reason: str, by: str, *, objective: bool = False) -> None:
         """Ask for the end. Takes no lock, so a signal handler may call it."""
+        if self.cause:
+            return
+        if self._above and by in PEOPLE:
+            self._above.request(reason, by)
         self._causes.append(Cause(reason, by, objective))
 
     @property
     def cause(self) -> Cause | None:
         """The first reason given, or None while the run goes on."""
-        return self._causes[0] if self._causes else None
+        if self._causes:
+            return self._causes[0]
+        return self._above.cause if self._above else None
 
     def check(self) -> None:
         """Raise Aborted when the run has to end."""

@@ -6,7 +6,8 @@ Deleting a pod ends its held execs with exit code 137 and brings a ready replace
 POST /_behave changes behaviour: {"replace_s": 0.3, "exec": "held" | "refused" | "survives" | "lost",
 "delete": "ok" | "refused", "age_s": 0, "prometheus": "ok" | "silent", "rest": "ok" | "silent" | "leader" |
 "gone" (of the members: which do not speak for themselves; gone: not at all), "standby": "sync" | "async",
-"crash": "failover" | "restart" | "nothing" | "fails"}. GET /_calls lists the calls that changed something.
+"crash": "failover" | "restart" | "nothing" | "fails", "lease": "ok" | "refused", "pods": "ready" | "unready",
+"clock_s": 0 (of Prometheus, ahead of this machine), "failing": "" (queries with this text in it)}. GET /_calls lists the calls that changed something.
 
 The pods db-0 (leader, zone z1) and db-1 are a Patroni pair; exec of a command with `crash` in it crashes the
 leader.
@@ -33,7 +34,8 @@ class Estate:
         self.calls: list[str] = []
         self.version = 1
         self.tasks: set[asyncio.Task[None]] = set()
-        self.behave |= {"crash": "failover", "rest": "ok", "standby": "sync"}
+        self.behave |= {"crash": "failover", "rest": "ok", "standby": "sync", "lease": "ok", "pods": "ready"}
+        self.behave |= {"clock_s": 0.0, "failing": ""}
         self.leader: str | None = "db-0"
         self.started: dict[str, str | None] = {"db-0": "start-1", "db-1": "start-1"}
         for zone in ZONES:
@@ -78,6 +80,9 @@ class Estate:
     async def list_pods(self, request: web.Request) -> web.Response:
         wanted = dict(part.split("=") for part in request.query.get("labelSelector", "").split(",") if part)
         items = [pod for pod in self.pods.values() if wanted.items() <= pod["metadata"]["labels"].items()]
+        if self.behave["pods"] == "unready":
+            unready = {"conditions": [{"type": "Ready", "status": "False"}]}
+            items = [{**pod, "status": {**pod["status"], **unready}} for pod in items]
         return web.json_response({"kind": "PodList", "metadata": {}, "items": items})
 
     async def get_pod(self, request: web.Request) -> web.Response:
@@ -196,6 +201,8 @@ class Estate:
 
     async def lease(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
+        if self.behave["lease"] == "refused":
+            return self.status(403, "Forbidden", "leases is forbidden")
         lease = self.leases.get(name)
         if request.method == "GET":
             return web.json_response(lease) if lease else self.status(404, "NotFound", "no such lease")
@@ -227,8 +234,13 @@ class Estate:
         if self.behave["prometheus"] == "silent":
             await asyncio.sleep(3600)
         values = {**request.query, **(await request.post())}
-        now = time.time()
-        value = str(self.behave["age_s"]) if "timestamp" in values["query"] else "1"
+        now, asked = time.time(), values["query"]
+        if asked.count("(") != asked.count(")"):
+            return self.wrong("bad_data", "parse error: unclosed left parenthesis", 400)
+        if self.behave["failing"] and self.behave["failing"] in asked:
+            return self.wrong("execution", "found duplicate series", 422)
+        value = str(self.behave["age_s"]) if "timestamp" in asked else "1"
+        value = str(now + self.behave["clock_s"]) if asked == "time()" else value
         if request.path.endswith("query_range"):
             start, end, step = (float(values[name]) for name in ("start", "end", "step"))
             samples = [[start + i * step, "1"] for i in range(int((end - start) / step) + 1)]
@@ -236,6 +248,9 @@ class Estate:
         else:
             data = {"resultType": "vector", "result": [{"metric": {"job": "web"}, "value": [now, value]}]}
         return web.json_response({"status": "success", "data": data})
+
+    def wrong(self, kind: str, error: str, code: int) -> web.Response:
+        return web.json_response({"status": "error", "errorType": kind, "error": error}, status=code)
 
     async def set_behaviour(self, request: web.Request) -> web.Response:
         self.behave.update(await request.json())

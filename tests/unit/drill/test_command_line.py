@@ -124,17 +124,47 @@ def test_the_plain_table_is_one_line_a_drill(capsys):
     assert lines[-1] == "c: no data"
 
 
-def test_a_gate_does_not_start_what_its_budget_cannot_end(whole, monkeypatch, capsys):
+@pytest.fixture
+def gate(whole, monkeypatch, capsys):
+    """Run `stormdrill gate` over the experiment, as often as told; its exit code and the drills' endings."""
     monkeypatch.chdir(whole.root)
-    options = ["--kubeconfig", "kubeconfig", "--runs", str(whole.runs), "--json"]
-    code = main(["gate", "--budget", "20s", str(whole.experiment), *options])
-    (drill,) = json.loads(capsys.readouterr().out)["drills"]
+
+    def call(*options, times=1):
+        experiments = [str(whole.experiment)] * times
+        usual = ["--kubeconfig", "kubeconfig", "--runs", str(whole.runs), "--json"]
+        code = main(["gate", *experiments, *usual, *options])
+        return code, json.loads(capsys.readouterr().out)["drills"]
+
+    return call
+
+
+def test_a_gate_does_not_start_what_its_budget_cannot_end(whole, gate):
+    code, (drill,) = gate("--budget", "20s")
     assert code == 3
     assert drill["verdict"] == "not run"
     assert "the budget has" in drill["why"][0]
     assert whole.fake.calls() == []
     assert parsed(whole.runs / "gate-junit.xml")[0].get("errors") == "1"
     assert (whole.runs / "gate-summary.md").exists()
+
+
+def test_what_a_drill_meets_before_its_start_leaves_the_others_their_endings(whole, gate):
+    whole.fake.behave(lease="refused")
+    code, drills = gate(times=2)
+    assert code == 2
+    assert [drill["verdict"] for drill in drills] == ["not run", "not run"]
+    assert "leases is forbidden" in drills[1]["why"][0]
+    assert parsed(whole.runs / "gate-junit.xml")[0].get("tests") == "2"
+
+
+def test_a_budget_that_ends_before_the_start_is_inconclusive(whole, gate, monkeypatch):
+    monkeypatch.setattr("stormdrill.cli.drilling._AROUND_S", 0.0)
+    whole.fake.behave(pods="unready")
+    code, drills = gate("--budget", "9s", times=2)
+    assert code == 3
+    assert [drill["exit_code"] for drill in drills] == [3, 3]
+    assert "the time budget is used up" in drills[0]["why"][0]
+    assert whole.fake.calls() == []
 
 
 def test_the_projects_own_content_is_right(monkeypatch, capsys):

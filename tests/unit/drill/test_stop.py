@@ -32,6 +32,40 @@ def test_a_cut_is_not_an_abort(by, aborted):
     assert stop.cause.aborted is aborted
 
 
+@pytest.mark.parametrize("by", ["drill", "guard"])
+def test_a_cut_and_a_guard_end_only_their_own_drill(by):
+    above = Stop()
+    first, second = Stop(above), Stop(above)
+    first.request("the load died", by)
+    assert first.cause is not None
+    assert first.cause.by == by
+    assert above.cause is None
+    second.check()
+
+
+@pytest.mark.parametrize("by", ["signal", "user"])
+def test_a_person_ends_every_drill(by):
+    above = Stop()
+    Stop(above).request("Ctrl-C", by)
+    with pytest.raises(Aborted, match="Ctrl-C"):
+        Stop(above).check()
+
+
+def test_the_first_reason_is_kept_wherever_it_was_given():
+    above = Stop()
+    own = Stop(above)
+    above.request("Ctrl-C", "signal")
+    own.request("the load died", "drill")
+    assert own.cause is not None
+    assert own.cause.aborted
+    above = Stop()
+    own = Stop(above)
+    own.request("the load died", "drill")
+    above.request("Ctrl-C", "signal")
+    assert own.cause is not None
+    assert own.cause.reason == "the load died"
+
+
 def test_a_pause_ends_as_soon_as_somebody_asks():
     stop = Stop()
     threading.Timer(0.1, stop.request, ("enough", "user")).start()

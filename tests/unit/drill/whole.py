@@ -79,9 +79,10 @@ class Whole:
             text = text.replace(old, new)
         self.experiment.write_text(text)
 
-    def command(self, *arguments: str) -> list[str]:
+    def command(self, *arguments: str, times: int = 1) -> list[str]:
         options = ["--kubeconfig", str(self.root / "kubeconfig"), "--runs", str(self.runs)]
-        return [sys.executable, "-m", "stormdrill", "run", str(self.experiment), *options, *arguments]
+        experiments = [str(self.experiment)] * times
+        return [sys.executable, "-m", "stormdrill", "run", *experiments, *options, *arguments]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -94,9 +95,9 @@ class Whole:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, times: int = 1) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            self.command(*arguments),
+            self.command(*arguments, times=times),
             cwd=self.root,
             env=self.environment,
             capture_output=True,
