@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from patroni.config import Config
+from patroni.utils import parse_int
 
-from stormlab import manifests
+from stormlab import claimspace, manifests
 
 TOPOLOGY = Path(__file__).parents[2] / "topology"
 KUBERNETES = TOPOLOGY / "kubernetes"
@@ -57,6 +59,22 @@ def test_patroni_can_recover_within_its_lease(rendered):
         dcs = yaml.safe_load(data["bootstrap.yml"])["bootstrap"]["dcs"]
         assert dcs["loop_wait"] + 2 * dcs["retry_timeout"] <= dcs["ttl"]
         assert dcs["synchronous_mode"] is True
+
+
+def test_logs_of_all_members_leave_room_in_the_memory_they_share(rendered, tmp_path):
+    """A site that stays away, or a load without pause, must stop no database by a full volume."""
+    total_mb = 0
+    for objects in rendered.values():
+        files = of_kind(objects, "ConfigMap")["patroni"]["data"]
+        for name, text in files.items():
+            (tmp_path / name).write_text(text)
+        # As Patroni reads its directory: by name, later files over earlier ones.
+        found = Config(str(tmp_path), None).local_configuration
+        dynamic = found["bootstrap"]["dcs"]["postgresql"]["parameters"]["max_slot_wal_keep_size"]
+        each = (found["postgresql"]["parameters"]["max_wal_size"], dynamic)
+        members = sum(name.startswith("pg-") for name in of_kind(objects, "StatefulSet"))
+        total_mb += members * sum(parse_int(size, "MB") for size in each)
+    assert 0 < total_mb <= claimspace.SIZE_MB / 2
 
 
 def test_initdb_options_have_the_form_patroni_takes(rendered):
