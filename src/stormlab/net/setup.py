@@ -9,11 +9,10 @@ The devices are persistent: established connections survive a restart of the rel
 
 from __future__ import annotations
 
-import contextlib
-
-from stormlab.estate import Estate, Site
+from stormlab.errors import LabError
+from stormlab.estate import Estate, Site, Zone
 from stormlab.inventory import Inventory
-from stormlab.net import netns
+from stormlab.net import netns, translation
 
 WAN = "wan0"
 MTU = 1500
@@ -29,14 +28,27 @@ _TRACKING = {"net/netfilter/nf_conntrack_tcp_be_liberal": "1"}
 
 
 def setup(estate: Estate, inventory: Inventory) -> None:
-    """Make the namespaces, devices, addresses and routes of every site; what exists is kept."""
+    """Make the namespaces, devices, addresses and routes of every site; what exists is kept. Raises LabError."""
     for site in estate.sites:
         inventory.add("netns", site.netns, site.name)
         netns.create(site.netns)
         netns.sysctl(site.netns, _FORWARDING)
-        with contextlib.suppress(FileNotFoundError):  # only where connection tracking is already loaded
-            netns.sysctl(site.netns, _TRACKING)
         netns.ip_batch(site.netns, _commands(estate, site, has_wan=_has_wan(site.netns)))
+    for zone in estate.zones:
+        _track(estate, zone)
+
+
+def _track(estate: Estate, zone: Zone) -> None:
+    """Set how the zone's node tracks connections, in its first minute after a boot as in any other.
+
+    Rules that translate come first: they make the kernel load what has these settings.
+    """
+    services = estate.region(zone.region).service_network
+    netns.nft(zone.netns, translation.base(services, zone.network, WAN))
+    try:
+        netns.sysctl(zone.netns, _TRACKING)
+    except FileNotFoundError as error:
+        raise LabError(f"this kernel cannot be told how to track connections: {error.filename}") from error
 
 
 def _has_wan(name: str) -> bool:
