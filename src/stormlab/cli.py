@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
@@ -28,9 +29,7 @@ def main(argv: Sequence[str]) -> int:
         if argv and argv[0] in _DAEMONS:
             daemon: Callable[[Sequence[str]], int] = importlib.import_module(_DAEMONS[argv[0]]).main
             return daemon(argv[1:])
-        from stormlab import commands  # noqa: PLC0415  daemons do without it
-
-        return commands.run(argv)
+        return _command(argv)
     except BadInputError as error:
         return _fail(2, error.problems, as_json=as_json)
     except LabError as error:
@@ -40,6 +39,21 @@ def main(argv: Sequence[str]) -> int:
         return _fail(130, [said], as_json=as_json)
     except BrokenPipeError:
         return 1
+
+
+def _command(argv: Sequence[str]) -> int:
+    """A command of a person's: what the machine refuses is a message too, not a traceback as in a daemon's log."""
+    from stormlab import commands  # noqa: PLC0415  daemons do without it
+
+    try:
+        return commands.run(argv)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise LabError(f"{where}{error.strerror or error}") from error
+    except subprocess.SubprocessError as error:
+        raise LabError(str(error)) from error
 
 
 def _fail(code: int, problems: Sequence[str], *, as_json: bool) -> int:

@@ -35,10 +35,9 @@ _TOOLS = {
 
 def problems(estate: Estate, state: Path, objects: Mapping[str, list[Object]]) -> list[str]:
     """One line for each reason why the lab cannot come up here; empty when it can."""
-    found = [*_rights(), *_tools(estate), *_programs(estate, objects), *_ports(estate, state)]
-    found += [*_kernel(), *_space(state), *_memory(estate, state)]
-    if os.geteuid() == 0:
-        found += _foreign_namespaces(estate, state)
+    found = [*_rights(), *_tools(estate), *_programs(estate, objects), *_kernel(), *_space(state)]
+    if os.geteuid() == 0:  # these read the state of a lab that may be there, which is root's
+        found += [*_ports(estate, state), *_memory(estate, state), *_foreign_namespaces(estate, state)]
     return found
 
 
@@ -61,9 +60,9 @@ def _kernel() -> Iterator[str]:
     if version < _KERNEL:
         yield f"kernel {release}: pods are killed through cgroup.kill, which needs 5.14 or later"
     try:
-        root = cgroup.v2_root()
-        if os.geteuid() == 0 and not os.access(root, os.W_OK):
-            yield f"{root}: not writable; the lab needs control groups of its own"
+        for root in filter(None, (cgroup.v2_root(), cgroup.v1_cpu_root())):
+            if os.geteuid() == 0 and not os.access(root, os.W_OK):
+                yield f"{root}: not writable; the lab needs control groups of its own"
     except LabError as error:
         yield str(error)
     limit = Path("/proc/sys/user/max_user_namespaces")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -102,23 +103,34 @@ def start(
     log.parent.mkdir(parents=True, exist_ok=True)
 
     groups = [Path(item.name) for item in inventory.of_kind("cgroup") if item.note == DAEMONS]
+    why, tell = os.pipe()
 
     def record() -> None:
-        inventory.add("process", str(ProcessId.of(os.getpid())), name)
-        for group in groups:
-            with contextlib.suppress(FileNotFoundError):
-                (group / "cgroup.procs").write_text("0", encoding="ascii")
+        try:
+            inventory.add("process", str(ProcessId.of(os.getpid())), name)
+            for group in groups:
+                with contextlib.suppress(FileNotFoundError):
+                    (group / "cgroup.procs").write_text("0", encoding="ascii")
+        except Exception as error:  # the parent only hears that there was one
+            os.write(tell, str(error).encode())
+            raise
 
-    with log.open("ab") as output:
-        child = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            preexec_fn=record,  # noqa: PLW1509  the callers of this have no threads
-            env=dict(environment) if environment is not None else None,
-        )
+    try:
+        with log.open("ab") as output:
+            child = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=record,  # noqa: PLW1509  the callers of this have no threads
+                env=dict(environment) if environment is not None else None,
+            )
+    except subprocess.SubprocessError as error:
+        raise OSError(errno.ECHILD, f"not started: {os.read(why, 4096).decode()}") from error
+    finally:
+        os.close(why)
+        os.close(tell)
     found = ProcessId.of(child.pid)
     return found or ProcessId(child.pid, 0)
 

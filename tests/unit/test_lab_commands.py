@@ -4,9 +4,12 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+
+from stormlab.inventory import Inventory
 
 TOPOLOGY = Path(__file__).parents[2] / "topology" / "small.yaml"
 
@@ -64,8 +67,44 @@ def test_up_names_missing_programs_and_taken_ports(tmp_path):
         (tmp_path / "t.yaml").write_text(f"name: tcheck\nregions: {{r: {{zones: [a]}}}}\n{lab}\n")
         (tmp_path / "bin").mkdir()
         done = run(tmp_path, "up", "--topology", "t.yaml", PATH=str(tmp_path / "bin"))
-    refused(done, "'nft' is missing (Debian package nftables)", f"port 127.0.0.1:{port} is taken")
+    refused(done, "'nft' is missing (Debian package nftables)")
+    assert os.geteuid() != 0 or f"port 127.0.0.1:{port} is taken" in done.stderr
     assert not (tmp_path / "state").exists()
+
+
+AS_NOBODY = """\
+import encodings.ascii, os, sys
+from stormlab import cli, commands, progress, status, up
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a lab that belongs to somebody else takes root to make")
+def test_a_lab_of_root_tells_an_ordinary_user_to_become_root(tmp_path):
+    with tempfile.TemporaryDirectory() as name:  # tmp_path is closed to others
+        place = Path(name)
+        place.chmod(0o755)
+        Inventory(place / "state" / "tcheck").add("netns", "sl-tcheck-a")
+        (place / "state" / "tcheck").chmod(0o700)
+        lab = "lab: {network: 10.77.0.0/16, api_ports: {r: 26999}}"
+        (place / "t.yaml").write_text(f"name: tcheck\nregions: {{r: {{zones: [a]}}}}\n{lab}\n")
+        environment = {**os.environ, "STORMLAB_STATE": str(place / "state")}
+        for command in ("up", "down", "status"):
+            argv = [sys.executable, "-c", AS_NOBODY, command, "--topology", str(place / "t.yaml")]
+            done = subprocess.run(
+                argv, capture_output=True, text=True, check=False, env=environment, cwd=place
+            )
+            refused(done, "root (sudo)")
+
+
+def test_what_the_machine_refuses_is_one_message(tmp_path):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "small").write_text("a file where a lab's directory should be")
+    done = run(tmp_path, "down", "--json")
+    assert done.returncode == 1
+    assert done.stderr == f"stormlab: {tmp_path}/state/small/inventory: Not a directory\n"
+    assert json.loads(done.stdout)["ok"] is False
 
 
 def test_check_prints_problems_as_json(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import socket
@@ -35,7 +36,10 @@ def create(name: str) -> None:
         path(name).unlink(missing_ok=True)
         ip(["netns", "add", name])
     ip(["-n", name, "link", "set", "lo", "up"])
-    sysctl(name, {"net/ipv6/conf/all/disable_ipv6": "1", "net/ipv6/conf/default/disable_ipv6": "1"})
+    with contextlib.suppress(
+        FileNotFoundError
+    ):  # a kernel without IPv6 (ipv6.disable=1) has nothing to turn off
+        sysctl(name, {"net/ipv6/conf/all/disable_ipv6": "1", "net/ipv6/conf/default/disable_ipv6": "1"})
 
 
 def delete(name: str) -> str:

@@ -174,6 +174,16 @@ def test_what_cannot_be_recorded_as_a_whole_is_an_error(tmp_path, room):
     assert [item.name for item in inventory.items()] == ["a", "c"]
 
 
+def test_a_process_that_cannot_be_recorded_or_grouped_is_not_started_and_says_why(tmp_path):
+    inventory = Inventory(tmp_path / "state")
+    inventory.add("cgroup", tmp_path, "daemons")
+    (tmp_path / "cgroup.procs").symlink_to("/dev/full")
+    argv = [sys.executable, "-c", f"open({str(tmp_path / 'ran')!r}, 'w')"]
+    with pytest.raises(OSError, match=r"not started: .*No space left on device"):
+        process.start(inventory, "p", argv, tmp_path / "log")
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_lab_goes_down_on_a_full_disk(tmp_path):
     state, made = tmp_path / "state", tmp_path / "made"
     inventory = Inventory(state)
