@@ -70,18 +70,26 @@ def leftovers():
 
 @pytest.fixture(scope="session")
 def small_lab():
-    """The preset `small`, ready. STORMLAB_KEEP=1 leaves it up, for work on one test."""
-    report = json.loads(stormlab("up", "--topology", str(TOPOLOGY), "--json").stdout)
-    yield SmallLab(
-        name=report["name"],
-        state=Path(report["kubeconfig"]).parent,
-        topology=TOPOLOGY,
-        kubeconfig=Path(report["kubeconfig"]),
-        endpoints=report["endpoints"],
-        ready_s=report["ready_s"],
-    )
-    if os.environ.get("STORMLAB_KEEP") != "1":
-        down = json.loads(stormlab("down", "--topology", str(TOPOLOGY), "--json").stdout)
+    """The preset `small`, ready, and new: what an ended run left up says nothing about this one.
+
+    STORMLAB_KEEP=1 takes what is up and leaves it up, for work on one test.
+    """
+    keep = os.environ.get("STORMLAB_KEEP") == "1"
+    if not keep:
+        stormlab("down", "--topology", str(TOPOLOGY))
+    try:
+        report = json.loads(stormlab("up", "--topology", str(TOPOLOGY), "--json").stdout)
+        yield SmallLab(
+            name=report["name"],
+            state=Path(report["kubeconfig"]).parent,
+            topology=TOPOLOGY,
+            kubeconfig=Path(report["kubeconfig"]),
+            endpoints=report["endpoints"],
+            ready_s=report["ready_s"],
+        )
+    finally:
+        down = {} if keep else json.loads(stormlab("down", "--topology", str(TOPOLOGY), "--json").stdout)
+    if not keep:
         assert _leftovers(report["name"], Path(report["kubeconfig"]).parent) == []
         assert down["down_s"] < 5
 
