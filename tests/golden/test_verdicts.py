@@ -86,6 +86,7 @@ DOUBT: dict[str, tuple[dict[str, Any], str]] = {
     "client and prometheus disagree": ({"agreement": 0.5}, "client_prometheus_agree"),
     "ill before the fault": ({"outages": (Outage(-20, 0, share=0.1),)}, "steady_healthy"),
     "assertion without samples": ({"assertion_value": None}, "assert.no-gateway-error-after"),
+    "assertion with too few samples in settle": ({"after_s": 24.0}, "assert.no-gateway-error-after"),
     "flow control asked for, nothing shed": ({"flow_asked": True}, "flow.order"),
     "flow control asked for, nothing refused": ({"shed": {"B": 0.3, "C": 0.6}}, "flow.rejects"),
 }

@@ -42,15 +42,20 @@ def _judge(item: Asserted) -> tuple[Outcome, str]:
         empty = f" ({item.empty} answers were empty)" if item.empty else ""
         return Outcome.INCONCLUSIVE, f"Prometheus had no sample in {', '.join(item.phases)}{empty}"
     of = f" of {item.worst}" if item.worst not in ("", "{}") else ""
-    said = f"{item.aggregate} over {', '.join(item.phases)}{of} is {item.value:g}"
+    said = f"{item.aggregate} over {item.worst_phase}{of} is {item.value:g}"
     if not item.holds:
         return Outcome.FAIL, f"{said}, must be {item.limit}"
+    if item.missing:
+        return Outcome.INCONCLUSIVE, f"{said}, but Prometheus had no sample in {', '.join(item.missing)}"
     if item.samples < item.min_samples:
         return (
             Outcome.INCONCLUSIVE,
-            f"{said}, but from {item.samples} samples; {item.min_samples} are required",
+            f"{said}, but some phase had only {item.samples} samples; {item.min_samples} are required of each",
         )
-    return Outcome.PASS, f"{said} ({item.samples} samples)"
+    return (
+        Outcome.PASS,
+        f"{said}, the worst of {', '.join(item.phases)} (at least {item.samples} samples each)",
+    )
 
 
 def _order(case: Case, order: tuple[str, ...], min_sheds: int) -> Check:

@@ -168,7 +168,10 @@ class Flow:
 
 @dataclass(frozen=True)
 class Asserted:
-    """A PromQL assertion's samples: how many, how many of them empty, and the aggregate."""
+    """A PromQL assertion: the worst aggregate of any series in any of its phases, and how many samples.
+
+    `samples` is the number in the poorest series and phase, `missing` the phases that had none.
+    """
 
     id: str
     query: str
@@ -179,8 +182,10 @@ class Asserted:
     min_samples: int
     samples: int
     empty: int
+    missing: tuple[str, ...]
     value: float | None
     worst: str
+    worst_phase: str
     problem: str
 
 

@@ -97,7 +97,6 @@ def test_nan_is_no_sample_and_no_value() -> None:
     [
         (None, ("steady",), "no samples were stored"),
         (series(fetched=False), ("steady",), "did not answer: refused"),
-        (series(line([1.0])), ("recover",), "no phase recover"),
     ],
 )
 def test_why_there_is_nothing(found: Series | None, phases: tuple[str, ...], says: str) -> None:
@@ -106,11 +105,30 @@ def test_why_there_is_nothing(found: Series | None, phases: tuple[str, ...], say
     assert result.value is None
 
 
+BOTH = ("steady", "settle")
+
+
 def test_only_the_named_phases_count() -> None:
     values = [1.0] * 100 + [50.0] * 100
     assert claim(series(line(values))).value == 1.0
-    assert claim(series(line(values)), phases=("steady", "settle"), aggregate="mean").value == 25.5
-    assert claim(series(line(values)), phases=("settle", "steady"), aggregate="last").value == 50.0
+    assert claim(series(line(values)), phases=BOTH).value == 50.0
+
+
+@pytest.mark.parametrize("aggregate", ["mean", "last", "max", "min"])
+def test_a_good_phase_does_not_make_up_for_a_bad_one(aggregate: str) -> None:
+    found = claim(series(line([9.0] * 5 + [math.nan] * 95 + [0.0] * 100)), phases=BOTH, aggregate=aggregate)
+    assert (found.value, found.holds, found.worst_phase) == (9.0, False, "steady")
+
+
+def test_a_rich_phase_lends_a_poor_one_no_samples() -> None:
+    found = claim(series(line([1.0] * 103)), phases=BOTH)
+    assert (found.samples, found.missing) == (3, ())
+
+
+@pytest.mark.parametrize("phases", [("steady", "settle"), ("steady", "recover")])
+def test_a_phase_without_a_sample_is_named(phases: tuple[str, ...]) -> None:
+    found = claim(series(line([1.0] * 100)), phases=phases)
+    assert (found.value, found.samples, found.missing) == (1.0, 0, phases[1:])
 
 
 def gateway(sheds: dict[str, float], demand: dict[str, float]) -> Flow:
