@@ -114,13 +114,8 @@ def _estate(arguments: argparse.Namespace, plans: list[Plan], stop: Stop) -> Ite
 def _drill(arguments: argparse.Namespace, plan: Plan, above: Stop, left_s: float | None) -> Ending:
     """One drill to its ending, whatever happens to it: those before and after it keep theirs."""
     name = plan.experiment.name
-    times = plan.experiment.times
-    needed_s = times.warmup_s + times.steady_s + max(times.window_s, times.settle_s) + _AROUND_S
-    if above.cause:
-        return of_error(name, "not run", ExitCode.ABORTED, above.cause.reason)
-    if left_s is not None and left_s < needed_s:
-        why = f"the budget has {left_s:.0f} s left, this drill needs about {needed_s:.0f} s"
-        return of_error(name, "not run", ExitCode.INCONCLUSIVE, why)
+    if refused := _refused(plan, above, left_s):
+        return refused
     began, stop = time.monotonic(), Stop(above)
     try:
         with progress(name, as_json=arguments.json) as view, _limited(stop, left_s):
@@ -134,6 +129,18 @@ def _drill(arguments: argparse.Namespace, plan: Plan, above: Stop, left_s: float
     except StormdrillError as error:
         return of_error(name, "not run", error.exit_code, str(error))
     return of_verdict(done, verdict, time.monotonic() - began)
+
+
+def _refused(plan: Plan, above: Stop, left_s: float | None) -> Ending | None:
+    """Why the drill is not even begun, if it is not: a person wants the end, or the budget does not suffice."""
+    name, times = plan.experiment.name, plan.experiment.times
+    needed_s = times.warmup_s + times.steady_s + max(times.window_s, times.settle_s) + _AROUND_S
+    if above.cause:
+        return of_error(name, "not run", ExitCode.ABORTED, above.cause.reason)
+    if left_s is not None and left_s < needed_s:
+        why = f"the budget has {left_s:.0f} s left, this drill needs about {needed_s:.0f} s"
+        return of_error(name, "not run", ExitCode.INCONCLUSIVE, why)
+    return None
 
 
 @contextmanager

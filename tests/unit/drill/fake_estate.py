@@ -7,7 +7,8 @@ POST /_behave changes behaviour: {"replace_s": 0.3, "exec": "held" | "refused" |
 "delete": "ok" | "refused", "age_s": 0, "prometheus": "ok" | "silent", "rest": "ok" | "silent" | "leader" |
 "gone" (of the members: which do not speak for themselves; gone: not at all), "standby": "sync" | "async",
 "crash": "failover" | "restart" | "nothing" | "fails", "lease": "ok" | "refused", "pods": "ready" | "unready",
-"clock_s": 0 (of Prometheus, ahead of this machine), "failing": "" (queries with this text in it)}. GET /_calls lists the calls that changed something.
+"clock_s": 0 (of Prometheus, ahead of this machine), "failing": "" (queries with this text in it)}.
+GET /_calls lists the calls that changed something.
 
 The pods db-0 (leader, zone z1) and db-1 are a Patroni pair; exec of a command with `crash` in it crashes the
 leader.
