@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,7 @@ def _down(options: argparse.Namespace) -> int:
     from stormlab.down import down  # noqa: PLC0415
 
     name = _name(options)
-    done = down(name, state_dir(name), options.maker)
+    done = down(name, state_dir(name), lambda text: print(text, file=sys.stderr), options.maker)
     if options.json:
         report = {"ok": True, "name": name, "down_s": round(done.seconds, 2), "things": done.things}
         print(json.dumps(report | {"kept": done.kept}))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from stormlab import maker, oplock, teardown
 from stormlab.errors import BadInputError, LabError
 from stormlab.inventory import Inventory
-
-_BUSY_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -25,8 +24,8 @@ class Down:
     """Somebody else had brought it up: nothing was touched."""
 
 
-def down(lab: str, state: Path, only_of: str | None = None) -> Down:
-    """Kill and remove everything the lab made; nothing to do is success.
+def down(lab: str, state: Path, say: Callable[[str], None], only_of: str | None = None) -> Down:
+    """Kill and remove everything the lab made; nothing to do is success. `say` is told of a wait.
 
     With `only_of` a lab that another maker brought up is kept (see `maker`). Raises BadInputError without the
     rights for it, LabError naming what could not be removed.
@@ -38,7 +37,7 @@ def down(lab: str, state: Path, only_of: str | None = None) -> Down:
         return Down(0.0, 0, kept=True)
     if os.geteuid() != 0:
         raise BadInputError(["the lab belongs to root: take it down as root (sudo)"])
-    with oplock.held(lab, _BUSY_S):
+    with oplock.held(lab, say):
         if only_of is not None and not maker.made_by(state, only_of):  # another one came while we waited
             return Down(0.0, 0, kept=True)
         inventory = Inventory(state)

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from stormlab.errors import LabError
 from stormlab.wait import WaitTimeoutError, until
 
+WAIT_S = 60.0
+"""How long `up` and `down` wait for another: longer than either takes, one left behind by a killed harness too."""
+
 
 @contextlib.contextmanager
-def held(lab: str, timeout_s: float = 0.0) -> Iterator[None]:
+def held(lab: str, say: Callable[[str], None], timeout_s: float = WAIT_S) -> Iterator[None]:
     """Hold the lab's lock, an abstract socket name that the kernel frees with the process.
 
-    Raises LabError when another process holds it for longer than `timeout_s`.
+    `say` is told when another process holds it; LabError when it does so for longer than `timeout_s`.
     """
     lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    busy = f"another `up` or `down` of lab '{lab}' is at work"
     try:
-        until(lambda: _bound(lock, lab), "the lock", timeout_s)
+        if not _bound(lock, lab):
+            say(f"{busy}: waiting for its end, at most {timeout_s:g} s")
+            until(lambda: _bound(lock, lab), "the lock", timeout_s)
     except WaitTimeoutError as error:
         lock.close()
-        raise LabError(f"another `up` or `down` of lab '{lab}' is at work") from error
+        raise LabError(f"{busy} for more than {timeout_s:g} s") from error
     try:
         yield
     finally:

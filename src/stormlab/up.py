@@ -60,7 +60,8 @@ def up(estate: Estate, progress: Progress, timeout_s: float, made_by: str = "") 
     began = time.monotonic()
     objects = manifests.render_all(estate)
     state = state_dir(estate.name)
-    with oplock.held(estate.name):
+    with oplock.held(estate.name, progress.step):
+        deadline = time.monotonic() + timeout_s
         problems = [*preflight.problems(estate, state, objects), *_other_estate(estate, state)]
         if problems:
             raise BadInputError(problems)
@@ -70,7 +71,7 @@ def up(estate: Estate, progress: Progress, timeout_s: float, made_by: str = "") 
         progress.step(f"started {', '.join(started)}" if started else "all processes run already")
         for region in objects:
             objects[region] = _with_secrets(objects[region], secrets)
-        asyncio.run(_objects_and_wait(estate, state, objects, progress, began + timeout_s))
+        asyncio.run(_objects_and_wait(estate, state, objects, progress, deadline))
     return Up(state, time.monotonic() - began, tuple(started))
 
 

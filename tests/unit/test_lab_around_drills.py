@@ -89,18 +89,18 @@ def test_down_for_one_maker_keeps_the_lab_of_another(tmp_path):
     (tmp_path / "thing").write_text("")
     for made_by in ("", "a"):
         maker.record(state, made_by)
-        assert down("tmaker", state, "b").kept
+        assert down("tmaker", state, print, "b").kept
         assert (tmp_path / "thing").exists()
-    done = down("tmaker", state, "a")
+    done = down("tmaker", state, print, "a")
     assert (done.kept, done.things, state.exists()) == (False, 1, False)
-    assert not down("tmaker", state, "a").kept
+    assert not down("tmaker", state, print, "a").kept
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a lab belongs to root")
 def test_a_lab_without_a_maker_is_kept_and_down_without_one_takes_any(tmp_path):
     state = tmp_path / "tmaker"
     Inventory(state).add("file", tmp_path / "never-made")
-    assert down("tmaker", state, "").kept
+    assert down("tmaker", state, print, "").kept
     maker.record(state, "a")
-    assert down("tmaker", state).things == 1
+    assert down("tmaker", state, print).things == 1
     assert not state.exists()

@@ -25,21 +25,38 @@ def test_secrets_are_made_once_and_are_for_nobody_else(tmp_path):
     assert {key: again[0]["data"][key] for key in ("a", "b")} == data
 
 
-def test_the_lock_is_free_after_its_holder_was_killed():
-    code = (
-        "import sys, stormlab.oplock as o\nwith o.held('tlock'):\n print('x', flush=True); sys.stdin.read()"
-    )
+@pytest.fixture
+def holder():
+    """Another process that holds the lock of lab `tlock`."""
+    code = "import sys, stormlab.oplock as o\nwith o.held('tlock', print):\n print('x', flush=True); input()"
     argv = [sys.executable, "-c", code]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout.readline() == "x\n"
-        with (
-            pytest.raises(LabError, match="another `up` or `down` of lab 'tlock' is at work"),
-            oplock.held("tlock"),
-        ):
-            pass
-        holder.kill()
-    with oplock.held("tlock", 2.0):
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "x\n"
+        yield process
+        process.kill()
+
+
+def test_a_lock_that_stays_held_is_an_error_at_the_deadline(holder):
+    with (
+        pytest.raises(LabError, match="another `up` or `down` of lab 'tlock' is at work for more than"),
+        oplock.held("tlock", print, 0.1),
+    ):
         pass
+
+
+def test_who_finds_the_lock_held_says_so_and_waits_until_its_holder_is_gone(holder):
+    """As for the `up` of a harness that was killed."""
+    said = []
+
+    def waits(text):
+        said.append(text)
+        holder.kill()
+
+    with oplock.held("tlock", waits):
+        pass
+    assert said == ["another `up` or `down` of lab 'tlock' is at work: waiting for its end, at most 60 s"]
+    with oplock.held("tlock", said.append):
+        assert len(said) == 1
 
 
 def test_every_forward_starts_outside_and_hides_no_failure():
