@@ -271,6 +271,24 @@ def test_faults_far_apart_are_each_measured_from_their_own_start(tmp_path: Path)
     assert check.measured.value == pytest.approx(6.5)
 
 
+def test_a_fault_that_nobody_watched_to_its_end_is_not_hidden_by_a_longer_one(tmp_path: Path) -> None:
+    """The first took longer and is known to be over; after the second, H was not watched."""
+    outages = (Outage(0, 4.0, "login"), Outage(20, 21.0, "login"))
+    scene = replace(Scene(**SMALL), after_s=26.0, faults_s=(0.0, 20.0), outages=outages)
+    verdict = verdict_of(tmp_path, scene)
+    assert outcome(verdict, "recovery.login") is Outcome.INCONCLUSIVE
+    check = next(check for check in verdict.checks if check.id == "recovery.login")
+    assert check.details["fault"] == "kill-2"
+
+
+def test_an_operation_that_nobody_asked_for_after_one_of_the_faults_is_doubt(tmp_path: Path) -> None:
+    scene = replace(Scene(**SMALL), sessions={}, probes={**SMALL["probes"], "checkin": 0.05}, seed=5)
+    scene = replace(scene, after_s=29.0, faults_s=(0.0, 28.5))
+    verdict = verdict_of(tmp_path, scene)
+    assert outcome(verdict, "recovery.checkin") is Outcome.INCONCLUSIVE
+    assert "nobody asked for checkin after the fault" in why(verdict, "recovery.checkin")
+
+
 def test_shedding_in_order_passes_and_survives_a_restart(tmp_path: Path) -> None:
     scene = replace(Scene(**SMALL), shed={"A": 0.0, "B": 0.3, "C": 0.6}, restart_s=6.0)
     verdict = verdict_of(tmp_path, scene)

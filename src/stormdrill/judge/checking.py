@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +72,12 @@ class Case:
         """Whether any operation of the plan's load changes the books."""
         operations = self.plan.topology.operations
         return any(operation.kind is OperationKind.WRITE for operation in operations.values())
+
+
+def gravest(checks: Sequence[Check]) -> Check | None:
+    """The first of the checks with the worst outcome; None of none."""
+    order = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS, Outcome.NOT_EXERCISED)
+    return min(checks, key=lambda one: order.index(one.verdict), default=None)
 
 
 def seconds(value: float) -> str:

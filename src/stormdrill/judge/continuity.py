@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stormdrill.judge.checking import CLIENT, REQUESTS, Case, check, percent, seconds
+from stormdrill.judge.checking import CLIENT, REQUESTS, Case, check, gravest, percent, seconds
 from stormdrill.measure.values import Recovery, Share
 from stormdrill.targets import Target
 from stormdrill.verdict import Check, Outcome
@@ -26,17 +26,19 @@ def _recoveries(case: Case, target: Target, limit_s: float) -> Iterator[Check]:
     cells = sorted({entry.cell for entry in found}) or sorted(case.plan.topology.cells)
     for cell in cells:
         name = f"recovery.{target.operation}" + (f".{cell}" if len(cells) > 1 else "")
-        entries = [entry for entry in found if entry.cell == cell]
-        asked = [entry for entry in entries if entry.requests]
-        if not entries or not asked:
-            yield _unasked(case, name, target, applied=bool(entries))
-        else:
-            yield _recovery(case, name, target, limit_s, _worst(asked))
+        entries = sorted((entry for entry in found if entry.cell == cell), key=_length, reverse=True)
+        checks = [
+            _recovery(case, name, target, limit_s, entry)
+            if entry.requests
+            else _unasked(case, name, target, applied=True)
+            for entry in entries
+        ]
+        # Each fault is judged by itself; the gravest is told, and of equals the one that took longest.
+        yield gravest(checks) or _unasked(case, name, target, applied=False)
 
 
-def _worst(entries: list[Recovery]) -> Recovery:
-    """The fault after which the operation took longest."""
-    return max(entries, key=lambda entry: (entry.lower_bound_s, entry.value_s is None, entry.value_s or 0.0))
+def _length(entry: Recovery) -> tuple[float, bool, float]:
+    return entry.lower_bound_s, entry.value_s is None, entry.value_s or 0.0
 
 
 def _unasked(case: Case, name: str, target: Target, *, applied: bool) -> Check:
