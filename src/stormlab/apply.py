@@ -9,6 +9,9 @@ from stormlab.client import MERGE_PATCH, ApiError, Client
 from stormlab.errors import LabError
 from stormlab.manifests import Object, identity
 
+# A field that the API does not know would be dropped, and nobody would ever learn that it was misspelt.
+_STRICT = "?fieldValidation=Strict"
+
 
 class Applier:
     """Applies objects through one region's API; knows its resources from discovery."""
@@ -31,12 +34,12 @@ class Applier:
     async def _apply(self, part: Object) -> None:
         collection = await self._collection(part)
         try:
-            await self._client.create(collection, part)
+            await self._client.create(collection + _STRICT, part)
         except ApiError as error:
             if error.code != 409:
                 raise
             name = part["metadata"]["name"]
-            await self._client.patch(f"{collection}/{name}", part, MERGE_PATCH)
+            await self._client.patch(f"{collection}/{name}{_STRICT}", part, MERGE_PATCH)
 
     async def _collection(self, part: Object) -> str:
         """Path of the collection the object belongs to."""

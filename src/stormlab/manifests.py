@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from stormlab import acceptance
 from stormlab.errors import BadInputError, LabError
 from stormlab.estate import Estate
 
@@ -35,17 +36,22 @@ class Program:
 
 
 def render_all(estate: Estate) -> dict[str, list[Object]]:
-    """Objects of every region that has manifests. Raises BadInputError with what each renderer says."""
-    regions = [region for region in estate.regions if region.manifests is not None]
+    """Objects of every region that has manifests.
+
+    Raises BadInputError with what each renderer says, and with what the lab's API would not take.
+    """
+    regions = {region: Path(region.manifests) for region in estate.regions if region.manifests is not None}
     problems: list[str] = []
     rendered: dict[str, list[Object]] = {}
     with ThreadPoolExecutor(max_workers=4) as pool:
-        futures = {region.name: pool.submit(render, Path(str(region.manifests))) for region in regions}
-        for name, future in futures.items():
+        futures = {region: pool.submit(render, directory) for region, directory in regions.items()}
+        for region, future in futures.items():
             try:
-                rendered[name] = future.result()
+                objects = rendered[region.name] = future.result()
             except BadInputError as error:
                 problems += error.problems
+            else:
+                problems += acceptance.refusals(regions[region], objects, str(region.service_network))
     if problems:
         raise BadInputError(problems)
     return rendered
@@ -89,7 +95,8 @@ def workloads(objects: Iterable[Object]) -> list[Object]:
 def programs(region: str, objects: Iterable[Object]) -> Iterator[Program]:
     """What each container starts."""
     for part in workloads(objects):
-        spec = part["spec"]["template"]["spec"]
-        for container in spec.get("containers", []):
+        # Whether a workload is whole is for the API to say.
+        spec = (((part.get("spec") or {}).get("template") or {}).get("spec")) or {}
+        for container in spec.get("containers") or ():
             command = container.get("command") or [None]
             yield Program(container.get("image", ""), command[0], f"{region}: {identity(part)}")
