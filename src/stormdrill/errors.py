@@ -5,6 +5,7 @@ StormdrillError
 ├── TargetError         the estate did not answer or answered with an error
 │   └── DeadlineError   a condition did not come true in time
 ├── ActionError         a fault could not be applied or not be proven
+├── UnjudgedError       a drill hurt something and then could not be judged (exit 3)
 ├── RevertError         a fault could not be reverted (exit 5)
 └── Aborted             the run was ended by a person, a signal or the guard (exit 4)
 """
@@ -71,6 +72,12 @@ class DeadlineError(TargetError):
 
 class ActionError(StormdrillError):
     """A fault could not be applied, or its proof failed."""
+
+
+class UnjudgedError(StormdrillError):
+    """Faults were applied, and no verdict came of it; what was recorded is in the run directory."""
+
+    exit_code = ExitCode.INCONCLUSIVE
 
 
 class RevertError(StormdrillError):

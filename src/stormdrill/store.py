@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,13 +70,34 @@ class Run:
         return self.path / "verdict.json"
 
 
+def need_directory(directory: Path) -> None:
+    """Make the directory if it is not there. InputError when files cannot be written in it."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise InputError(f"{directory}: nothing can be written there: {error.strerror}") from None
+
+
+def need_file(path: Path) -> None:
+    """Make the directory of a file that will be written. InputError when it cannot be written there."""
+    need_directory(path.parent)
+    if path.is_dir():
+        raise InputError(f"{path}: is a directory, not a file to write")
+
+
 def create(root: Path, experiment: str) -> Run:
-    """Make the directory of a new run under `root`, named by the second and the experiment."""
+    """Make the directory of a new run under `root`, named by the second and the experiment.
+
+    InputError when that cannot be done.
+    """
+    need_directory(root)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     for attempt in range(100):
         path = root / (f"{stamp}-{experiment}" + (f"-{attempt}" if attempt else ""))
         try:
-            path.mkdir(parents=True)
+            path.mkdir()
         except FileExistsError:
             continue
         run = Run(path)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
+from stormdrill import address
 from stormdrill.content import Fields, Node, Problems, open_document
 from stormdrill.content.problems import unknown
 from stormdrill.estate import (
@@ -33,7 +34,6 @@ from stormdrill.topology_audit import decode_audit, decode_credential
 SCHEMA = "stormdrill.topology/1"
 
 _TIER = re.compile(r"[A-Z][0-9]?")
-_URL = re.compile(r"https?://[^\s/]+(/\S*)?")
 T = TypeVar("T")
 
 
@@ -100,8 +100,8 @@ def _region(name: str, node: Node) -> Region:
 
 def _url(node: Node) -> str:
     text = node.text()
-    if text and not _URL.fullmatch(text):
-        node.problem(f"not an http(s) URL: {text}")
+    if text and (wrong := address.trouble(text)):
+        node.problem(wrong)
     return text.rstrip("/")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from stormdrill import address
 from stormdrill.content import Fields, Node
 from stormdrill.estate import Audit, Credential, CsvAudit, HttpAudit, Invariant, NoAudit, SecretKey, SqlAudit
 
@@ -77,6 +78,8 @@ def _http(fields: Fields) -> HttpAudit:
     url = fields.need("url")
     if url.present and "{key}" not in url.text():
         url.problem("must contain {key}, where the idempotency key goes")
+    elif url.present and (wrong := address.trouble(url.text())):
+        url.problem(wrong)
     return HttpAudit(
         url=url.text(),
         found=fields.get("found").integer(200, low=100, high=599),

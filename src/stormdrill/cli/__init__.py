@@ -21,6 +21,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except StormdrillError as error:
         complain(error)
         return error.exit_code
+    except OSError as error:
+        complain(f"{error.filename}: {error.strerror}" if error.filename else error)
+        return ExitCode.BAD_INPUT
     except KeyboardInterrupt:
         complain("aborted: interrupted before anything was started")
         return ExitCode.ABORTED

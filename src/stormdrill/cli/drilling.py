@@ -8,21 +8,22 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from stormdrill import store
 from stormdrill.chaos.child import die_with_parent
 from stormdrill.cli import laboratory, summary
-from stormdrill.cli.ending import Ending, of_error, of_verdict, together
+from stormdrill.cli.ending import Ending, of_error, of_failure, of_verdict, together
 from stormdrill.cli.output import complain, reader_may_leave
 from stormdrill.cli.progress import progress
 from stormdrill.cli.signals import stopping
 from stormdrill.cli.table import print_table
 from stormdrill.drill.run import Options, drill
 from stormdrill.drill.stop import Stop
-from stormdrill.errors import Aborted, ExitCode, InputError, Problem, StormdrillError
+from stormdrill.errors import ExitCode, InputError, Problem, StormdrillError
 from stormdrill.plan import Overrides, Plan
 from stormdrill.plan import load as load_plan
 from stormdrill.priority import go_before_others
@@ -36,19 +37,24 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the experiments in turn; the exit code is the gravest of theirs."""
     if arguments.attach:
         _attach()
-    endings = _drills(arguments, arguments.experiments, budget_s=None)
+    endings = _drills(arguments, arguments.experiments)
     _show(arguments, endings)
     return together(endings)
 
 
 def gate(arguments: argparse.Namespace) -> int:
     """The same for CI: what would not end within the budget is not started, and is inconclusive."""
-    endings = _drills(arguments, arguments.experiments or list(GATE_EXPERIMENTS), arguments.budget)
-    arguments.runs.mkdir(parents=True, exist_ok=True)
     junit = arguments.junit or arguments.runs / "gate-junit.xml"
     markdown = arguments.summary or arguments.runs / "gate-summary.md"
-    summary.write_junit(junit, endings)
-    summary.write_markdown(markdown, endings)
+    experiments = arguments.experiments or list(GATE_EXPERIMENTS)
+    endings = _drills(arguments, experiments, arguments.budget, files=(junit, markdown))
+    try:
+        summary.write_junit(junit, endings)
+        summary.write_markdown(markdown, endings)
+    except OSError as error:
+        endings.append(
+            of_error("gate", "no summary", ExitCode.BAD_INPUT, f"{error.filename}: {error.strerror}")
+        )
     _show(arguments, endings)
     if not arguments.json:
         with reader_may_leave():
@@ -56,11 +62,20 @@ def gate(arguments: argparse.Namespace) -> int:
     return together(endings)
 
 
-def _drills(arguments: argparse.Namespace, experiments: list[Path], budget_s: float | None) -> list[Ending]:
+def _drills(
+    arguments: argparse.Namespace,
+    experiments: list[Path],
+    budget_s: float | None = None,
+    files: Iterable[Path] = (),
+) -> list[Ending]:
+    """Run them in turn, once it is known that their results (and `files`) can be written."""
     began = time.monotonic()
     stop = Stop()
     with stopping(stop):
         plans = _plans(arguments, experiments)
+        store.need_directory(arguments.runs)
+        for file in files:
+            store.need_file(file)
         with _estate(arguments, plans, stop) as plans:
             _raise_priority()
             endings = []
@@ -120,14 +135,9 @@ def _drill(arguments: argparse.Namespace, plan: Plan, above: Stop, left_s: float
     try:
         with progress(name, as_json=arguments.json) as view, _limited(stop, left_s):
             done, verdict = drill(plan, Options(arguments.runs, arguments.attach), stop, view)
-    except InputError as error:
-        return of_error(name, "bad input", ExitCode.BAD_INPUT, str(error))
-    except Aborted as error:
-        if stop.cause and not stop.cause.aborted:
-            return of_error(name, "not run", ExitCode.INCONCLUSIVE, error.reason)
-        return of_error(name, "aborted", ExitCode.ABORTED, error.reason)
-    except StormdrillError as error:
-        return of_error(name, "not run", error.exit_code, str(error))
+    except (StormdrillError, OSError) as error:
+        cut = stop.cause is not None and not stop.cause.aborted
+        return of_failure(name, error, cut=cut)
     return of_verdict(done, verdict, time.monotonic() - began)
 
 

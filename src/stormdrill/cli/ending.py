@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stormdrill import store
-from stormdrill.errors import ExitCode, InputError
+from stormdrill.errors import Aborted, ExitCode, InputError, UnjudgedError
 from stormdrill.store import Run
 from stormdrill.verdict import Outcome, Verdict
 
@@ -61,6 +61,18 @@ def of_verdict(run: Run, verdict: Verdict, seconds: float) -> Ending:
 def of_error(experiment: str, verdict: str, code: ExitCode, why: str) -> Ending:
     """The line of a drill that did not come to a verdict."""
     return Ending(experiment=experiment, verdict=verdict, exit_code=code, why=tuple(why.splitlines()))
+
+
+def of_failure(experiment: str, error: Exception, *, cut: bool) -> Ending:
+    """The line of a drill that `error` ended; `cut`: it had been ended early, and by nobody's abort."""
+    verdict, code = "not run", getattr(error, "exit_code", ExitCode.BAD_INPUT)
+    if isinstance(error, InputError):
+        verdict = "bad input"
+    elif isinstance(error, UnjudgedError):
+        verdict = "no verdict"
+    elif isinstance(error, Aborted):
+        verdict, code = ("not run", ExitCode.INCONCLUSIVE) if cut else ("aborted", ExitCode.ABORTED)
+    return of_error(experiment, verdict, code, str(error))
 
 
 def together(endings: Iterable[Ending]) -> ExitCode:

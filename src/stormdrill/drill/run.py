@@ -17,7 +17,7 @@ from stormdrill.drill.session import Session
 from stormdrill.drill.stop import Stop
 from stormdrill.drill.toolkit import Toolkit
 from stormdrill.drill.view import View
-from stormdrill.errors import Aborted, TargetError
+from stormdrill.errors import Aborted, InputError, TargetError, UnjudgedError
 from stormdrill.history import History
 from stormdrill.plan import Plan
 from stormdrill.store import Run
@@ -54,7 +54,8 @@ def drill(plan: Plan, options: Options, stop: Stop, view: View) -> tuple[Run, Ve
     process of ours that outlives this function is a bug: the load and Chaos Toolkit also die with the thread
     that started them.
 
-    Raises InputError (see 1) and Aborted when stopped before there was a run to judge.
+    Raises InputError (see 1), Aborted when stopped before there was a run to judge, and UnjudgedError when
+    the run cannot be judged (a full disk).
     """
     targets = connect(plan)
     ready.await_ready(plan, targets, stop, view)
@@ -66,7 +67,13 @@ def drill(plan: Plan, options: Options, stop: Stop, view: View) -> tuple[Run, Ve
     try:
         run = store.create(options.runs, plan.experiment.name)
         store.write_json(run.plan, plan.to_json())
-        return run, _run(Session(plan, run, History(run.history), stop, targets, view), options, lock)
+        session = Session(plan, run, History(run.history), stop, targets, view)
+        try:
+            return run, _run(session, options, lock)
+        except (InputError, OSError) as error:
+            if session.injector.first_t0_ns is None:
+                raise
+            raise UnjudgedError(f"{run.path}: no verdict: {error}") from error
     finally:
         lock.release()
 

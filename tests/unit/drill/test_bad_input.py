@@ -1,6 +1,7 @@
 """What is wrong is said in one message, all of it together; exit 2, nothing injected, nothing left behind."""
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -110,6 +111,45 @@ def test_a_load_that_cannot_start_leaves_nothing(whole, run, bank):
     assert "the load cannot start" in said
     assert not list(whole.runs.glob("*"))
     assert whole.fake.calls() == ["CREATE lease drill", "DELETE lease drill"]
+
+
+@pytest.mark.parametrize("port", ["280811", "28o81", "0", ""])
+def test_a_port_that_is_none_is_named_with_its_line(whole, run, port):
+    place = edit(whole.root / "topology.yaml", "{e1:", f'{{e0: "http://127.0.0.1:{port}/x", e1:')
+    code, said = run()
+    assert code == 2
+    if port:  # without a number it is the scheme's own port
+        assert f"{place} edges.e0: not an address to connect to (is the port right?)" in said
+    assert "Traceback" not in said
+    assert untouched(whole)
+
+
+def test_runs_that_cannot_be_kept_are_noticed_before_anything(whole, run):
+    file = whole.root / "file"
+    file.write_text("")
+    for runs in (file, file / "below", Path("/proc/runs")):
+        code, said = run("--runs", str(runs))
+        assert code == 2
+        assert f"{runs}: nothing can be written there" in said
+    assert untouched(whole)
+
+
+@pytest.mark.parametrize("option", ["--junit", "--summary"])
+def test_a_gate_makes_the_place_of_its_files_before_anything(whole, monkeypatch, capsys, option):
+    monkeypatch.chdir(whole.root)
+    usual = ["gate", str(whole.experiment), "--kubeconfig", "kubeconfig", "--runs", str(whole.runs)]
+    assert main([*usual, option, "/proc/ci/out"]) == 2
+    assert "/proc/ci: nothing can be written there" in capsys.readouterr().err
+    assert main([*usual, option, str(whole.root)]) == 2
+    assert "is a directory" in capsys.readouterr().err
+    assert untouched(whole)
+    assert main([*usual, option, "new/out", "--budget", "1s"]) == 3
+    assert (whole.root / "new" / "out").is_file()
+
+
+def test_a_file_that_cannot_be_read_is_a_message(tmp_path, capsys):
+    assert main(["check", str(tmp_path / ("x" * 300))]) == 2
+    assert "File name too long" in capsys.readouterr().err
 
 
 def test_two_drills_at_once_are_one_too_many(whole, run):

@@ -155,6 +155,17 @@ def test_a_fault_that_hurts_nothing_ends_its_run_and_no_other(whole):
         assert "pods is forbidden" in cut.data["reason"]
 
 
+def test_a_drill_that_cannot_be_judged_is_not_bad_input(whole):
+    process = whole.start("--json")
+    run = until_phase(whole, process, "inject")
+    (run / "verdict.json").mkdir()
+    out, err = process.communicate(timeout=90)
+    (drill,) = json.loads(out)["drills"]
+    assert process.returncode == 3, err
+    assert drill["verdict"] == "no verdict"
+    assert str(run) in drill["why"][0]
+
+
 def test_plain_chaos_run_writes_the_same_verdict_and_exits_by_it(whole):
     environment = {
         **whole.environment,
