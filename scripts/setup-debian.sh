@@ -3,7 +3,8 @@
 #
 # PostgreSQL, etcd, Prometheus and HAProxy start (and PostgreSQL makes a cluster) when they are installed,
 # unless told not to: policy-rc.d forbids starts, createcluster.conf forbids the cluster. Both are put back
-# as they were, whatever happens in between.
+# as they were, whatever happens in between; what a killed run left of them is known by its marker and put
+# back by the next.
 set -eu
 
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -23,45 +24,61 @@ if ! command -v dpkg-query >/dev/null; then
     entries >&2
     exit 2
 fi
+root=${SETUP_ROOT:-} # a directory that stands for /, in tests
+policy=$root/usr/sbin/policy-rc.d
+cluster=$root/etc/postgresql-common/createcluster.conf
+before=$policy.before-setup # the policy that was there, if there was one
+marker="# of setup-debian.sh, which removes this at its end"
+marked() { grep -qsF "$marker" "$1"; }
+
 packages=$(missing)
-[ -n "$packages" ] || exit 0
+[ -n "$packages" ] || marked "$policy" || marked "$cluster" || exit 0
 
 if [ "$(id -u)" != 0 ]; then
     if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
         exec sudo -n "$0"
     fi
-    echo "setup: missing Debian packages: $packages" >&2
-    echo "setup: root or sudo is needed to install them. Run this once:" >&2
+    echo "setup: missing Debian packages: ${packages:-none, but a killed set-up left its settings behind}" >&2
+    echo "setup: root or sudo is needed for that. Run this once:" >&2
     echo "    sudo $0" >&2
     exit 2
 fi
 
-policy=/usr/sbin/policy-rc.d
-cluster=/etc/postgresql-common/createcluster.conf
-saved=$(mktemp -d)
+exec 9<"$root/usr/sbin"
+flock -n 9 || { echo "setup: waiting for another set-up to end"; flock 9; }
+packages=$(missing)
+log=$(mktemp)
 export DEBIAN_FRONTEND=noninteractive
 
 put_back() {
-    if [ -e "$saved/policy" ]; then cp -p "$saved/policy" "$policy"; else rm -f "$policy"; fi
-    if [ -e "$saved/cluster" ]; then cp -p "$saved/cluster" "$cluster"; fi
-    rm -rf "$saved"
+    if marked "$policy"; then
+        if [ -e "$before" ]; then mv -f "$before" "$policy"; else rm -f "$policy"; fi
+    fi
+    rm -f "$before" "$policy.new"
+    if marked "$cluster"; then sed -i "/$marker/d" "$cluster"; fi
 }
-trap put_back EXIT
-trap 'exit 130' INT TERM
-[ ! -e "$policy" ] || cp -p "$policy" "$saved/policy"
+forbid() {
+    [ ! -e "$policy" ] || marked "$policy" || cp -p "$policy" "$before"
+    printf '#!/bin/sh\n%s\nexit 101\n' "$marker" >"$policy.new"
+    chmod 755 "$policy.new"
+    mv -f "$policy.new" "$policy"
+    [ ! -e "$cluster" ] || marked "$cluster" || echo "create_main_cluster = false $marker" >>"$cluster"
+}
+run() { "$@" >"$log" 2>&1 || { cat "$log" >&2; echo "setup: failed: $*" >&2; exit 2; }; }
+
+trap 'put_back; rm -f "$log"' EXIT
+trap 'exit 130' HUP INT TERM
+put_back
+[ -n "$packages" ] || exit 0
 
 echo "setup: installing Debian packages: $packages"
-printf '#!/bin/sh\nexit 101\n' >"$policy"
-chmod 755 "$policy"
-log=$saved/apt.log
-run() { "$@" >"$log" 2>&1 || { cat "$log" >&2; echo "setup: failed: $*" >&2; exit 2; }; }
+forbid
 run apt-get update -q
 case " $packages" in
 *" postgresql"*)
     # First, so that its configuration exists before the server package reads it.
     run apt-get install -q -y --no-install-recommends postgresql-common
-    cp -p "$cluster" "$saved/cluster"
-    echo "create_main_cluster = false" >>"$cluster"
+    forbid
     ;;
 esac
 # shellcheck disable=SC2086 # one argument a package
