@@ -141,7 +141,7 @@ def _drill_options(parser: argparse.ArgumentParser) -> None:
     )
     estate.add_argument(
         "--lab", nargs="?", const="small", metavar="PRESET",
-        help="bring the lab up before (topology/PRESET.yaml, default small) and take it down after",
+        help="drill in the lab of topology/PRESET.yaml (default small): up before, down after if it was not up",
     )  # fmt: skip
     load = parser.add_argument_group("load and times")
     load.add_argument(
