@@ -98,7 +98,7 @@ class Cluster:
         return str(self.get("/api/v1/namespaces/kube-system")["metadata"]["uid"])
 
     def pods(self, namespace: str, selector: str, zone: str | None = None) -> tuple[PodRef, ...]:
-        """Pods that the label selector selects, by name, each with the zone of its node."""
+        """Pods that the label selector selects and that have not finished, by name, with their nodes' zones."""
         return pod_refs(self, namespace, selector, zone)
 
     def log(self, namespace: str, pod: str, container: str | None = None, tail_lines: int = 100) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
+_FINISHED = ("Succeeded", "Failed")
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,13 @@ class Lists(Protocol):
 
 
 def pod_refs(cluster: Lists, namespace: str, selector: str, zone: str | None) -> tuple[PodRef, ...]:
-    """Pods of a selector, optionally of one zone, sorted by name."""
-    raw = cluster.list(f"/api/v1/namespaces/{namespace}/pods", label_selector=selector)
+    """Pods of a selector, optionally of one zone, sorted by name.
+
+    Those that have finished (evicted, completed) are left out: they stay in the API for days, serve nobody,
+    and their owner has replaced them.
+    """
+    listed = cluster.list(f"/api/v1/namespaces/{namespace}/pods", label_selector=selector)
+    raw = [item for item in listed if (item.get("status") or {}).get("phase") not in _FINISHED]
     if not raw:
         return ()
     zones = {node["metadata"]["name"]: _zone(node) for node in cluster.list("/api/v1/nodes")}

@@ -80,6 +80,14 @@ def test_pods_have_the_zone_of_their_node(cluster):
     assert cluster.pods("shop", "app=none") == ()
 
 
+@pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
+def test_a_pod_that_has_finished_is_no_pod_of_the_service(cluster, phase):
+    _pod(cluster, f"over-{phase.lower()}", "node-a", "over")
+    assert len(cluster.pods("shop", "app=over")) == 1
+    cluster.patch(f"{PODS}/over-{phase.lower()}/status", {"status": {"phase": phase}})
+    assert cluster.pods("shop", "app=over") == ()
+
+
 def test_a_list_comes_whole_over_many_pages(cluster):
     cluster.create("/api/v1/namespaces", {"metadata": {"name": "many"}})
     for i in range(520):
