@@ -68,8 +68,7 @@ run() { "$@" >"$log" 2>&1 || { cat "$log" >&2; echo "setup: failed: $*" >&2; exi
 
 trap 'put_back; rm -f "$log"' EXIT
 trap 'exit 130' HUP INT TERM
-put_back
-[ -n "$packages" ] || exit 0
+[ -n "$packages" ] || exit 0 # to put back what a killed run left
 
 echo "setup: installing Debian packages: $packages"
 forbid
