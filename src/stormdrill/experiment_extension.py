@@ -129,7 +129,7 @@ def _objectives(node: Node) -> Objectives:
             data_loss_s=_by_tier(fields.get("data_loss"), Node.duration_s),
             hurt=_by_tier(fields.get("hurt"), Node.ratio),
             success=_by_tier(fields.get("success"), Node.ratio),
-            max_lost=fields.get("lost").integer(0, low=0),
+            max_lost=fields.get("lost").maybe(lambda part: part.integer(0, low=0)),
             max_duplicated=fields.get("duplicated").integer(0, low=0),
         )
 

@@ -63,13 +63,16 @@ class Health:
 
 @dataclass(frozen=True)
 class Objectives:
-    """Objectives that this experiment states itself, by tier; they outrank the continuity file."""
+    """Objectives that this experiment states itself, by tier; they outrank the continuity file.
+
+    `max_lost` is None when the experiment does not say: then nothing may be lost but what `data_loss` allows.
+    """
 
     recovery_time_s: Mapping[str, float]
     data_loss_s: Mapping[str, float]
     hurt: Mapping[str, float]
     success: Mapping[str, float]
-    max_lost: int
+    max_lost: int | None
     max_duplicated: int
 
 

@@ -124,6 +124,7 @@ def test_loss_in_seconds_counts_from_the_earliest_lost_acknowledgement() -> None
     assert found.tallies["lost"].count == 2
     assert found.tallies["lost"].amount == 1000
     assert found.loss_s == 4.0
+    assert found.lost_after_t0 == 1
 
 
 def test_what_is_lost_only_after_t0_counts_no_seconds() -> None:

@@ -235,6 +235,62 @@ def test_books_that_cannot_show_losses_prove_none(tmp_path: Path) -> None:
     assert outcome(verdict, "lost") is Outcome.NOT_EXERCISED
 
 
+BEFORE, LONG_BEFORE, AFTER = range(860, 863), range(100, 103), range(1000, 1003)  # 0.5 s and 19 s before t0
+
+
+@pytest.mark.parametrize(
+    ("data_loss_s", "most", "lost", "expected"),
+    [
+        (None, None, BEFORE, Outcome.FAIL),
+        (None, 3, BEFORE, Outcome.PASS),
+        (10.0, None, BEFORE, Outcome.PASS),
+        (10.0, 0, BEFORE, Outcome.FAIL),
+        (10.0, 2, BEFORE, Outcome.FAIL),
+        (10.0, 3, BEFORE, Outcome.PASS),
+        (10.0, None, LONG_BEFORE, Outcome.FAIL),
+        (10.0, 3, LONG_BEFORE, Outcome.FAIL),
+        (10.0, None, AFTER, Outcome.FAIL),
+        (10.0, 2, AFTER, Outcome.FAIL),
+        (10.0, 3, AFTER, Outcome.PASS),
+    ],
+)
+def test_seconds_and_numbers_that_may_be_lost(
+    tmp_path: Path, data_loss_s: float | None, most: int | None, lost: range, expected: Outcome
+) -> None:
+    plan = golden_plan()
+    assert plan.experiment.objectives.max_lost is None
+    stated = {} if data_loss_s is None else {"A": data_loss_s}
+    objectives = replace(plan.experiment.objectives, data_loss_s=stated, max_lost=most)
+    plan = replace(plan, experiment=replace(plan.experiment, objectives=objectives))
+    verdict = verdict_of(tmp_path, replace(Scene(**SMALL), after_s=12.0, lost=frozenset(lost)), plan)
+    assert outcome(verdict, "lost") is expected
+
+
+READS = ("login", "balance", "bills", "checkin")
+
+
+def test_a_load_without_writes_exercises_no_money_and_can_pass(tmp_path: Path) -> None:
+    plan = golden_plan()
+    assert plan.profile.session is not None
+    session = replace(plan.profile.session, actions={"bills": 1.0, "checkin": 1.0})
+    profile = replace(plan.profile, probes={"login": 10.0, "balance": 10.0}, session=session)
+    plan = replace(plan, profile=profile)
+    scene = replace(Scene(**SMALL), probes=dict(profile.probes), sessions=dict.fromkeys(READS, 10.0))
+    verdict = verdict_of(tmp_path / "a", scene, plan)
+    for name in HARMS - {"ghost"}:
+        assert outcome(verdict, name) is Outcome.NOT_EXERCISED
+    assert outcome(verdict, "ghost") is Outcome.PASS
+    assert verdict.verdict is Outcome.PASS
+    assert outcome(verdict_of(tmp_path / "b", replace(scene, ghosts=1), plan), "ghost") is Outcome.FAIL
+
+
+def test_writes_that_came_due_and_were_never_sent_leave_it_open(tmp_path: Path) -> None:
+    blocked = tuple(Outage(-30, 30, name, Ended.BLOCKED) for name in ("transfer", "payment"))
+    verdict = verdict_of(tmp_path, replace(Scene(**SMALL), outages=blocked))
+    for name in HARMS - {"ghost"}:
+        assert outcome(verdict, name) is Outcome.INCONCLUSIVE
+
+
 def test_a_plain_estate_without_metrics_probes_or_database_can_pass(tmp_path: Path) -> None:
     plan = golden_plan()
     topology = replace(plan.topology, databases={}, metrics={}, audit=NoAudit("none here"))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from stormdrill.judge.checking import Case, check, percent, seconds
+from stormdrill.judge.silence import not_by_reader, nothing_meant, unshown
 from stormdrill.measure.money_values import Loss
 from stormdrill.units import format_money
 from stormdrill.verdict import Check, Outcome
@@ -27,11 +29,39 @@ def money(case: Case) -> Iterator[Check]:
     yield from _invariants(case)
 
 
+@dataclass(frozen=True)
+class _Limit:
+    """How much may be lost: movements acknowledged up to `seconds` before t0 (0: not stated), and how many.
+
+    `movements` is None when the experiment states none; then nothing acknowledged after t0 may be lost, and
+    nothing at all where no seconds are stated either.
+    """
+
+    seconds: float
+    movements: int | None
+
+    @property
+    def text(self) -> str:
+        """As a check says it."""
+        most = f"<= {self.movements or 0} movements"
+        if not self.seconds:
+            return most
+        return f"<= {self.seconds:g} s, " + ("none after t0" if self.movements is None else most)
+
+    def keeps(self, loss: Loss, count: int) -> bool:
+        """Whether `count` lost movements are within it."""
+        most = self.movements or 0
+        if not self.seconds:
+            return count <= most
+        counted = loss.lost_after_t0 if self.movements is None else count
+        return loss.loss_s <= self.seconds and counted <= most
+
+
 def _lost(case: Case) -> Check:
     loss, limit = case.measured.loss, _limit(case)
     tally = loss.tallies.get("lost")
     depends = (*BASE, "sync_state_known")
-    early = _unshown(case) or _not_by_reader(loss, "lost", "acknowledged and missing")
+    early = unshown(case) or nothing_meant(case) or not_by_reader(loss, "lost", "acknowledged and missing")
     if early is not None or tally is None:
         outcome, why = early or (Outcome.INCONCLUSIVE, "the books were not read")
         return check(
@@ -40,30 +70,32 @@ def _lost(case: Case) -> Check:
             outcome,
             why,
             unit="movements",
-            limit=limit[0],
+            limit=limit.text,
             evidence=EVIDENCE,
             depends_on=depends,
         )
-    outcome, why = _judge_lost(case, loss, tally.count, format_money(tally.amount), limit[1])
+    outcome, why = _judge_lost(loss, tally.count, format_money(tally.amount), limit)
     return check(
-        "lost", "data_loss", outcome, why, value=tally.count, unit="movements", limit=limit[0], window=WINDOW,
+        "lost", "data_loss", outcome, why, value=tally.count, unit="movements", limit=limit.text, window=WINDOW,
         evidence=EVIDENCE, depends_on=depends,
         details={
-            "amount": tally.amount, "seconds": loss.loss_s, "acknowledged": loss.acknowledged,
-            "upper_bound_ratio": loss.upper_bound_ratio, "at_risk": loss.risk.at_risk, "path": loss.risk.path,
+            "amount": tally.amount, "seconds": loss.loss_s, "after_t0": loss.lost_after_t0,
+            "acknowledged": loss.acknowledged, "upper_bound_ratio": loss.upper_bound_ratio,
+            "at_risk": loss.risk.at_risk, "path": loss.risk.path,
         },
     )  # fmt: skip
 
 
-def _judge_lost(case: Case, loss: Loss, count: int, amount: str, limit_s: float) -> tuple[Outcome, str]:
+def _judge_lost(loss: Loss, count: int, amount: str, limit: _Limit) -> tuple[Outcome, str]:
     if count:
         span = f"from {seconds(loss.loss_s)} before t0 on" if loss.loss_s else "all acknowledged after t0"
+        if 0 < loss.lost_after_t0 < count:
+            span += f", {loss.lost_after_t0} acknowledged after t0"
         missing = "movement is" if count == 1 else "movements are"
         said = f"{count} acknowledged {missing} not in the books, worth {amount} ({span})"
         if not loss.complete:
             return Outcome.INCONCLUSIVE, f"{said}, but the books were not read in full: {loss.why}"
-        within = count <= case.plan.experiment.objectives.max_lost or (limit_s > 0 and loss.loss_s <= limit_s)
-        return (Outcome.PASS if within else Outcome.FAIL), said
+        return (Outcome.PASS if limit.keeps(loss, count) else Outcome.FAIL), said
     risk = loss.risk
     if not loss.acknowledged:
         return Outcome.INCONCLUSIVE, "no movement was acknowledged: there was nothing that could be lost"
@@ -76,27 +108,26 @@ def _judge_lost(case: Case, loss: Loss, count: int, amount: str, limit_s: float)
     return Outcome.PASS, f"none of {loss.acknowledged} acknowledged movements is missing{bound}; {risk.why}"
 
 
-def _limit(case: Case) -> tuple[str, float]:
-    """The strictest data-loss target of the writing operations, as text and in seconds."""
+def _limit(case: Case) -> _Limit:
+    """The strictest data-loss target of the writing operations, and what the experiment itself allows."""
     operations = case.plan.topology.operations
     found = [
         target.data_loss_s
         for target in case.targets.values()
         if target.data_loss_s is not None and operations[target.operation].kind.value == "write"
     ]
-    limit_s = min(found, default=0.0)
-    return (
-        f"<= {limit_s:g} s" if limit_s else f"<= {case.plan.experiment.objectives.max_lost} movements"
-    ), limit_s
+    return _Limit(min(found, default=0.0), case.plan.experiment.objectives.max_lost)
 
 
 def _count(case: Case, name: str, what: str, most: int) -> Check:
     """A class of which at most `most` movements may exist. What was read is proof, even of partial books."""
     tally = case.measured.loss.tallies.get(name)
     limit = f"<= {most} movements"
-    early = _unshown(case)
+    early = unshown(case)
     if early is None and not (tally and tally.count):  # what was read is there, whatever the reader promises
-        early = _not_by_reader(case.measured.loss, name, what)
+        # Ghosts are nobody's intents: books may hold them although nothing was meant.
+        nothing = nothing_meant(case) if name != "ghost" else None
+        early = nothing or not_by_reader(case.measured.loss, name, what)
     if early is not None or tally is None:
         outcome, why = early or (Outcome.INCONCLUSIVE, "the books were not read")
         return check(
@@ -121,23 +152,6 @@ def _ghosts(case: Case) -> Check:
             limit=found.limit, window=WINDOW, evidence=EVIDENCE, depends_on=BASE,
         )  # fmt: skip
     return found
-
-
-def _unshown(case: Case) -> tuple[Outcome, str] | None:
-    """Why nothing can be said about the books at all; None when something can."""
-    loss = case.measured.loss
-    if case.plan.topology.audit.kind == "none":
-        return Outcome.NOT_EXERCISED, f"data loss is not shown: {loss.why}"
-    if not loss.audited:
-        return Outcome.INCONCLUSIVE, f"the books were not read: {loss.why}"
-    return None
-
-
-def _not_by_reader(loss: Loss, name: str, what: str) -> tuple[Outcome, str] | None:
-    """Why a reader of this kind could not have shown such a movement; None when it could."""
-    if name in loss.shows:
-        return None
-    return Outcome.NOT_EXERCISED, f"books read by {loss.reader} cannot show a movement {what}"
 
 
 def _invariants(case: Case) -> Iterator[Check]:

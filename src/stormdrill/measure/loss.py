@@ -115,6 +115,7 @@ def loss(meant: Intents, books: Books, legend: Legend, zero_ns: int, risk: Risk)
         tallies=tallies,
         movements=movements,
         loss_s=round(max(0.0, -earliest_s), 6),
+        lost_after_t0=int((meant.acknowledged_ns[lost] > zero_ns).sum()),
         upper_bound_ratio=_rule_of_three(acknowledged, int(lost.sum()), risk, shown="lost" in books.shows),
         risk=risk,
         invariants=books.invariants,

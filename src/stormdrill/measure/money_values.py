@@ -62,9 +62,10 @@ class Invariant:
 class Loss:
     """Witness against books. `audited` false means that nothing here may be read as "nothing lost".
 
-    `loss_s` is t0 minus the earliest acknowledgement among the lost; `upper_bound_ratio` is 3/n when nothing
-    was lost. `movements` holds every key of the classes that need a person's eyes. `shows` are the harms that
-    the reader could have shown: a count of 0 of any other says nothing.
+    `loss_s` is t0 minus the earliest acknowledgement among the lost; `lost_after_t0` of them were acknowledged
+    only after t0 (by a site that was cut off, say), of which no seconds before t0 tell. `upper_bound_ratio` is
+    3/n when nothing was lost. `movements` holds every key of the classes that need a person's eyes. `shows` are
+    the harms that the reader could have shown: a count of 0 of any other says nothing.
     """
 
     audited: bool
@@ -77,6 +78,7 @@ class Loss:
     tallies: Mapping[str, Tally]
     movements: Mapping[str, tuple[Movement, ...]]
     loss_s: float
+    lost_after_t0: int
     upper_bound_ratio: float | None
     risk: Risk
     invariants: tuple[Invariant, ...]
