@@ -13,6 +13,8 @@ from enum import StrEnum
 ACTIONS_MODULE = "stormdrill.chaos.actions"
 PROBES_MODULE = "stormdrill.chaos.probes"
 CONTROLS_MODULE = "stormdrill.chaos.controls"
+WAIT = "wait"
+"""The only action that hurts nothing."""
 EACH = "each"
 """In place of a zone's name: every zone in which the service has pods, with as many in each."""
 
@@ -69,7 +71,7 @@ ACTIONS: Mapping[str, Signature] = {
     ),
     "crash_primary": Signature({"cell": _CELL}, hurts_database=True),
     "kill_primary": Signature({"cell": _CELL}, hurts_database=True),
-    "wait": Signature({"duration": Argument(Kind.DURATION, required=True)}),
+    WAIT: Signature({"duration": Argument(Kind.DURATION, required=True)}),
 }
 
 PROBES: Mapping[str, Signature] = {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from stormdrill import metric_names
-from stormdrill.activities import ACTIONS, EACH, PROBES, Argument, Kind, Signature
+from stormdrill.activities import ACTIONS, EACH, PROBES, WAIT, Argument, Kind, Signature
 from stormdrill.content.problems import unknown
 from stormdrill.continuity import Continuity
 from stormdrill.errors import Problem
@@ -22,6 +22,7 @@ def check(
     """Every contradiction between the files, at its place in the experiment."""
     return [
         *_activity_problems(experiment, topology),
+        *_rollback_problems(experiment),
         *_objective_problems(experiment, topology, continuity),
         *_metric_problems(experiment, topology),
         *metric_names.problems(experiment),
@@ -41,6 +42,19 @@ def _activity_problems(experiment: Experiment, topology: Topology) -> Iterable[P
         if signature.hurts_database:
             found += _database_problems(activity, topology)
         yield from (Problem(file, activity.line, f"{activity.name}: {message}") for message in found)
+
+
+def _rollback_problems(experiment: Experiment) -> Iterable[Problem]:
+    for activity in experiment.rollbacks:
+        if (
+            activity.kind is ActivityKind.ACTION
+            and activity.function in ACTIONS
+            and activity.function != WAIT
+        ):
+            message = (
+                f"{activity.name}: {activity.function} is a fault; rollbacks hold probes and '{WAIT}' only"
+            )
+            yield Problem(str(experiment.path), activity.line, message)
 
 
 def _argument_problems(activity: Activity, signature: Signature, topology: Topology) -> Iterable[str]:

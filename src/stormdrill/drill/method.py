@@ -79,7 +79,7 @@ class Method:
         self._await(self.opened)
 
     def _inject(self, fault: str, **arguments: Any) -> dict[str, object]:
-        if not self.opened.is_set():
+        if not self.opened.is_set() or self.ended.is_set():
             raise ActionError("a fault belongs into the experiment's method; nothing was injected")
         try:
             return self._injector.inject(fault, fault_of(fault, arguments))

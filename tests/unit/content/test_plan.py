@@ -88,6 +88,25 @@ def test_what_does_not_fit_is_said_where_it_stands(tree, old, new, says):
     assert all(0 <= line - one <= 7 or one == line + 1 for one in at), (line, said)
 
 
+def test_a_rollback_is_no_place_for_a_fault(tree):
+    action = """rollbacks:
+  - name: again
+    type: action
+    provider:
+      type: python
+      module: stormdrill.chaos.actions
+      func: FUNCTION
+      arguments: ARGUMENTS
+"""
+    wait = action.replace("FUNCTION", "wait").replace("ARGUMENTS", "{duration: 1s}")
+    line = tree.change("experiment.yaml", "rollbacks: []\n", wait)
+    assert plan.load(tree.experiment).experiment.rollbacks
+    tree.change("experiment.yaml", "func: wait", "func: kill_pods")
+    tree.change("experiment.yaml", "{duration: 1s}", "{service: orders}")
+    says = "again: kill_pods is a fault; rollbacks hold probes and 'wait' only"
+    assert messages(tree) == [f"experiment.yaml:{line + 1}: {says}"]
+
+
 def test_problems_of_all_files_come_together(tree):
     tree.change("experiment.yaml", "seed: 7", "seed: seven")
     assert len(messages(tree)) == 1
