@@ -4,7 +4,8 @@
 # PostgreSQL, etcd, Prometheus and HAProxy start (and PostgreSQL makes a cluster) when they are installed,
 # unless told not to: policy-rc.d forbids starts, createcluster.conf forbids the cluster. Both are put back
 # as they were, whatever happens in between; what a killed run left of them is known by its marker and put
-# back by the next.
+# back by the next. Services that came with it do not start at the next boot either; those that were there
+# before keep their ways.
 set -eu
 
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -29,6 +30,7 @@ policy=$root/usr/sbin/policy-rc.d
 cluster=$root/etc/postgresql-common/createcluster.conf
 before=$policy.before-setup # the policy that was there, if there was one
 marker="# of setup-debian.sh, which removes this at its end"
+units="etcd haproxy postgresql prometheus prometheus-node-exporter"
 marked() { grep -qsF "$marker" "$1"; }
 
 packages=$(missing)
@@ -59,16 +61,28 @@ put_back() {
 }
 forbid() {
     [ ! -e "$policy" ] || marked "$policy" || cp -p "$policy" "$before"
-    printf '#!/bin/sh\n%s\nexit 101\n' "$marker" >"$policy.new"
+    printf '#!/bin/sh\n%s\n# fresh: %s\nexit 101\n' "$marker" "$fresh" >"$policy.new"
     chmod 755 "$policy.new"
     mv -f "$policy.new" "$policy"
     [ ! -e "$cluster" ] || marked "$cluster" || echo "create_main_cluster = false $marker" >>"$cluster"
 }
+# Units that were not there before this run, or before the killed one that it follows.
+fresh=$(marked "$policy" && sed -n 's/^# fresh: //p' "$policy" || true)
+for unit in $units; do
+    [ -e "$root/lib/systemd/system/$unit.service" ] || case " $fresh " in *" $unit "*) ;; *) fresh="$fresh $unit" ;; esac
+done
+disable_fresh() {
+    command -v systemctl >/dev/null || return 0
+    for unit in $fresh; do
+        [ -e "$root/lib/systemd/system/$unit.service" ] || continue
+        systemctl disable "$unit.service" >"$log" 2>&1 || echo "setup: $unit may start at the next boot" >&2 || true
+    done
+}
 run() { "$@" >"$log" 2>&1 || { cat "$log" >&2; echo "setup: failed: $*" >&2; exit 2; }; }
 
-trap 'put_back; rm -f "$log"' EXIT
+trap 'disable_fresh; put_back; rm -f "$log"' EXIT
 trap 'exit 130' HUP INT TERM
-[ -n "$packages" ] || exit 0 # to put back what a killed run left
+[ -n "$packages" ] || exit 0 # after what a killed run left undone
 
 echo "setup: installing Debian packages: $packages"
 forbid

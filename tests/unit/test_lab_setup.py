@@ -43,6 +43,10 @@ for name; do
         cat "$SETUP_ROOT/etc/postgresql-common/createcluster.conf" >"$SETUP_ROOT/seen-cluster" ;;
     esac
     case $name in
+    postgresql-common) echo >"$SETUP_ROOT/lib/systemd/system/postgresql.service" ;;
+    haproxy) echo >"$SETUP_ROOT/lib/systemd/system/haproxy.service" ;;
+    esac
+    case $name in
     [a-z]*) echo >"$SETUP_ROOT/installed/$name"
         sh "$SETUP_ROOT/usr/sbin/policy-rc.d" || echo "$name: $?" >>"$SETUP_ROOT/seen-policy" ;;
     esac
@@ -142,3 +146,47 @@ def test_a_policy_of_somebody_else_stays_when_a_run_was_killed_before_it_wrote_i
     assert machine.setup().returncode == 0
     assert machine.policy.read_text() == "#!/bin/sh\nexit 0\n"
     assert [path.name for path in machine.policy.parent.iterdir()] == ["policy-rc.d"]
+
+
+def disabled(machine):
+    lines = machine.read("calls").splitlines()
+    return [line.removeprefix("systemctl disable ") for line in lines if line.startswith("systemctl")]
+
+
+def test_what_it_installed_does_not_start_at_the_next_boot(machine):
+    assert machine.setup().returncode == 0
+    assert disabled(machine) == ["haproxy.service", "postgresql.service"]
+
+
+def test_a_service_that_was_there_before_keeps_its_ways(machine):
+    (machine.root / "lib/systemd/system/haproxy.service").touch()
+    assert machine.setup().returncode == 0
+    assert disabled(machine) == ["postgresql.service"]
+
+
+@pytest.mark.parametrize("installed", [[], ["postgresql-15", "haproxy"]])
+def test_what_a_killed_run_installed_is_disabled_by_the_next(machine, installed):
+    (machine.root / "lib/systemd/system/etcd.service").touch()
+    machine.setup(KILL_AT="haproxy", KILL_WITH="9")
+    assert disabled(machine) == []
+    for name in installed:
+        (machine.root / "installed" / name).touch()
+        (machine.root / "lib/systemd/system/haproxy.service").touch()
+    assert machine.setup().returncode == 0
+    assert disabled(machine) == ["haproxy.service", "postgresql.service"]
+
+
+def test_what_a_failed_run_installed_does_not_start_either(machine):
+    (machine.bin / "apt-get").write_text(
+        "#!/bin/sh\necho >$SETUP_ROOT/lib/systemd/system/etcd.service; exit 100"
+    )
+    done = machine.setup()
+    assert done.returncode == 2
+    assert "setup: failed: apt-get" in done.stderr
+    assert disabled(machine) == ["etcd.service"]
+    assert not machine.policy.exists()
+
+
+def test_a_machine_without_systemd_needs_none(machine):
+    (machine.bin / "systemctl").unlink()
+    assert machine.setup().returncode == 0
