@@ -7,6 +7,7 @@
 # back by the next. Services that came with it do not start at the next boot either; those that were there
 # before keep their ways.
 set -eu
+export LC_ALL=C # apt-get's messages are read
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 list=$here/debian-packages.txt
@@ -30,6 +31,7 @@ policy=$root/usr/sbin/policy-rc.d
 cluster=$root/etc/postgresql-common/createcluster.conf
 before=$policy.before-setup # the policy that was there, if there was one
 marker="# of setup-debian.sh, which removes this at its end"
+wait_s=300
 units="etcd haproxy postgresql prometheus prometheus-node-exporter"
 marked() { grep -qsF "$marker" "$1"; }
 
@@ -78,7 +80,19 @@ disable_fresh() {
         systemctl disable "$unit.service" >"$log" 2>&1 || echo "setup: $unit may start at the next boot" >&2 || true
     done
 }
-run() { "$@" >"$log" 2>&1 || { cat "$log" >&2; echo "setup: failed: $*" >&2; exit 2; }; }
+failed() { cat "$log" >&2; echo "setup: failed: $*" >&2; exit 2; }
+# A new machine installs its own updates first. apt-get waits for its own lock when it installs, not when it updates.
+update() {
+    end=$(($(date +%s) + wait_s))
+    until apt-get update -q >"$log" 2>&1; do
+        grep -q "Could not get lock" "$log" && [ "$(date +%s)" -lt "$end" ] || failed apt-get update
+        sleep 2
+    done
+}
+install() {
+    set -- apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=$wait_s "$@"
+    "$@" >"$log" 2>&1 || failed "$@"
+}
 
 trap 'disable_fresh; put_back; rm -f "$log"' EXIT
 trap 'exit 130' HUP INT TERM
@@ -86,13 +100,13 @@ trap 'exit 130' HUP INT TERM
 
 echo "setup: installing Debian packages: $packages"
 forbid
-run apt-get update -q
+update
 case " $packages" in
 *" postgresql"*)
     # First, so that its configuration exists before the server package reads it.
-    run apt-get install -q -y --no-install-recommends postgresql-common
+    install postgresql-common
     forbid
     ;;
 esac
 # shellcheck disable=SC2086 # one argument a package
-run apt-get install -q -y --no-install-recommends $packages
+install $packages

@@ -32,7 +32,14 @@ FAKES = {
     # Installs by making files; shows what a package's own scripts would have found; dies with its caller.
     "apt-get": """\
 echo "apt-get $*" >>"$SETUP_ROOT/calls"
-case "$*" in *install*) ;; *) exit 0 ;; esac
+case "$*" in
+*install*) ;;
+*)
+    rm "$SETUP_ROOT/locked" 2>/dev/null || exit 0
+    echo "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 1 (apt-get)"
+    exit 100
+    ;;
+esac
 for name; do
     [ "$name" != "${KILL_AT:-}" ] || { kill -"$KILL_WITH" $PPID; exit 1; }
     case $name in
@@ -190,3 +197,23 @@ def test_what_a_failed_run_installed_does_not_start_either(machine):
 def test_a_machine_without_systemd_needs_none(machine):
     (machine.bin / "systemctl").unlink()
     assert machine.setup().returncode == 0
+
+
+def test_a_package_manager_at_work_is_waited_for(machine):
+    (machine.root / "locked").touch()
+    assert machine.setup().returncode == 0
+    calls = machine.read("calls").splitlines()
+    assert [line.split()[1] for line in calls if line.startswith("apt-get")][:3] == [
+        "update",
+        "update",
+        "install",
+    ]
+    assert all("-o DPkg::Lock::Timeout=300 " in line for line in calls if " install " in line)
+
+
+def test_a_package_manager_that_fails_is_not_asked_again(machine):
+    machine.program("apt-get", 'echo x >>"$SETUP_ROOT/calls"; echo "E: no space left"; exit 100')
+    done = machine.setup()
+    assert done.returncode == 2
+    assert "E: no space left" in done.stderr
+    assert machine.read("calls") == "x\n"
