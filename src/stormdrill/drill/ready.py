@@ -1,14 +1,23 @@
-"""The last checks before the start: pods ready, databases whole. Both may need a moment after a drill."""
+"""The last checks before the start: pods ready, databases whole, every fault finds whom to hurt.
+
+The first two may need a moment after a drill.
+"""
 
 from __future__ import annotations
 
+import random
+
+from stormdrill.activities import WAIT
 from stormdrill.drill.connect import Targets
 from stormdrill.drill.stop import Stop
 from stormdrill.drill.view import View
-from stormdrill.errors import DeadlineError, InputError, Problem, TargetError
+from stormdrill.errors import ActionError, DeadlineError, InputError, Problem, TargetError
 from stormdrill.estate import Service
+from stormdrill.faults import Estate
 from stormdrill.faults.primary import trouble
+from stormdrill.faults.registry import fault_of
 from stormdrill.plan import Plan
+from stormdrill.scenario import ActivityKind
 
 READY_S = 60.0
 
@@ -37,6 +46,32 @@ def await_ready(plan: Plan, targets: Targets, stop: Stop, view: View) -> None:
         raise InputError(
             [Problem(str(plan.topology.path), 0, f"not ready for a drill: {text}") for text in said]
         ) from None
+
+
+def rehearse(plan: Plan, targets: Targets, stop: Stop) -> None:
+    """Have every fault of the method find its targets now. InputError with those that do not, and where.
+
+    The load would otherwise run for a whole steady phase to show what the plan could have been told at once.
+    """
+    estate = Estate(
+        topology=plan.topology,
+        clusters=targets.clusters,
+        directors=targets.directors,
+        record=lambda *_, **__: None,
+        choose=random.Random(),  # not the run's: what is drawn in earnest stays as the seed has it
+        check_stop=stop.check,
+    )
+    problems = []
+    for activity in plan.experiment.method:
+        if activity.kind is not ActivityKind.ACTION or activity.function == WAIT:
+            continue
+        stop.check()
+        try:
+            fault_of(activity.function, activity.arguments).rehearse(estate)
+        except (ActionError, TargetError) as error:
+            problems.append(Problem(str(plan.experiment.path), activity.line, f"{activity.name}: {error}"))
+    if problems:
+        raise InputError(problems)
 
 
 def unready(plan: Plan, targets: Targets) -> list[str]:

@@ -36,9 +36,9 @@ def drill(plan: Plan, options: Options, stop: Stop, view: View) -> tuple[Run, Ve
     """Run one drill and judge it.
 
     1. *prepare*: every target answers and is the right cluster, pods are ready, the database has a leader and
-       its members stream, Prometheus is fresh; runs whose harness was killed are marked; the lock is taken;
-       the books' high-water mark is read. What is wrong here is an InputError: nothing was injected and no
-       run directory is left. Then the load is started.
+       its members stream, Prometheus is fresh, every fault of the method finds its targets; runs whose
+       harness was killed are marked; the lock is taken; the books' high-water mark is read. What is wrong
+       here is an InputError: nothing was injected and no run directory is left. Then the load is started.
     2. *steady*: warm-up (not judged), then the steady phase; its live seconds are what normal looks like.
     3. *inject*: Chaos Toolkit plays the experiment's method; each action is applied, proven and recorded
        here. An action that hurts nothing ends the run.
@@ -59,6 +59,7 @@ def drill(plan: Plan, options: Options, stop: Stop, view: View) -> tuple[Run, Ve
     """
     targets = connect(plan)
     ready.await_ready(plan, targets, stop, view)
+    ready.rehearse(plan, targets, stop)
     for dead in leftover.mark_dead(options.runs):
         view.say(f"{dead.path}: its harness was killed; marked as aborted")
     lock = Lock(targets.lock_cluster, plan.topology.lock)

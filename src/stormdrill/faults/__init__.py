@@ -103,6 +103,9 @@ class Fault(Protocol):
     def kind(self) -> str:
         """Its name in the records."""
 
+    def rehearse(self, estate: Estate) -> None:
+        """Find whom it would hurt now, and hurt nobody. ActionError when it would find too few."""
+
     def inject(self, estate: Estate, name: str) -> Injection:
         """Apply the fault. ActionError when it hurt nothing."""
 

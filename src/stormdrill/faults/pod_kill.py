@@ -27,11 +27,13 @@ class PodKill:
     share: float | None = None
     kind: str = "pod_kill"
 
+    def rehearse(self, estate: Estate) -> None:
+        """Draw, and kill nobody."""
+        self._draw(estate)
+
     def inject(self, estate: Estate, name: str) -> Injection:
         """Kill. ActionError when nothing matched or the API refused every kill."""
-        service = estate.topology.services[self.service]
-        chosen = victims.draw(estate, service, self.zone, self.count, self.share)
-        return inject_kill(estate, name, chosen)
+        return inject_kill(estate, name, self._draw(estate))
 
     def verify(self, estate: Estate, injection: Injection) -> Proof:
         """The old pods are gone from the API and their processes are dead."""
@@ -44,6 +46,10 @@ class PodKill:
     def revert(self, estate: Estate, injection: Injection, deadline_s: float) -> Proof:
         """Every killed pod has a ready replacement."""
         return revert_kill(estate, injection, deadline_s)
+
+    def _draw(self, estate: Estate) -> list[victims.Victim]:
+        service = estate.topology.services[self.service]
+        return victims.draw(estate, service, self.zone, self.count, self.share)
 
 
 def inject_kill(estate: Estate, name: str, chosen: list[victims.Victim]) -> Injection:

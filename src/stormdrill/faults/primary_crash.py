@@ -25,6 +25,10 @@ class PrimaryCrash:
     cell: str = ""
     kind: str = "primary_crash"
 
+    def rehearse(self, estate: Estate) -> None:
+        """Find the primary and its pod."""
+        primary_of(estate, cell_of(estate, self.cell))
+
     def inject(self, estate: Estate, name: str) -> Injection:
         """Crash it; t0 is the moment before the command is sent. ActionError when it did not run."""
         cell = cell_of(estate, self.cell)

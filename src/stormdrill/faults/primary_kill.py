@@ -17,6 +17,10 @@ class PrimaryKill:
     cell: str = ""
     kind: str = "primary_kill"
 
+    def rehearse(self, estate: Estate) -> None:
+        """Find the primary and its pod."""
+        primary_of(estate, cell_of(estate, self.cell))
+
     def inject(self, estate: Estate, name: str) -> Injection:
         """Kill. ActionError when there is no leader, no such pod, or the API refused."""
         cell = cell_of(estate, self.cell)

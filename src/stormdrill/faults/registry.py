@@ -13,7 +13,7 @@ from stormdrill.faults.primary_kill import PrimaryKill
 from stormdrill.units import parse_ratio
 
 
-def _kill_pods(service: str, zone: str, count: int, share: str | float) -> Fault:
+def _kill_pods(service: str, zone: str = "", count: int = 1, share: str | float = "") -> Fault:
     return PodKill(service, zone, count, parse_ratio(share) if share != "" else None)
 
 

@@ -104,6 +104,17 @@ def test_a_service_without_pods_is_not_waited_for(whole, run):
     assert untouched(whole)
 
 
+def test_a_fault_that_would_not_find_its_targets_is_not_waited_for(whole, run):
+    place = edit(whole.experiment, "- name: second", "- name: too-many")
+    edit(whole.experiment, "zone: z2, count: 1", "zone: z2, count: 3")
+    began = time.monotonic()
+    code, said = run()
+    assert code == 2
+    assert f"{place} too-many: service web (app=web) in zone z2 has 2 ready pods, 3 wanted" in said
+    assert time.monotonic() - began < 20
+    assert untouched(whole)
+
+
 def test_a_load_that_cannot_start_leaves_nothing(whole, run, bank):
     post(f"http://127.0.0.1:{bank}/_behave", {"mode": "locked"})
     code, said = run()

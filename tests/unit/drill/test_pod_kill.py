@@ -44,6 +44,14 @@ def test_the_same_seed_draws_the_same_pods(estate):
     assert set(zones) <= {"z1", "z2"}
 
 
+def test_a_rehearsal_kills_nobody_and_knows_what_would_fail(fake, estate):
+    PodKill("web", zone="each", count=2).rehearse(estate)
+    with pytest.raises(ActionError, match="2 ready pods, 3 wanted"):
+        PodKill("web", zone="each", count=3).rehearse(estate)
+    assert fake.calls() == []
+    assert estate.record == []
+
+
 def test_a_share_is_rounded_up(fake, estate):
     assert len(PodKill("web", share=0.3).inject(estate, "kill-1").targets) == 2
     assert len(fake.calls()) == 2

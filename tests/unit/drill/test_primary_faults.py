@@ -31,6 +31,14 @@ def test_a_crash_is_proven_by_the_members_own_word_and_over_when_the_pair_is_who
     assert estate.directors["main"].cluster().leader == ("db-1" if how == "failover" else "db-0")
 
 
+@pytest.mark.parametrize("fault", [PrimaryCrash(), PrimaryKill("main")])
+def test_a_rehearsal_finds_the_primary_and_leaves_it_alone(fake, estate, fault):
+    fault.rehearse(estate)
+    assert fake.calls() == []
+    with pytest.raises(ActionError, match="no database of cell other"):
+        replace(fault, cell="other").rehearse(estate)
+
+
 def test_a_crash_that_changes_nothing_is_not_proven(fake, estate, monkeypatch):
     monkeypatch.setattr("stormdrill.faults.primary_crash._PROOF_S", 0.5)
     fake.behave(crash="nothing")
