@@ -21,11 +21,12 @@ missing() {
     done | tr '\n' ' '
 }
 
-if ! command -v dpkg-query >/dev/null; then
-    echo "setup: this is not a Debian machine; install these by hand, without starting their services:" >&2
+by_hand() {
+    echo "setup: $1; install these by hand, without starting their services:" >&2
     entries >&2
     exit 2
-fi
+}
+command -v dpkg-query >/dev/null || by_hand "this is not a Debian machine"
 root=${SETUP_ROOT:-} # a directory that stands for /, in tests
 policy=$root/usr/sbin/policy-rc.d
 cluster=$root/etc/postgresql-common/createcluster.conf
@@ -36,6 +37,11 @@ units="etcd haproxy postgresql prometheus prometheus-node-exporter"
 marked() { grep -qsF "$marker" "$1"; }
 
 packages=$(missing)
+if [ -n "$packages" ]; then
+    release=$(. "$root/etc/os-release" && echo "${ID:-} ${VERSION_ID:-}")
+    # PostgreSQL 15 and the paths it is started from are this release's.
+    [ "$release" = "debian 12" ] || by_hand "the packages are those of Debian 12, and this is '$release'"
+fi
 [ -n "$packages" ] || marked "$policy" || marked "$cluster" || exit 0
 
 if [ "$(id -u)" != 0 ]; then

@@ -217,3 +217,18 @@ def test_a_package_manager_that_fails_is_not_asked_again(machine):
     assert done.returncode == 2
     assert "E: no space left" in done.stderr
     assert machine.read("calls") == "x\n"
+
+
+@pytest.mark.parametrize(
+    "release", ['ID=ubuntu\nVERSION_ID="24.04"\n', "ID=debian\nVERSION_ID=13\n", "ID=debian\n"]
+)
+def test_another_release_is_told_so_and_stays_untouched(machine, release):
+    (machine.root / "etc/os-release").write_text(release)
+    done = machine.setup()
+    assert done.returncode == 2
+    assert "the packages are those of Debian 12, and this is" in done.stderr
+    assert "postgresql-15" in done.stderr
+    assert machine.read("calls") == ""
+    for name in ("postgresql-15", "haproxy"):
+        (machine.root / "installed" / name).touch()
+    assert machine.setup().returncode == 0, "who has the programs needs no packages"
