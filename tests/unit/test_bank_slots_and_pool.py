@@ -89,6 +89,24 @@ def test_a_pool_lends_the_newest_and_forgets_the_broken():
     asyncio.run(scenario())
 
 
+def test_a_fresh_connection_is_new_and_takes_the_room_of_an_idle_one():
+    async def scenario():
+        opened = []
+
+        async def connect():
+            opened.append(Line())
+            return opened[-1]
+
+        first = Line()
+        pool = Pool(connect, 2, first)
+        async with pool.lease(1, fresh=True) as one:
+            assert (one, first.closed) == (opened[0], True)
+        async with pool.lease(1) as one, pool.lease(1, fresh=True) as two:
+            assert (one, two) == (opened[0], opened[1])
+
+    asyncio.run(scenario())
+
+
 def test_a_pool_that_fails_to_connect_keeps_its_room():
     async def scenario():
         async def connect():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import asyncpg
 
@@ -15,7 +15,9 @@ from stormbank.deadline import Deadline
 from stormbank.problem import DeadlineExceeded, Unavailable
 
 T = TypeVar("T")
+R_co = TypeVar("R_co", covariant=True)
 Work = Callable[[Connection], Awaitable[T]]
+
 
 READ_TIMEOUT_S: Final = 1.0
 # Waiting for a connection as long as this is a reason to look after the primary, and the longest that anybody waits
@@ -23,6 +25,13 @@ READ_TIMEOUT_S: Final = 1.0
 LONG_WAIT_S: Final = 0.5
 SETTLE_S: Final = 0.25
 READ_RESERVE: Final = 2  # connections that writes may not take
+
+
+class Attempt(Protocol[R_co]):
+    """One try; `again` for the second, which trusts no connection that was open before."""
+
+    async def __call__(self, *, again: bool) -> R_co:
+        """Raises what the database raised."""
 
 
 class Access:
@@ -36,8 +45,8 @@ class Access:
     async def read(self, work: Work[T], deadline: Deadline) -> T:
         """Run `work`, which changes nothing."""
 
-        async def once() -> T:
-            async with self._lease(self._patience_s(deadline)) as connection:
+        async def once(*, again: bool) -> T:
+            async with self._lease(self._patience_s(deadline), fresh=again) as connection:
                 limit_s = min(READ_TIMEOUT_S, max(0.0, deadline.remaining_s()))
                 overdue = asyncio.get_running_loop().call_later(limit_s, connection.terminate)
                 try:
@@ -55,8 +64,8 @@ class Access:
         connection and its permit, so commits that stand still cannot take the connections of the readers.
         """
 
-        async def once() -> T:
-            task = asyncio.create_task(self._hold_and_write(work, deadline))
+        async def once(*, again: bool) -> T:
+            task = asyncio.create_task(self._hold_and_write(work, deadline, fresh=again))
             done, _ = await asyncio.wait({task}, timeout=max(0.0, deadline.remaining_s()))
             if done:
                 return task.result()
@@ -67,7 +76,7 @@ class Access:
 
         return await self._twice(once, deadline, outcome="unknown")
 
-    async def _hold_and_write(self, work: Work[T], deadline: Deadline) -> T:
+    async def _hold_and_write(self, work: Work[T], deadline: Deadline, *, fresh: bool) -> T:
         clock = asyncio.get_running_loop().time
         until_s = clock() + self._patience_s(deadline)
         try:
@@ -77,7 +86,7 @@ class Access:
             # Commits stand still; the ones that wait have raised the suspicion already.
             raise Unavailable("database_busy") from None
         try:
-            async with self._lease(max(0.0, until_s - clock())) as connection:
+            async with self._lease(max(0.0, until_s - clock()), fresh=fresh) as connection:
                 return await work(connection)
         finally:
             self._write_permits.release()
@@ -91,10 +100,10 @@ class Access:
         return min(LONG_WAIT_S, half_s) if self._parked else half_s
 
     @asynccontextmanager
-    async def _lease(self, wait_s: float) -> AsyncIterator[Connection]:
+    async def _lease(self, wait_s: float, *, fresh: bool) -> AsyncIterator[Connection]:
         suspicion = asyncio.get_running_loop().call_later(LONG_WAIT_S, self._primary.suspect)
         try:
-            async with self._primary.lease(wait_s) as connection:
+            async with self._primary.lease(wait_s, fresh=fresh) as connection:
                 suspicion.cancel()
                 yield connection
         finally:
@@ -105,11 +114,11 @@ class Access:
         if not task.cancelled():
             task.exception()  # looked at: whoever asked has long been answered
 
-    async def _twice(self, once: Callable[[], Awaitable[T]], deadline: Deadline, *, outcome: str) -> T:
+    async def _twice(self, once: Attempt[T], deadline: Deadline, *, outcome: str) -> T:
         known = "none"  # what is known of earlier tries: nothing was done, or it is unknown
         for last in (False, True):
             try:
-                return await once()
+                return await once(again=last)
             except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
                 raise Unavailable("contention", outcome=known) from None
             except (TimeoutError, asyncpg.InsufficientResourcesError):

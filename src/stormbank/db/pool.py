@@ -29,12 +29,15 @@ class Pool:
         self._closed = False
 
     @asynccontextmanager
-    async def lease(self, timeout_s: float) -> AsyncIterator[Connection]:
-        """Lend a connection; TimeoutError when none comes free or opens within `timeout_s`."""
+    async def lease(self, timeout_s: float, *, fresh: bool = False) -> AsyncIterator[Connection]:
+        """Lend a connection; TimeoutError when none comes free or opens within `timeout_s`.
+
+        A `fresh` one is opened for this: where one connection broke, the idle ones may be broken too and not know.
+        """
         async with asyncio.timeout(timeout_s):
             await self._room.acquire()
             try:
-                connection = await self._take()
+                connection = await self._take(fresh=fresh)
             except BaseException:
                 self._room.release()
                 raise
@@ -51,9 +54,11 @@ class Pool:
                 self._idle.append(connection)
             self._room.release()
 
-    async def _take(self) -> Connection:
+    async def _take(self, *, fresh: bool) -> Connection:
         connection = self._open_idle()
-        if connection is None:
+        if fresh and connection is not None:
+            connection.terminate()  # it makes room for the new one
+        if fresh or connection is None:
             connection = await self.connect()
             if self._closed:
                 connection.terminate()

@@ -68,11 +68,11 @@ class Primary:
         return self._pool is not None
 
     @asynccontextmanager
-    async def lease(self, timeout_s: float) -> AsyncIterator[Connection]:
-        """Lend a connection to the primary; Unavailable at once when there is none."""
+    async def lease(self, timeout_s: float, *, fresh: bool = False) -> AsyncIterator[Connection]:
+        """Lend a connection to the primary, a new one if `fresh`; Unavailable at once when there is none."""
         if self._pool is None:
             raise Unavailable("database")
-        async with self._pool.lease(timeout_s) as connection:
+        async with self._pool.lease(timeout_s, fresh=fresh) as connection:
             yield connection
 
     def suspect(self) -> None:
