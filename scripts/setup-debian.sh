@@ -38,7 +38,7 @@ marked() { grep -qsF "$marker" "$1"; }
 
 packages=$(missing)
 if [ -n "$packages" ]; then
-    release=$(. "$root/etc/os-release" && echo "${ID:-} ${VERSION_ID:-}")
+    release=$(. "$root/etc/os-release" && echo "${ID:-} ${VERSION_ID:-}") 2>/dev/null || release="of no name"
     # PostgreSQL 15 and the paths it is started from are this release's.
     [ "$release" = "debian 12" ] || by_hand "the packages are those of Debian 12, and this is '$release'"
 fi
