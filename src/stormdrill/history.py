@@ -46,13 +46,17 @@ class History:
             os.truncate(
                 path, path.read_bytes().rfind(b"\n") + 1
             )  # a line torn by a kill must not be glued to
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        self._fd: int | None = os.open(path, flags, 0o644)
         self.phase = "plan"
 
     def append(
         self, kind: str, actor: str = "stormdrill", *, mono_ns: int | None = None, **data: Any
     ) -> Event:
-        """Write one event now. `mono_ns` back-dates it to when it was observed."""
+        """Write one event now. `mono_ns` back-dates it to when it was observed.
+
+        After `close` nothing is written: a thread that is late has nobody left to tell.
+        """
         with self._lock:
             now_ns = time.monotonic_ns()
             at_ns = now_ns if mono_ns is None else mono_ns
@@ -60,9 +64,10 @@ class History:
             utc = datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="microseconds")
             event = Event(self._seq, at_ns, utc, self.phase, actor, kind, data)
             line = json.dumps(event.__dict__, separators=(",", ":"), default=str) + "\n"
-            os.write(self._fd, line.encode())
-            os.fdatasync(self._fd)
-            self._seq += 1
+            if self._fd is not None:
+                os.write(self._fd, line.encode())
+                os.fdatasync(self._fd)
+                self._seq += 1
         return event
 
     def start_phase(self, phase: str) -> Event:
@@ -73,8 +78,11 @@ class History:
         return self.append("phase.start")
 
     def close(self) -> None:
-        """Close the file; further appends fail."""
-        os.close(self._fd)
+        """Close the file; what comes later is dropped (its descriptor may be somebody else's by then)."""
+        with self._lock:
+            if self._fd is not None:
+                os.close(self._fd)
+            self._fd = None
 
 
 def read(path: Path) -> Iterator[Event]:

@@ -41,6 +41,18 @@ def test_a_torn_last_line_is_left_out_and_the_numbering_goes_on(tmp_path: Path) 
     assert [(event.seq, event.kind) for event in history.read(path)] == [(0, "one"), (1, "two")]
 
 
+def test_what_comes_after_the_end_is_written_nowhere(tmp_path: Path) -> None:
+    book = history.History(tmp_path / "history.jsonl")
+    book.append("one")
+    book.close()
+    with (tmp_path / "other").open("w") as other:  # takes the descriptor that was given back
+        book.append("late")
+        book.close()
+        other.write("mine")
+    assert (tmp_path / "other").read_text() == "mine"
+    assert [event.kind for event in history.read(tmp_path / "history.jsonl")] == ["one"]
+
+
 def test_threads_do_not_mix_lines(tmp_path: Path) -> None:
     book = history.History(tmp_path / "history.jsonl")
     threads = [

@@ -12,6 +12,9 @@ from stormdrill.drill.stop import Stop
 from stormdrill.errors import RevertError, StormdrillError
 from stormdrill.faults import Estate, Fault, Injection, Proof
 
+UNDER_WAY_S = 15.0
+"""How long an application may still take after a stop: an exec of 10 s, and then some."""
+
 
 @runtime_checkable
 class Followed(Protocol):
@@ -39,6 +42,7 @@ class Injector:
         self._one = threading.Lock()
         self._applied: list[_Applied] = []
         self._names: Counter[str] = Counter()
+        self._under_way = ""
 
     @property
     def first_t0_ns(self) -> int | None:
@@ -60,33 +64,40 @@ class Injector:
         with self._one:
             self._stop.check()
             self._names[action] += 1
-            name = f"{action}-{self._names[action]}"
+            name = self._under_way = f"{action}-{self._names[action]}"
             try:
-                injection = fault.inject(self._estate, name)
+                applied = _Applied(fault, fault.inject(self._estate, name))
             except StormdrillError as error:
                 self._estate.record("fault.refused", fault=fault.kind, name=name, why=str(error))
                 raise
-            applied = _Applied(fault, injection)
             self._applied.append(applied)
-        targets = list(injection.targets)
-        self._estate.record(
-            "fault.applied",
-            mono_ns=injection.t0_ns,
-            fault=fault.kind,
-            name=name,
-            t0_ns=injection.t0_ns,
-            targets=targets,
-        )
-        applied.thread = threading.Thread(target=self._watch, args=(applied,), name=name, daemon=True)
-        applied.thread.start()
+            targets = list(applied.injection.targets)
+            t0_ns = applied.injection.t0_ns
+            self._estate.record(
+                "fault.applied", mono_ns=t0_ns, fault=fault.kind, name=name, t0_ns=t0_ns, targets=targets
+            )
+            applied.thread = threading.Thread(target=self._watch, args=(applied,), name=name, daemon=True)
+            applied.thread.start()
         return {"name": name, "targets": targets}
 
     def revert_all(self, deadline_s: float) -> bool:
         """Revert newest first, all within `deadline_s`; whether everything is as before. Never raises.
 
+        A stop can come while a fault is being applied: its end is waited for first, up to UNDER_WAY_S.
         `fault.not_restored`: nothing of ours is left, but the estate has not replaced what was hurt.
         `revert.failed`: our fault is still there.
         """
+        if not self._one.acquire(timeout=UNDER_WAY_S):
+            why = f"whether it was applied is not known: that took longer than {UNDER_WAY_S:g} s"
+            self._estate.record("fault.not_restored", name=self._under_way, why=why, proof={})
+            self._revert_applied(deadline_s)
+            return False
+        try:
+            return self._revert_applied(deadline_s)
+        finally:
+            self._one.release()
+
+    def _revert_applied(self, deadline_s: float) -> bool:
         end = time.monotonic() + deadline_s
         gone = True
         for applied in reversed(self._applied):
