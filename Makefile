@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 # The lab needs root (TUN devices, namespaces, cgroups).
-AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
+AS_ROOT := $(BIN)/python scripts/as_root.py
 EXPERIMENTS ?= experiments/pod-kill.yaml experiments/db-primary-loss.yaml
 
 .PHONY: help setup drill gate test check lab-up lab-down lock clean

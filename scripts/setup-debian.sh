@@ -49,8 +49,8 @@ if [ "$(id -u)" != 0 ]; then
         exec sudo -n "$0"
     fi
     echo "setup: missing Debian packages: ${packages:-none, but a killed set-up left its settings behind}" >&2
-    echo "setup: root or sudo is needed for that. Run this once:" >&2
-    echo "    sudo $0" >&2
+    echo "setup: root is needed for that. Run this once:" >&2
+    if command -v sudo >/dev/null; then echo "    sudo $0" >&2; else echo "    su -c '$here/scripts/setup-debian.sh'" >&2; fi
     exit 2
 fi
 

@@ -234,3 +234,13 @@ def test_another_release_is_told_so_and_stays_untouched(machine, release):
     for name in ("postgresql-15", "haproxy"):
         (machine.root / "installed" / name).touch()
     assert machine.setup().returncode == 0, "who has the programs needs no packages"
+
+
+def test_an_ordinary_user_is_told_a_command_that_this_machine_has(machine):
+    done = machine.setup(FAKE_UID="1000")
+    assert done.returncode == 2
+    assert "missing Debian packages: postgresql-15 haproxy" in done.stderr
+    assert f"\n    su -c '{machine.script}'\n" in done.stderr
+    machine.program("sudo", "exit 1")
+    assert f"\n    sudo {machine.script}\n" in machine.setup(FAKE_UID="1000").stderr
+    assert machine.read("calls") == ""
