@@ -30,6 +30,8 @@ check: setup ## ruff, mypy strict, import directions, content files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/stormdrill check
+	@code=0; for file in $$(grep -l '^lab:' topology/*.yaml tests/lab/*/topology.yaml); do \
+	  $(BIN)/python -m stormlab check "$$file" || code=$$?; done; exit $$code
 
 lab-up: setup ## start the lab and print how to use it
 	@$(AS_ROOT) $(BIN)/stormdrill lab up

@@ -151,3 +151,17 @@ def test_down_of_a_directory_that_is_no_lab(tmp_path):
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
     assert (tmp_path / "state" / "letters" / "a").exists()
+
+
+def test_make_check_checks_every_lab_and_fails_with_any(tmp_path):
+    """With programs that stand in: the harness's own check does not read the lab's part of a topology."""
+    for name in ("ruff", "mypy", "lint-imports", "stormdrill"):
+        (tmp_path / name).symlink_to("/bin/true")
+    (tmp_path / "python").write_text('#!/bin/sh\necho "$@"; case "$*" in *second_estate*) exit 2;; esac\n')
+    (tmp_path / "python").chmod(0o755)
+    argv = ["make", "--old-file=setup", f"BIN={tmp_path}", "check"]
+    done = subprocess.run(argv, cwd=TOPOLOGY.parents[1], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    checked = [line.removeprefix("-m stormlab check ") for line in done.stdout.splitlines()]
+    assert {"topology/small.yaml", "tests/lab/tiny/topology.yaml"} < set(checked)
+    assert checked[-1] != "tests/lab/second_estate/topology.yaml", "all of them are told"
