@@ -1,4 +1,4 @@
-"""Control groups of the lab: the v2 hierarchy to kill and freeze by, v1 `cpu` (or v2) for the lab's share."""
+"""Control groups of the lab: the v2 hierarchy to kill and freeze by, v1 `cpu` (or v2) for the weights of its parts."""
 
 from __future__ import annotations
 
@@ -9,19 +9,11 @@ import time
 from functools import cache
 from pathlib import Path
 
+from stormlab import cpuweight
 from stormlab.errors import LabError
 from stormlab.inventory import Inventory
 
 DAEMONS = "daemons"
-LAB_CPU_SHARES = 8192
-"""What all pods together weigh on a full machine; a process outside weighs 1024, raised by its nice value.
-
-The pods are dozens of processes, so each of them still counts for less than the harness and its generator. A
-share as of one process (512 was tried) starves the whole bank whenever a few of the lab's own processes are
-busy, as they are when pods start: answers then took a second after every kill.
-"""
-STARTING_CPU_SHARES, SERVING_CPU_SHARES = 64, 1024
-"""What one pod weighs among the others, until it is ready for the first time and from then on."""
 
 
 @cache
@@ -51,7 +43,7 @@ def make_lab(inventory: Inventory, name: str) -> None:
     """Make the lab's groups in each hierarchy, recorded first. `name` as Estate.cgroup.
 
     The lab's own processes have a group apart from its pods: their children (`ip`, a shim on its way)
-    must not outlive a teardown, and the pods' CPU share is not theirs.
+    must not outlive a teardown, and the pods' weight is not theirs.
     """
     daemons = v2_root() / f"{name}.daemons"
     inventory.add("cgroup", daemons, DAEMONS)
@@ -63,11 +55,15 @@ def make_lab(inventory: Inventory, name: str) -> None:
         raise LabError("this kernel cannot kill a control group at once (cgroup.kill, Linux 5.14)")
     cpu = v1_cpu_root()
     if cpu is not None:
-        (cpu / name / "cpu.shares").write_text(str(LAB_CPU_SHARES), encoding="ascii")
-        return
-    with contextlib.suppress(OSError):  # v2 only: possible unless the root delegates no cpu controller
-        (v2_root() / "cgroup.subtree_control").write_text("+cpu", encoding="ascii")
-        (v2_root() / name / "cpu.weight").write_text(str(LAB_CPU_SHARES * 100 // 1024), encoding="ascii")
+        cpuweight.weigh_v1(cpu / name)
+    else:
+        cpuweight.weigh_v2(v2_root(), v2_root() / name, daemons, caller=own_v2_group())
+
+
+def own_v2_group() -> str:
+    """The v2 group of this process, as a path from the hierarchy's root: `/` or `/user.slice/...`."""
+    lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    return next((line.removeprefix("0::") for line in lines if line.startswith("0::")), "/")
 
 
 def _lab_groups(name: str) -> list[Path]:
@@ -75,31 +71,9 @@ def _lab_groups(name: str) -> list[Path]:
     return [v2_root() / name, *([cpu / name] if cpu is not None else [])]
 
 
-def pod_path(lab: str, zone: str, uid: str) -> Path:
+def pod_path(lab: str, uid: str) -> Path:
     """The v2 group of a pod; the shim lives in `sandbox` below it, each container beside that."""
-    return v2_root() / lab / zone / "kubepods" / f"pod{uid}"
-
-
-def make_cpu(path: Path) -> None:
-    """Make a pod's own group of the v1 `cpu` hierarchy, below the lab's, for a pod that starts.
-
-    On a datacenter's machines a pod that starts does not take the processor from those that serve. Here they
-    share two cores, and four interpreters starting at once pushed answers from 30 ms to half a second, light
-    weight or not: whoever runs keeps the core to the end of its slice. Only an idle group gives way at once.
-    """
-    path.mkdir(exist_ok=True)
-    with contextlib.suppress(OSError):  # since Linux 5.15
-        (path / "cpu.idle").write_text("1", encoding="ascii")
-        return
-    (path / "cpu.shares").write_text(str(STARTING_CPU_SHARES), encoding="ascii")
-
-
-def serve_cpu(path: Path) -> None:
-    """Give the group the weight of a pod that serves; nothing happens when it does not exist."""
-    with contextlib.suppress(OSError):
-        (path / "cpu.idle").write_text("0", encoding="ascii")
-    with contextlib.suppress(OSError):
-        (path / "cpu.shares").write_text(str(SERVING_CPU_SHARES), encoding="ascii")
+    return v2_root() / lab / f"pod{uid}"
 
 
 def kill(path: Path) -> None:

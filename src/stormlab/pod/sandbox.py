@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import stormlab
-from stormlab import cgroup
+from stormlab import cgroup, cpuweight
 from stormlab.errors import LabError
 from stormlab.estate import Zone
 from stormlab.inventory import Inventory
@@ -37,12 +37,17 @@ class Sandbox:
     own_network: bool
     cgroup: str
     cpu_cgroup: str
-    """The pod's group of the v1 `cpu` hierarchy, empty where there is none."""
+    """The pod's group of the v1 `cpu` hierarchy, empty where there is none and the v2 group is weighed."""
 
     @property
     def group(self) -> Path:
         """The pod's v2 control group."""
         return Path(self.cgroup)
+
+    @property
+    def weighed(self) -> Path:
+        """The group that says what the pod weighs among others."""
+        return Path(self.cpu_cgroup or self.cgroup)
 
 
 def load(directory: Path) -> Sandbox | None:
@@ -88,15 +93,14 @@ def _prepare(sandbox: Sandbox, directory: Path, zone: Zone, inventory: Inventory
         veth.connect(zone, sandbox.netns, sandbox.uid, sandbox.address)
     # Below the lab's groups, which are on record.
     sandbox.group.mkdir(parents=True, exist_ok=True)
-    if sandbox.cpu_cgroup:
-        cgroup.make_cpu(Path(sandbox.cpu_cgroup))
+    sandbox.weighed.mkdir(exist_ok=True)
+    cpuweight.starts(sandbox.weighed)
     (directory / "shim.sock").unlink(missing_ok=True)
 
 
 def serve(sandbox: Sandbox) -> None:
     """The pod is ready: it weighs as much as others that serve."""
-    if sandbox.cpu_cgroup:
-        cgroup.serve_cpu(Path(sandbox.cpu_cgroup))
+    cpuweight.serves(sandbox.weighed)
 
 
 def kill(sandbox: Sandbox) -> None:

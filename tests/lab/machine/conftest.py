@@ -165,7 +165,7 @@ class MachineLab:
         return int(causes[0]["message"]) if causes else end["message"], said[1].decode(), said[2].decode()
 
     def group(self, pod: dict) -> Path:
-        return cgroup.pod_path(self.estate.cgroup, pod["spec"]["nodeName"], pod["metadata"]["uid"])
+        return cgroup.pod_path(self.estate.cgroup, pod["metadata"]["uid"])
 
     def processes(self, pod: dict) -> list[ProcessId]:
         found = [ProcessId.of(pid) for pid in cgroup.processes(self.group(pod))]
