@@ -1,14 +1,20 @@
 #!/bin/sh
 # Make .venv with exactly the locked packages and this project; quick when nothing changed.
+#
+# The stamp says that it is whole, of which files and of which Python. Without one it is made anew: what an
+# interrupted run left may be anything.
 set -eu
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 cd "$here"
 stamp=.venv/.installed
-want=$(cat requirements.lock pyproject.toml scripts/setup-venv.sh | sha256sum)
-[ "$(cat "$stamp" 2>/dev/null)" != "$want" ] || exit 0
-
 python=${PYTHON:-python3}
+version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || version=none
+want="$(cat requirements.lock pyproject.toml scripts/setup-venv.sh | sha256sum) $version"
+have=
+[ ! -x .venv/bin/python ] || have=$(cat "$stamp" 2>/dev/null) || have=
+[ "$have" != "$want" ] || exit 0
+
 if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
     echo "setup: Python 3.11 or newer is needed; '$python' is not one (set PYTHON=/path/to/python3.11)" >&2
     exit 2
@@ -17,8 +23,11 @@ echo "setup: installing the locked Python packages into .venv (about a minute)"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 run() { "$@" >"$log" 2>&1 || { cat "$log" >&2; echo "setup: failed: $*" >&2; exit 2; }; }
-[ -x .venv/bin/python ] || run "$python" -m venv --clear .venv
 rm -f "$stamp"
+case $have in
+*"- $version") ;;
+*) run "$python" -m venv --clear .venv ;;
+esac
 run .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 run .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 # Compiled once here, so that the first drill does not pay for it in many processes at a time.
