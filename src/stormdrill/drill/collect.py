@@ -6,7 +6,7 @@ import time
 
 from stormdrill import history, store
 from stormdrill.drill.session import Session
-from stormdrill.errors import StormdrillError
+from stormdrill.errors import StormdrillError, TargetError
 from stormdrill.history import Event
 from stormdrill.prometheus import failed_range
 from stormdrill.records.keys import sent_keys
@@ -42,10 +42,14 @@ def _series(session: Session) -> None:
     if prometheus is None or source is None:
         return
     start_s, end_s = _window(session)
+    silent = ""  # why it is not asked again: each question to one that is gone costs its whole timeout
     for name, query in _queries(session).items():
         try:
+            if silent:
+                raise TargetError(silent)
             stored = prometheus.range(query, start_s, end_s, source.step_s).to_json()
         except StormdrillError as error:
+            silent = str(error) if isinstance(error, TargetError) else ""
             stored = failed_range(query, start_s, end_s, source.step_s, str(error))
         store.write_json(session.run.series / f"{name}.json", stored)
 

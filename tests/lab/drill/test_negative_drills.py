@@ -16,7 +16,7 @@ from tests.lab.drill.estate import (
     asynchronous_over_a_slow_link,
     bank_with,
     checkpoint_before_the_kill,
-    cordoned_primary,
+    cordon_primary,
     drill,
     event,
     slow_link,
@@ -34,14 +34,6 @@ def runs(tmp_path_factory):
     return tmp_path_factory.mktemp("runs")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def a_lab_of_its_own(small_lab):
-    """The lab as it was: after a loss the remote site holds writes that the new primary never had, for good."""
-    yield
-    small_lab.lab("down")
-    small_lab.up()
-
-
 @pytest.mark.parametrize("prometheus", ["running", "stopped"])
 def test_money_lost_on_an_asynchronous_path_is_listed_to_the_last_movement(small_lab, runs, prometheus):
     """Also with Prometheus stopped: what is proven by the client's own records stays proven."""
@@ -51,7 +43,8 @@ def test_money_lost_on_an_asynchronous_path_is_listed_to_the_last_movement(small
         if prometheus == "stopped":
             _stop_prometheus(small_lab, run, phase="recover")
 
-    with asynchronous_over_a_slow_link(small_lab), cordoned_primary(small_lab):
+    with asynchronous_over_a_slow_link(small_lab):
+        cordon_primary(small_lab)
         ended = drill(small_lab, runs, GONE, "--times", f"{SHORT},recover_limit=5s", during=during)
         lost = sorted(books.acknowledged(ended.path) - set(books.booked(small_lab)))
     assert lost, "nothing was lost: the test did not break what it meant to break"
