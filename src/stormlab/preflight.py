@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from stormlab import cgroup, daemons
-from stormlab.errors import LabError
+from stormlab import cgroup, daemons, prometheus
+from stormlab.errors import BadInputError, LabError
 from stormlab.estate import Estate
 from stormlab.inventory import Inventory
 from stormlab.manifests import Object, programs
@@ -35,7 +35,8 @@ _TOOLS = {
 
 def problems(estate: Estate, state: Path, objects: Mapping[str, list[Object]]) -> list[str]:
     """One line for each reason why the lab cannot come up here; empty when it can."""
-    found = [*_rights(), *_tools(estate), *_programs(estate, objects), *_kernel(), *_space(state)]
+    found = [*_rights(), *_tools(estate), *_prometheus(estate), *_programs(estate, objects)]
+    found += [*_kernel(), *_space(state)]
     if os.geteuid() == 0:  # these read the state of a lab that may be there, which is root's
         found += [*_ports(estate, state), *_memory(estate, state), *_foreign_namespaces(estate, state)]
     return found
@@ -79,6 +80,15 @@ def _tools(estate: Estate) -> Iterator[str]:
     for program, package in needed.items():
         if shutil.which(program) is None:
             yield f"the program '{program}' is missing (Debian package {package})"
+
+
+def _prometheus(estate: Estate) -> Iterator[str]:
+    """What is wrong with its template, which is rendered only when the networks are there."""
+    try:
+        if estate.preset.prometheus is not None:
+            prometheus.text(estate, estate.preset.prometheus, Path("/"))
+    except BadInputError as error:
+        yield from error.problems
 
 
 def _programs(estate: Estate, objects: Mapping[str, list[Object]]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,11 +59,11 @@ def up(estate: Estate, progress: Progress, timeout_s: float, made_by: str = "") 
     ready within `timeout_s` (it then stays as it is).
     """
     began = time.monotonic()
-    objects = manifests.render_all(estate)
+    objects, problems = _rendered(estate)
     state = state_dir(estate.name)
     with oplock.held(estate.name, progress.step):
         deadline = time.monotonic() + timeout_s
-        problems = [*preflight.problems(estate, state, objects), *_other_estate(estate, state)]
+        problems += [*preflight.problems(estate, state, objects), *_other_estate(estate, state)]
         if problems:
             raise BadInputError(problems)
         secrets = _prepare(estate, state, made_by)
@@ -73,6 +74,16 @@ def up(estate: Estate, progress: Progress, timeout_s: float, made_by: str = "") 
             objects[region] = _with_secrets(objects[region], secrets)
         asyncio.run(_objects_and_wait(estate, state, objects, progress, deadline))
     return Up(state, time.monotonic() - began, tuple(started))
+
+
+def _rendered(estate: Estate) -> tuple[dict[str, list[Object]], list[str]]:
+    """Objects of each region and what is wrong with them; neither without kubectl, which the preflight misses."""
+    if shutil.which("kubectl") is None:
+        return {}, []
+    try:
+        return manifests.render_all(estate), []
+    except BadInputError as error:
+        return {}, list(error.problems)
 
 
 def _other_estate(estate: Estate, state: Path) -> list[str]:

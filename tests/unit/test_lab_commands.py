@@ -72,6 +72,24 @@ def test_up_names_missing_programs_and_taken_ports(tmp_path):
     assert not (tmp_path / "state").exists()
 
 
+def test_missing_kubectl_and_wrong_content_are_named_with_all_else(tmp_path):
+    """Nothing can come up here: there is not one program."""
+    (tmp_path / "p.yml.j2").write_text("{{ adress }}")
+    (tmp_path / "t.yaml").write_text(
+        "name: tcheck\nregions: {r: {zones: [a]}}\n"
+        "lab: {network: 10.77.0.0/16, api_ports: {r: 26999}, manifests: {r: nowhere},"
+        " forwards: [{name: p, listen: 26998, outside_port: 9090}],"
+        " prometheus: {port: 9090, config: p.yml.j2}}\n"
+    )
+    (tmp_path / "bin").mkdir()
+    words = ["'kubectl' is missing", "'nft' is missing", "p.yml.j2: 'adress' is undefined"]
+    refused(run(tmp_path, "up", "--topology", "t.yaml", PATH=str(tmp_path / "bin")), *words)
+    (tmp_path / "bin" / "kubectl").touch(mode=0o755)
+    done = run(tmp_path, "up", "--topology", "t.yaml", PATH=str(tmp_path / "bin"))
+    refused(done, f"{tmp_path}/nowhere: no kustomization.yaml here", *words[1:])
+    assert not (tmp_path / "state").exists()
+
+
 AS_NOBODY = """\
 import encodings.ascii, os, sys
 from stormlab import cli, commands, progress, status, up
@@ -100,10 +118,10 @@ def test_a_lab_of_root_tells_an_ordinary_user_to_become_root(tmp_path):
 
 def test_what_the_machine_refuses_is_one_message(tmp_path):
     (tmp_path / "state").mkdir()
-    (tmp_path / "state" / "small").write_text("a file where a lab's directory should be")
-    done = run(tmp_path, "down", "--json")
+    (tmp_path / "state" / "tcheck").write_text("a file where a lab's directory should be")
+    done = run(tmp_path, "down", "--name", "tcheck", "--json")
     assert done.returncode == 1
-    assert done.stderr == f"stormlab: {tmp_path}/state/small/inventory: Not a directory\n"
+    assert done.stderr == f"stormlab: {tmp_path}/state/tcheck/inventory: Not a directory\n"
     assert json.loads(done.stdout)["ok"] is False
 
 
