@@ -87,20 +87,18 @@ def _rendered(estate: Estate) -> tuple[dict[str, list[Object]], list[str]]:
 
 
 def _other_estate(estate: Estate, state: Path) -> list[str]:
-    """What is wrong when the lab runs with a topology that this one cannot be changed into."""
+    """What is wrong when the lab, running or stopped, has a topology that this one cannot be changed into."""
     try:
         present = topologyfile.of_state(state)
     except BadInputError:
         return []
-    if not daemons.running(Inventory(state), daemons.wanted(present, state)):
-        return []
     if _shape(present) == _shape(estate):
         return []
-    return [f"lab '{estate.name}' runs with other regions, zones, ports or images: take it down first"]
+    return [f"lab '{estate.name}' was made with other regions, zones, ports or images: take it down first"]
 
 
 def _shape(estate: Estate) -> object:
-    """What cannot change under a running lab."""
+    """What cannot change in a lab: its networks, objects and claims are made for it."""
     regions = [(r.name, r.context, r.zones, r.api_port) for r in estate.regions]
     return estate.network, regions, dict(estate.images)
 
