@@ -13,6 +13,7 @@ from pathlib import Path
 from stormlab import (
     cgroup,
     claimspace,
+    cordons,
     credentials,
     daemons,
     maker,
@@ -137,6 +138,9 @@ async def _objects_and_wait(
         count = sum(len(parts) for parts in objects.values())
         progress.step(f"{count} objects in {len(objects)} regions")
         await asyncio.to_thread(_set_links, estate, state)
+        for client in by_region.values():
+            for name in await cordons.lift(client):
+                progress.step(f"{name} was cordoned: it takes pods again")
         missing: list[str] = []
 
         async def is_ready() -> bool:

@@ -69,7 +69,11 @@ def test_up_is_idempotent_and_down_leaves_nothing(tiny):
     before = tiny.status()
     assert tiny.run("link", "one-a", "outside", "--rtt", "5ms").returncode == 0
     assert tiny.status()["links"] == [{"between": ["one-a", "outside"], "rtt_ms": 5.0, "up": True}]
+    cordon = ["kubectl", "--kubeconfig", first["kubeconfig"], "cordon", "one-a"]
+    subprocess.run(cordon, check=True, capture_output=True)
+    assert [zone["node"] for zone in tiny.status()["zones"]] == ["Ready,SchedulingDisabled"]
     second = tiny.up()
+    assert [zone["node"] for zone in tiny.status()["zones"]] == ["Ready"], "a ready lab takes pods everywhere"
     assert second["started"] == []
     assert tiny.status()["links"] == before["links"], "up makes the links what the file says"
     assert tiny.status()["processes"] != []
