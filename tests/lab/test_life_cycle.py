@@ -1,5 +1,6 @@
 """Up and down of a lab, also after SIGKILL at any moment: nothing is made twice, nothing stays."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -14,15 +15,17 @@ import pytest
 
 pytestmark = pytest.mark.lab
 TOPOLOGY = Path(__file__).parent / "tiny" / "topology.yaml"
+# The same every time: what a killed test run left there is found and taken down by the next.
+STATES = Path("/var/lib/stormlab-tests")
 
 
 class Tiny:
     """The tiny lab with a state directory of its own."""
 
-    def __init__(self, parent, leftovers):
-        self.state = parent / "tiny"
+    def __init__(self, leftovers):
+        self.state = STATES / "tiny"
         self._leftovers = leftovers
-        self.environment = {**os.environ, "STORMLAB_STATE": str(parent)}
+        self.environment = {**os.environ, "STORMLAB_STATE": str(STATES)}
 
     def start(self, command, *arguments):
         argv = [sys.executable, "-m", "stormlab", command, "--topology", str(TOPOLOGY), *arguments]
@@ -40,6 +43,11 @@ class Tiny:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
+    def down(self):
+        done = self.run("down")
+        assert done.returncode == 0, done.stderr
+        assert self.leftovers() == []
+
     def status(self):
         return json.loads(self.run("status", "--json").stdout)
 
@@ -48,12 +56,13 @@ class Tiny:
 
 
 @pytest.fixture
-def tiny(tmp_path, leftovers):
-    lab = Tiny(tmp_path, leftovers)
+def tiny(leftovers):
+    lab = Tiny(leftovers)
+    lab.down()
     yield lab
-    done = lab.run("down")
-    assert done.returncode == 0, done.stderr
-    assert lab.leftovers() == []
+    lab.down()
+    with contextlib.suppress(OSError):  # another lab is still there
+        STATES.rmdir()
 
 
 def answer():

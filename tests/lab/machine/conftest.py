@@ -1,5 +1,6 @@
 """A lab of two zones and a remote one: real namespaces, relay, APIs and nodes, under a name of its own."""
 
+import contextlib
 import json
 import os
 import socket
@@ -25,6 +26,8 @@ from stormlab.teardown import teardown
 from stormlab.wait import until
 
 NAME = "ha"
+# The same every time: what a killed test run left there is found and taken down by the next.
+STATES = Path("/var/lib/stormlab-tests")
 TOPOLOGY = """\
 name: {name}
 regions:
@@ -48,7 +51,7 @@ class MachineLab:
         path = directory / "topology.yaml"
         path.write_text(TOPOLOGY.format(name=name, port1=free_port(), port2=free_port()))
         self.estate = topologyfile.load(path)
-        self.state = directory / "state"
+        self.state = STATES / name
         self.inventory = Inventory(self.state)
 
     def prepare(self) -> None:
@@ -201,12 +204,15 @@ def network(tmp_path_factory):
     if os.geteuid() != 0:
         pytest.skip("needs root: network namespaces, TUN devices, control groups")
     lab = MachineLab(tmp_path_factory.mktemp("machine"))
+    assert teardown(lab.inventory) == []
     try:
         lab.prepare()
         lab.start_relay()
         yield lab
     finally:
         left = teardown(lab.inventory)
+        with contextlib.suppress(OSError):  # another lab is still there
+            STATES.rmdir()
     assert left == []
 
 
@@ -235,6 +241,7 @@ def ready_node(lab: MachineLab, path: str, region: str) -> bool:
 def another(tmp_path):
     """A second lab beside the shared one, with nothing started; torn down whatever happens."""
     lab = MachineLab(tmp_path, "ha2")
+    assert teardown(lab.inventory) == []
     yield lab
     teardown(lab.inventory)
 
