@@ -5,7 +5,7 @@ BIN := .venv/bin
 AS_ROOT := $(BIN)/python scripts/as_root.py
 EXPERIMENTS ?= experiments/pod-kill.yaml experiments/db-primary-loss.yaml
 
-.PHONY: help setup drill gate test check lab-up lab-down lock clean
+.PHONY: help setup drill gate test contract check lab-up lab-down lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -23,6 +23,9 @@ gate: setup ## the CI resilience gate: the same with a time budget, JUnit and a 
 
 test: setup ## all tests (real local processes; root for the lab's)
 	@$(AS_ROOT) $(BIN)/python -m pytest $(ARGS)
+
+contract: setup ## what is asked of a Kubernetes API; CONTRACT_KUBECONFIG=FILE asks another than the lab's
+	@$(BIN)/python -m pytest tests/contract $(ARGS)
 
 check: setup ## ruff, mypy strict, import directions, content files
 	@$(BIN)/ruff check .

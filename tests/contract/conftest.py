@@ -1,8 +1,17 @@
-"""A whole region as `lab up` starts it, but in this process: TLS, tokens, kubeconfig, two fake kubelets."""
+"""The API under test: a region as `lab up` starts it, in this process, or whatever a kubeconfig leads to.
+
+Ours has TLS, tokens, a kubeconfig, and two fake kubelets that run nothing. With `--kubeconfig` (or CONTRACT_KUBECONFIG)
+the same tests run against another cluster, each in a namespace that it makes and deletes; those marked `own_server`
+need what only ours gives, and are skipped.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import re
+import secrets
 import shutil
 import ssl
 import subprocess
@@ -18,30 +27,85 @@ import pytest
 from stormlab import pki
 from stormlab.api.main import Settings, serve
 from stormlab.api.server import listen
+from stormlab.wait import until
 
-from .kubelet import FakeKubelet
+from .kubelet import LINES, FakeKubelet
 
 NODES = {"city1-a": "city1-a", "city1-b": "city1-b"}
+LABEL = "stormdrill.io/contract-run"
+# What pods run, where they really run: it says what the fake kubelets say, and ends when told to.
+PROGRAM = [
+    "sh",
+    "-c",
+    "; ".join(
+        [*(f"echo '{line}'" for line in LINES), "trap 'exit 0' TERM", "while :; do sleep 1 & wait $!; done"]
+    ),
+]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("contract", "the Kubernetes API under test (default: the lab's, started here)")
+    group.addoption("--kubeconfig", metavar="FILE", help="run against this cluster [CONTRACT_KUBECONFIG]")
+    group.addoption("--kube-context", metavar="NAME", help="default: the current one [CONTRACT_CONTEXT]")
+    group.addoption(
+        "--pod-image",
+        metavar="IMAGE",
+        help="has `sh`, and the cluster can start it; default: busybox:1.36 [CONTRACT_IMAGE]",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "own_server(why): needs what only the server of these tests gives")
+
+
+def option(config: pytest.Config, name: str, variable: str) -> str:
+    """An option, else its variable; nothing where this file was loaded too late to add options."""
+    given: str | None = config.getoption(name, None)
+    return given or os.environ.get(f"CONTRACT_{variable}", "")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not option(config, "kubeconfig", "KUBECONFIG"):
+        return
+    for item in items:
+        mark = item.get_closest_marker("own_server")
+        if mark is not None:
+            item.add_marker(pytest.mark.skip(reason=f"own server only: {mark.args[0]}"))
 
 
 @dataclass(frozen=True)
 class Region:
-    """A running region; `kubectl` runs the real program against it and returns what it printed."""
+    """A running API; `kubectl` runs the real program against it and returns what it printed."""
 
     state: Path
-    port: int
-
-    @property
-    def kubeconfig(self) -> Path:
-        return self.state / "kubeconfig"
+    """For what the tests write; of our own region its state directory."""
+    kubeconfig: Path
+    context: str
+    image: str = "bank:dev"
+    patience_s: float = 5.0
+    """What a controller and a kubelet need, a first pull of the image included."""
+    port: int = 0
+    """Of our own region."""
 
     def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
         cache = self.state / "kubectl-cache"
-        argv = ["kubectl", "--kubeconfig", str(self.kubeconfig), "--cache-dir", str(cache), *arguments]
-        done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=20, check=False)
+        argv = ["kubectl", "--kubeconfig", str(self.kubeconfig), "--cache-dir", str(cache)]
+        argv += ["--context", self.context] if self.context else []
+        timeout_s = self.patience_s + 15
+        done = subprocess.run(
+            [*argv, *arguments], input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
         if check and done.returncode != 0:
             raise AssertionError(f"{' '.join(arguments)}: {done.stderr}")
         return done.stdout + ("" if check else done.stderr)
+
+    @property
+    def timeout(self) -> str:
+        """For kubectl."""
+        return f"--timeout={self.patience_s:g}s"
+
+    def eventually(self, condition: Callable[[], Any], what: str) -> Any:
+        return until(condition, what, self.patience_s)
 
 
 def free_port() -> int:
@@ -56,7 +120,7 @@ def prepare_state(directory: Path) -> Region:
     pki.ensure(directory, ["city1"])
     pki.write_kubeconfig(directory, {"city1": port})
     (directory / "nodes").mkdir()
-    return Region(directory, port)
+    return Region(directory, directory / "kubeconfig", "city1", port=port)
 
 
 async def run_region(region: Region, stop: asyncio.Event, ready: Future[None]) -> None:
@@ -82,8 +146,35 @@ async def run_region(region: Region, stop: asyncio.Event, ready: Future[None]) -
 
 
 @pytest.fixture(scope="session")
-def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
-    made = prepare_state(tmp_path_factory.mktemp("region"))
+def region(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
+    state = tmp_path_factory.mktemp("region")
+    given = option(request.config, "kubeconfig", "KUBECONFIG")
+    with contextlib.ExitStack() as stack:
+        if given:
+            context = option(request.config, "kube_context", "CONTEXT")
+            image = option(request.config, "pod_image", "IMAGE") or "busybox:1.36"
+            found = Region(state, Path(given).expanduser(), context, image, patience_s=120.0)
+            _must_answer(found)
+        else:
+            found = stack.enter_context(own_region(state))
+        yield found
+
+
+def _must_answer(region: Region) -> None:
+    from kubernetes import client
+    from kubernetes.client.exceptions import ApiException
+    from kubernetes.config import ConfigException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        client.VersionApi(api_client(region)).get_code(_request_timeout=10)
+    except (ApiException, ConfigException, HTTPError, OSError) as error:
+        pytest.exit(f"{region.kubeconfig} {region.context}: {error}", returncode=2)
+
+
+@contextlib.contextmanager
+def own_region(state: Path) -> Iterator[Region]:
+    made = prepare_state(state)
     loop = asyncio.new_event_loop()
     stop, ready = asyncio.Event(), Future[None]()
 
@@ -105,26 +196,56 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
     assert not thread.is_alive()
 
 
-@pytest.fixture
-def namespace(region: Region, request: pytest.FixtureRequest) -> str:
-    """A namespace of the test's own."""
+@pytest.fixture(scope="session")
+def run_id(region: Region) -> Iterator[str]:
+    """What marks all namespaces of this run; at its end none of them is left."""
     from kubernetes import client
 
-    name = request.node.name.replace("_", "-").replace("[", "-").strip("]-")[:60]
-    client.CoreV1Api(api_client(region)).create_namespace({"metadata": {"name": name}})
-    return name
+    name = secrets.token_hex(3)
+    yield name
+    core = client.CoreV1Api(api_client(region))
+    selector = f"{LABEL}={name}"
+    region.eventually(
+        lambda: not core.list_namespace(label_selector=selector).items, "no namespace of ours is left"
+    )
+
+
+@pytest.fixture
+def namespace(region: Region, run_id: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A namespace of the test's own, with what controllers put into each."""
+    from kubernetes import client
+    from kubernetes.client.exceptions import ApiException
+
+    core = client.CoreV1Api(api_client(region))
+    words = re.sub("[^a-z0-9]+", "-", request.node.name.lower())
+    name = f"contract-{run_id}-{words}"[:63].rstrip("-")
+    core.create_namespace({"metadata": {"name": name, "labels": {LABEL: run_id}}})
+
+    def furnished() -> bool:
+        accounts = core.list_namespaced_service_account(name).items
+        return bool(accounts and core.list_namespaced_config_map(name).items)
+
+    try:
+        region.eventually(furnished, "the namespace is furnished")
+        yield name
+    finally:
+        try:
+            core.delete_namespace(name)
+        except ApiException as error:
+            if error.status not in {404, 409}:  # gone, or on its way
+                raise
 
 
 def api_client(region: Region) -> Any:
     from kubernetes import config
 
-    return config.new_client_from_config(str(region.kubeconfig), context="city1")
+    return config.new_client_from_config(str(region.kubeconfig), context=region.context or None)
+
+
+def nodes_of(region: Region) -> set[str]:
+    from kubernetes import client
+
+    return {node.metadata.name for node in client.CoreV1Api(api_client(region)).list_node().items}
 
 
 needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
-
-
-def eventually(condition: Callable[[], Any], what: str, timeout_s: float = 5.0) -> Any:
-    from stormlab.wait import until
-
-    return until(condition, what, timeout_s)

@@ -139,10 +139,12 @@ class FakeKubelet:
         return response
 
     async def _exec(self, request: web.Request) -> web.WebSocketResponse:
-        """Echo the command and stdin to stdout, then end with Success."""
+        """Say what `echo` would, or what another command was, and stdin, then end with Success."""
         socket = web.WebSocketResponse(protocols=["v4.channel.k8s.io"])
         await socket.prepare(request)
-        await socket.send_bytes(b"\x01" + " ".join(request.query.getall("command")).encode())
+        first, *words = request.query.getall("command")
+        said = " ".join(words) + "\n" if first == "echo" else " ".join([first, *words])
+        await socket.send_bytes(b"\x01" + said.encode())
         if request.query.get("stdin") == "true":
             message = await socket.receive()
             await socket.send_bytes(b"\x01" + message.data[1:])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +53,9 @@ class Replay:
     topic: str
     url: str
     users: dict[str, str] = field(default_factory=dict)
+    # Of an API that is not ours: how it is asked.
+    headers: dict[str, str] = field(default_factory=dict)
+    tls: ssl.SSLContext | None = None
     before: dict[int, Hook] = field(default_factory=dict)
     ignore: frozenset[str] = frozenset()
     # Calls whose hook happens while watches of a fixed time are open.
@@ -67,7 +71,10 @@ class Replay:
         path = next(RECORDED.glob(f"{self.topic}-*.json"))
         last = 0.0
         timeout = aiohttp.ClientTimeout(total=20)
-        async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as self._session:
+        connector = aiohttp.TCPConnector(ssl=self.tls or True)
+        async with aiohttp.ClientSession(
+            timeout=timeout, connector=connector, auto_decompress=False
+        ) as self._session:
             for call in json.loads(path.read_text()):
                 if (hook := self.before.get(call["id"])) is not None:
                     if call["id"] not in self.beside:
@@ -124,9 +131,10 @@ class Replay:
     def _request(self, call: dict[str, Any]) -> dict[str, Any]:
         request = call["request"]
         headers = {name: value for name, value in request["headers"].items() if value}
-        token = self.users.get(call.get("as") or "", "admin-token")
+        token = self.users.get(call.get("as") or "", "" if self.tls else "admin-token")
         if token:
             headers["Authorization"] = f"Bearer {token}"
+        headers |= self.headers
         body = request["body"]
         if isinstance(body, dict) and body.keys() == {"cut"}:
             size = (1 << 20) + 1 if "of" in body["cut"] else 3 * (1 << 20) + 1

@@ -14,6 +14,8 @@ from stormlab.errors import LabError
 
 from .conftest import Region
 
+pytestmark = pytest.mark.own_server("the lab applies objects to its own API only")
+
 
 def apply(region: Region, *objects: dict[str, Any]) -> None:
     async def scenario() -> None:

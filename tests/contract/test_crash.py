@@ -21,6 +21,8 @@ from stormlab.wait import until
 
 from .conftest import Region, api_client, prepare_state
 
+pytestmark = pytest.mark.own_server("it kills the server")
+
 PROGRAM = """
 import asyncio, sys
 from pathlib import Path

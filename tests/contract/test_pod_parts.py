@@ -8,10 +8,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
+import pytest
 
 from .kubelet import FakeKubelet
 from .served import Served, serve
 from .setups import Setup
+
+pytestmark = pytest.mark.own_server("its pods answer what they are told to")
 
 EXEC = "/api/v1/namespaces/default/pods/one/exec"
 

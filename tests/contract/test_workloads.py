@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import pytest
 
 from stormlab.api import kinds
 from stormlab.api.record import Event, Record
@@ -20,6 +21,8 @@ from stormlab.api.record import Event, Record
 from .kubelet import FakeKubelet
 from .served import Served, serve
 from .setups import STUBBORN, Setup
+
+pytestmark = pytest.mark.own_server("it looks into the server's store, and its pods run as it likes")
 
 PATIENCE_S = 8.0
 
