@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from stormdrill.audit import Reader, reader_of
 from stormdrill.credential import resolve
 from stormdrill.direct.patroni import PatroniDirector
-from stormdrill.errors import InputError, Problem, StormdrillError
+from stormdrill.drill.stop import Stop
+from stormdrill.errors import Aborted, InputError, Problem, StormdrillError
 from stormdrill.estate import Credential, HttpAudit, Region, SqlAudit, Topology
 from stormdrill.kube import Cluster
 from stormdrill.plan import Plan
@@ -46,14 +47,17 @@ class Targets:
 class _Problems:
     """Collects what is wrong, so that a person can mend all of it at once."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, stop: Stop) -> None:
         self._file = file
+        self._stop = stop
         self.found: list[Problem] = []
 
     def attempt(self, call: Callable[[], T]) -> T | None:
-        """The call's result, or None with its error noted."""
+        """The call's result, or None with its error noted. Aborted as soon as the run has to end."""
         try:
-            return call()
+            return self._stop.during(call)
+        except Aborted:
+            raise
         except InputError as error:
             self.found += [p if p.file else Problem(self._file, 0, p.message) for p in error.problems]
         except StormdrillError as error:
@@ -61,10 +65,10 @@ class _Problems:
         return None
 
 
-def connect(plan: Plan) -> Targets:
-    """Connect to every target of the plan. InputError with all problems together."""
+def connect(plan: Plan, stop: Stop) -> Targets:
+    """Connect to every target of the plan. InputError with all problems together, Aborted when stopped."""
     topology = plan.topology
-    problems = _Problems(str(topology.path))
+    problems = _Problems(str(topology.path), stop)
     identities: dict[str, str] = {}
     clusters: dict[str, Cluster] = {}
     for region in topology.regions.values():

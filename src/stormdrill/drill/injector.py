@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 from stormdrill.drill.stop import Stop
 from stormdrill.errors import RevertError, StormdrillError
 from stormdrill.faults import Estate, Fault, Injection, Proof
+from stormdrill.wait import Patience
 
 UNDER_WAY_S = 15.0
 """How long an application may still take after a stop: an exec of 10 s, and then some."""
+STOPPED_REVERT_S = 5.0
+"""How long a stopped run waits for the estate to be whole again: nothing of ours is in it by then."""
+_LEAST_S = 1.0
+_POLL_S = 0.1
 
 
 @runtime_checkable
@@ -83,6 +87,7 @@ class Injector:
     def revert_all(self, deadline_s: float) -> bool:
         """Revert newest first, all within `deadline_s`; whether everything is as before. Never raises.
 
+        Once the run is stopped, before or meanwhile, the estate is waited for STOPPED_REVERT_S at most.
         A stop can come while a fault is being applied: its end is waited for first, up to UNDER_WAY_S.
         `fault.not_restored`: nothing of ours is left, but the estate has not replaced what was hurt.
         `revert.failed`: our fault is still there.
@@ -98,16 +103,15 @@ class Injector:
             self._one.release()
 
     def _revert_applied(self, deadline_s: float) -> bool:
-        end = time.monotonic() + deadline_s
+        patience = Patience(deadline_s, lambda: self._stop.cause is not None, STOPPED_REVERT_S)
+        estate = replace(self._estate, hurry=patience.over)
         gone = True
         for applied in reversed(self._applied):
             applied.ended.set()
             if applied.thread:
-                applied.thread.join(timeout=max(1.0, end - time.monotonic()))
+                _join(applied.thread, patience)
             try:
-                proof = applied.fault.revert(
-                    self._estate, applied.injection, max(1.0, end - time.monotonic())
-                )
+                proof = applied.fault.revert(estate, applied.injection, max(_LEAST_S, patience.left_s))
             except RevertError as error:
                 self._estate.record("revert.failed", name=applied.injection.name, why=str(error))
                 gone = False
@@ -134,3 +138,9 @@ class Injector:
         applied.proven.set()
         if isinstance(fault, Followed):
             fault.follow(self._estate, injection, applied.ended)
+
+
+def _join(thread: threading.Thread, patience: Patience) -> None:
+    thread.join(_LEAST_S)
+    while thread.is_alive() and not patience.over():
+        thread.join(_POLL_S)

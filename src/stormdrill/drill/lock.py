@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from stormdrill.drill.identity import Holder
+from stormdrill.drill.stop import Stop
 from stormdrill.errors import InputError, TargetError
 from stormdrill.estate import DrillLock
 from stormdrill.kube import Cluster, Lease, LeaseHeldError
@@ -27,18 +28,18 @@ class Lock:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def take(self) -> str:
+    def take(self, stop: Stop) -> str:
         """Hold the lock when this returns; the earlier holder it was taken from, empty when there was none.
 
-        InputError when a live drill holds it, TargetError when the API refuses. Waits for an expiry of at
-        most the lease's duration, unless this machine can see that the holder lives.
+        InputError when a live drill holds it, TargetError when the API refuses, Aborted when stopped. Waits
+        for an expiry of at most the lease's duration, unless this machine can see that the holder lives.
         """
         before = self._lease.holder_now() or ""
         holder = Holder.parse(before)
         if holder and holder.known_alive():
             raise InputError(f"another drill is running on this estate: {holder} holds {self._lease.path}")
         try:
-            self._lease.acquire(LEASE_S + 1.0, is_dead=_is_dead)
+            self._lease.acquire(LEASE_S + 1.0, is_dead=_is_dead, check=stop.check)
         except LeaseHeldError as error:
             raise InputError(f"another drill is running on this estate: {error}") from None
         return before

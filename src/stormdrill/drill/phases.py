@@ -19,7 +19,6 @@ from stormdrill.units import NS_PER_S
 METHOD_LIMIT_S = 1800.0
 _TOOLKIT_START_S = 60.0
 _TOOLKIT_END_S = 60.0
-_STOPPED_REVERT_S = 5.0
 
 
 def prepare(session: Session) -> None:
@@ -29,10 +28,12 @@ def prepare(session: Session) -> None:
     """
     session.enter("prepare")
     session.record("prepare.facts", **session.targets.facts)
-    session.since_books = session.targets.books.high_water()
+    session.since_books = session.stop.during(session.targets.books.high_water)
     session.record("books.high_water", since=session.since_books)
     try:
-        session.load = LoadProcess.start(session.plan, session.run, session.on_second)
+        session.load = LoadProcess.start(
+            session.plan, session.run, session.on_second, check=session.stop.check
+        )
     except (TargetError, InputError) as error:
         log = session.run.requests / "generator.log"
         tail = log.read_text(errors="replace").strip().splitlines()[-5:] if log.exists() else []
@@ -106,8 +107,7 @@ def revert(session: Session) -> None:
     """Revert every fault, newest first. A stopped run does not wait long for the estate to be whole again."""
     session.enter("revert")
     session.reverted = True
-    limit_s = session.plan.experiment.times.recover_limit_s
-    session.injector.revert_all(_STOPPED_REVERT_S if session.stop.cause else limit_s)
+    session.injector.revert_all(session.plan.experiment.times.recover_limit_s)
 
 
 def settle(session: Session) -> None:

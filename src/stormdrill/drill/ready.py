@@ -27,13 +27,13 @@ def await_ready(plan: Plan, targets: Targets, stop: Stop, view: View) -> None:
 
     A selector that matches nothing does not get better by waiting and is reported at once.
     """
-    problems = [*_missing(plan, targets)]
+    problems = stop.during(lambda: _missing(plan, targets))
     if problems:
         raise InputError([Problem(str(plan.topology.path), 0, text) for text in problems])
     said: list[str] = []
 
     def ready() -> bool:
-        found = unready(plan, targets)
+        found = stop.during(lambda: unready(plan, targets))
         if found != said:
             said[:] = found
             for text in found:

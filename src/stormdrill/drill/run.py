@@ -57,13 +57,13 @@ def drill(plan: Plan, options: Options, stop: Stop, view: View) -> tuple[Run, Ve
     Raises InputError (see 1), Aborted when stopped before there was a run to judge, and UnjudgedError when
     the run cannot be judged (a full disk).
     """
-    targets = connect(plan)
+    targets = connect(plan, stop)
     ready.await_ready(plan, targets, stop, view)
     ready.rehearse(plan, targets, stop)
     for dead in leftover.mark_dead(options.runs):
         view.say(f"{dead.path}: its harness was killed; marked as aborted")
     lock = Lock(targets.lock_cluster, plan.topology.lock)
-    if before := lock.take():
+    if before := lock.take(stop):
         view.say(f"drill lock taken over from {before}")
     try:
         run = store.create(options.runs, plan.experiment.name)

@@ -6,8 +6,11 @@ would prove nothing, e.g. the load generator died: nothing more is injected, wha
 
 from __future__ import annotations
 
+import concurrent.futures
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -79,6 +82,27 @@ class Stop:
             return condition()
 
         return wait.until(tried, deadline_s=deadline_s, what=what, poll_s=poll_s)
+
+    def during(self, call: Callable[[], T]) -> T:
+        """The result of a call that cannot be interrupted; Aborted as soon as the run has to end.
+
+        The call then goes on in a thread of its own until it ends by itself, and nobody hears of it.
+        """
+        result: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                result.set_result(call())
+            except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+                result.set_exception(error)
+
+        self.check()
+        threading.Thread(target=run, name="interruptible", daemon=True).start()
+        while not result.done():
+            concurrent.futures.wait([result], timeout=_POLL_S)
+            if not result.done():
+                self.check()
+        return result.result()
 
     def pause(self, seconds: float) -> None:
         """Let a phase of fixed length pass; Aborted as soon as the run has to end."""

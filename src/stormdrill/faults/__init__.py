@@ -67,7 +67,11 @@ class Record(Protocol):
 
 @dataclass(frozen=True)
 class Estate:
-    """All that a fault may touch."""
+    """All that a fault may touch.
+
+    `check_stop` raises once the run has to end: nothing more may be hurt. `hurry` says that it is time to stop
+    waiting for the estate to be whole again.
+    """
 
     topology: Topology
     clusters: Mapping[str, Cluster]
@@ -75,6 +79,7 @@ class Estate:
     record: Record
     choose: random.Random
     check_stop: Callable[[], None]
+    hurry: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True)
@@ -113,4 +118,4 @@ class Fault(Protocol):
         """Prove that the targets are hurt."""
 
     def revert(self, estate: Estate, injection: Injection, deadline_s: float) -> Proof:
-        """Take the fault away and prove that it is gone, within `deadline_s`."""
+        """Take the fault away and prove that it is gone, within `deadline_s`, or before the estate's `hurry`."""

@@ -75,11 +75,11 @@ def verify_kill(estate: Estate, injection: Injection) -> Proof:  # noqa: ARG001 
 
 def follow_kill(estate: Estate, injection: Injection, ended: Event) -> None:  # noqa: ARG001
     """Follow the replacements until all are there or the run no longer waits."""
-    injection.memory["replacements"].follow(ended, deadline_s=3600)
+    injection.memory["replacements"].follow(ended.is_set, deadline_s=3600)
 
 
-def revert_kill(estate: Estate, injection: Injection, deadline_s: float) -> Proof:  # noqa: ARG001
+def revert_kill(estate: Estate, injection: Injection, deadline_s: float) -> Proof:
     """Wait for the replacements for at most `deadline_s`."""
     replacements: Replacements = injection.memory["replacements"]
-    replacements.follow(Event(), deadline_s)
+    replacements.follow(estate.hurry, deadline_s)
     return replacements.proof()

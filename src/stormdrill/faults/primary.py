@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
 
 from stormdrill import wait
 from stormdrill.errors import ActionError, DeadlineError, TargetError
@@ -56,8 +58,10 @@ def trouble(director: DatabaseDirector, standbys: int) -> str:
     return ""
 
 
-def whole_again(director: DatabaseDirector, standbys: int, deadline_s: float) -> Proof:
-    """Wait until the cluster is as it was before the fault."""
+def whole_again(
+    director: DatabaseDirector, standbys: int, deadline_s: float, hurry: Callable[[], bool]
+) -> Proof:
+    """Wait until the cluster is as it was before the fault, for `deadline_s` at most or until `hurry`."""
     begun = time.monotonic()
     last = ["not asked"]
 
@@ -65,9 +69,11 @@ def whole_again(director: DatabaseDirector, standbys: int, deadline_s: float) ->
         last[0] = trouble(director, standbys)
         return not last[0]
 
-    try:
-        wait.until(whole, deadline_s=deadline_s, what="the database cluster", poll_s=_POLL_S)
-    except DeadlineError:
+    with suppress(DeadlineError):
+        wait.until(
+            lambda: whole() or hurry(), deadline_s=deadline_s, what="the database cluster", poll_s=_POLL_S
+        )
+    if last[0]:
         return Proof(False, f"the database is not whole again: {last[0]}")
     return Proof(
         True,

@@ -42,5 +42,8 @@ class PrimaryKill:
         if not replaced.ok:
             return replaced
         return whole_again(
-            estate.directors[cell_of(estate, self.cell)], injection.memory["standbys"], deadline_s
+            estate.directors[cell_of(estate, self.cell)],
+            injection.memory["standbys"],
+            deadline_s,
+            estate.hurry,
         )

@@ -7,8 +7,7 @@ well replace a pod in another one. Pods without an owner are followed by their s
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from threading import Event
+from collections.abc import Callable, Sequence
 
 from stormdrill import wait
 from stormdrill.errors import DeadlineError, TargetError
@@ -33,12 +32,12 @@ class Replacements:
         """Whether every victim has its successor."""
         return len(self._by_victim) == len(self._victims)
 
-    def follow(self, ended: Event, deadline_s: float) -> None:
-        """Poll until complete, recording `pod.replaced` as each is seen ready; ends early with `ended`."""
+    def follow(self, over: Callable[[], bool], deadline_s: float) -> None:
+        """Poll until complete, recording `pod.replaced` as each is seen ready; ends early when `over`."""
 
         def look() -> bool:
             self._look()
-            return self.complete or ended.is_set()
+            return self.complete or over()
 
         try:
             wait.until(look, deadline_s=deadline_s, what="replacements", poll_s=POLL_S)

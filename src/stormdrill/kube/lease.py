@@ -65,8 +65,13 @@ class Lease:
         lease = self._read()
         return (lease["spec"].get("holderIdentity") or None) if lease else None
 
-    def acquire(self, wait_s: float = 0.0, is_dead: Callable[[str], bool] = lambda _: False) -> None:
-        """Become the holder.
+    def acquire(
+        self,
+        wait_s: float = 0.0,
+        is_dead: Callable[[str], bool] = lambda _: False,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Become the holder; what `check` raises while it is waited for ends the wait.
 
         A lease of a holder that `is_dead` knows to be gone is taken at once; one that did not change for its
         own duration while we watched is taken then. LeaseHeldError after `wait_s`.
@@ -75,6 +80,7 @@ class Lease:
 
         def attempt() -> bool:
             nonlocal seen
+            check()
             lease = self._read()
             if lease is None:
                 return self._create()

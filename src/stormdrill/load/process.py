@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Self, TextIO
 
@@ -27,6 +28,7 @@ from stormdrill.store import Run
 READY_S = 60.0
 STOP_S = 4.0
 KEPT_SECONDS = 7200
+_POLL_S = 0.1
 
 OnSecond = Callable[[LoadSecond], None]
 
@@ -48,21 +50,36 @@ class LoadProcess:
         self._thread = threading.Thread(target=self._follow, name="load", daemon=True)
 
     @classmethod
-    def start(cls, plan: Plan, run: Run, on_second: OnSecond, ready_timeout_s: float = READY_S) -> Self:
+    def start(
+        cls,
+        plan: Plan,
+        run: Run,
+        on_second: OnSecond,
+        ready_timeout_s: float = READY_S,
+        check: Callable[[], None] = lambda: None,
+    ) -> Self:
         """Start the load of `plan` and return when its clock runs (tokens fetched, first arrivals due).
 
         TargetError when the generator cannot start: a locustfile that does not load, a bank that lets nobody
-        in. Nothing is left running then.
+        in. Whatever `check` raises meanwhile ends the wait. Nothing is left running in either case.
         """
-        return cls.launch(LoadConfig.from_plan(plan, run), on_second, ready_timeout_s)
+        return cls.launch(LoadConfig.from_plan(plan, run), on_second, ready_timeout_s, check)
 
     @classmethod
-    def launch(cls, config: LoadConfig, on_second: OnSecond, ready_timeout_s: float = READY_S) -> Self:
+    def launch(
+        cls,
+        config: LoadConfig,
+        on_second: OnSecond,
+        ready_timeout_s: float = READY_S,
+        check: Callable[[], None] = lambda: None,
+    ) -> Self:
         """As `start`, from a configuration."""
         load = cls(config, on_second)
         load._thread.start()
+        end = time.monotonic() + ready_timeout_s
         try:
-            load._settled.wait(ready_timeout_s)
+            while not load._settled.wait(_POLL_S) and time.monotonic() < end:
+                check()
         except BaseException:
             load.kill()
             raise

@@ -7,8 +7,14 @@ from dataclasses import dataclass, field
 import pytest
 
 from stormdrill.drill.injector import Injector
+from stormdrill.drill.lock import Lock
 from stormdrill.drill.stop import Stop
+from stormdrill.errors import Aborted
+from stormdrill.estate import DrillLock
 from stormdrill.faults import Injection, Proof
+from stormdrill.faults.pod_kill import PodKill
+from stormdrill.faults.primary_crash import PrimaryCrash
+from stormdrill.kube import Lease
 
 
 @dataclass
@@ -64,3 +70,46 @@ def test_a_fault_that_never_ends_its_application_is_not_called_over(estate, stop
     assert not injector.revert_all(5)
     (said,) = estate.record.of("fault.not_restored")
     assert said["name"] == "slow-1"
+
+
+def stopped_after(stop, seconds, call):
+    """How long a call takes that meets a stop on its way."""
+    threading.Timer(seconds, stop.request, ("enough", "user")).start()
+    began = time.monotonic()
+    result = call()
+    return result, time.monotonic() - began
+
+
+@pytest.mark.parametrize(
+    ("fault", "behaviour"),
+    [
+        (PodKill("web"), ({"replace_s": None}, {})),
+        (PrimaryCrash(), ({"crash": "restart"}, {"standby": "async"})),
+    ],
+)
+def test_a_stop_shortens_the_wait_for_an_estate_that_does_not_come_back(
+    fake, estate, monkeypatch, fault, behaviour
+):
+    monkeypatch.setattr("stormdrill.drill.injector.STOPPED_REVERT_S", 1.0)
+    stop = Stop()
+    injector = Injector(estate, stop)
+    before, after = behaviour
+    fake.behave(**before)
+    injector.inject("fault", fault)
+    fake.behave(**after)
+    whole, lasted_s = stopped_after(stop, 0.5, lambda: injector.revert_all(60))
+    assert not whole
+    assert lasted_s < 15
+    assert len(estate.record.of("fault.not_restored")) == 1
+
+
+def test_a_stop_ends_the_wait_for_somebody_elses_lock(cluster):
+    Lease(cluster, "shop", "drill", "somebody on another machine", 15).acquire()
+    stop = Stop()
+
+    def take():
+        with pytest.raises(Aborted):
+            Lock(cluster, DrillLock("shop", "drill")).take(stop)
+
+    _, lasted_s = stopped_after(stop, 0.3, take)
+    assert lasted_s < 8

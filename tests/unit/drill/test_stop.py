@@ -81,6 +81,21 @@ def test_a_pause_lasts_as_long_as_asked_otherwise():
     assert time.monotonic() - began >= 0.15
 
 
+def test_a_call_that_cannot_be_interrupted_is_left_behind():
+    stop, over = Stop(), threading.Event()
+    threading.Timer(0.1, stop.request, ("enough", "user")).start()
+    with pytest.raises(Aborted):
+        stop.during(lambda: over.wait(20))
+    assert not over.is_set()
+    over.set()
+
+
+def test_otherwise_its_result_or_its_error_is_handed_on():
+    assert Stop().during(lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        Stop().during(lambda: 1 / 0)
+
+
 def test_until_gives_the_value_or_ends_at_its_deadline():
     assert Stop().until(lambda: "there", deadline_s=1, what="it") == "there"
     with pytest.raises(DeadlineError, match="it: not within"):

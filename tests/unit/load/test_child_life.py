@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from stormdrill import wait
-from stormdrill.errors import TargetError
+from stormdrill.errors import Aborted, TargetError
 from stormdrill.load.config import LoadConfig
 from stormdrill.load.process import LoadProcess
 from stormdrill.records import reader
@@ -161,6 +161,27 @@ def test_a_bad_locustfile_is_one_message(
         LoadProcess.launch(config, lambda _: None)
     assert message in str(caught.value)
     assert "Traceback" not in config.log_file.read_text()
+
+
+def children() -> set[int]:
+    tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
+    return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+
+
+def test_a_start_that_is_not_wanted_any_more_leaves_nothing(configure: Configure, stub: Stub) -> None:
+    stub.behave("silent")
+    before = children()
+    seen: set[int] = set()
+
+    def check() -> None:
+        seen.update(children() - before)
+        if seen:
+            raise Aborted("enough")
+
+    with pytest.raises(Aborted):
+        LoadProcess.launch(configure(PHONES, [stub.url]), lambda _: None, check=check)
+    assert seen
+    assert all(gone(pid) for pid in seen)
 
 
 def test_a_bank_that_lets_nobody_in_is_one_message(configure: Configure) -> None:
