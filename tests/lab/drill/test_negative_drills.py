@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.lab.drill import books
 from tests.lab.drill.estate import (
+    ROOT,
     asynchronous_over_a_slow_link,
     bank_with,
     checkpoint_before_the_kill,
@@ -69,16 +70,29 @@ def test_without_idempotency_retries_book_twice_and_the_keys_are_listed(small_la
     assert sorted(one["key"] for one in ended.measurements["loss"]["movements"]["duplicated"]) == twice
 
 
-def test_an_inverted_order_of_shedding_fails(small_lab, runs):
+def test_an_inverted_order_of_shedding_fails(small_lab, runs, tmp_path):
     surge = {
         "BANK_SLOTS": "1",
         "BANK_LIMIT": "24",
         "BANK_SERVICE_MS": "login=20,balance=8,transfer=15,payment=15,bills=40,checkin=30",
     }
     with bank_with(small_lab, BANK_TIER_ORDER="C,B,A", **surge):
-        ended = drill(small_lab, runs, "experiments/surge-shedding.yaml")
+        ended = drill(small_lab, runs, str(_sooner(tmp_path)), "--times", SHORT)
     assert ended.check("flow.order")["verdict"] == "fail", ended.check("flow.order")
     assert (ended.code, ended.verdict["verdict"]) == (1, "fail"), ended.output
+
+
+def _sooner(directory: Path) -> Path:
+    """The surge experiment, its surge from 10 s to 25 s after the start of the load."""
+    profile = (ROOT / "loadtests/profiles/surge.yaml").read_text()
+    experiment = (ROOT / "experiments/surge-shedding.yaml").read_text()
+    assert profile.count("from: 25s, for: 30s") == 2
+    assert experiment.count("duration: 35s") == 1
+    (directory / "surge.yaml").write_text(profile.replace("from: 25s, for: 30s", "from: 10s, for: 15s"))
+    experiment = experiment.replace("../loadtests/profiles/surge.yaml", str(directory / "surge.yaml"))
+    sooner = directory / "surge-shedding.yaml"
+    sooner.write_text(experiment.replace("../", f"{ROOT}/").replace("duration: 35s", "duration: 17s"))
+    return sooner
 
 
 def test_prometheus_stopped_in_the_window_is_inconclusive(small_lab, runs):
