@@ -79,7 +79,7 @@ def decode_extension(node: Node, path: Path, sha256: str, activities: Activities
 
 
 def _lines(node: Node) -> dict[str, int]:
-    """Every key's line, by its path below the extension."""
+    """Every key's line, by its path below the extension; in a list by number, and by `id` where there is one."""
     found: dict[str, int] = {}
     for name, child in node.items():
         found[name] = child.line
@@ -87,6 +87,10 @@ def _lines(node: Node) -> dict[str, int]:
             found |= {f"{name}.{below}": line for below, line in _lines(child).items()}
         for i, element in enumerate(child.elements() if child.is_list else []):
             found[f"{name}[{i}]"] = element.line
+            keys = dict(element.items()) if element.is_mapping else {}
+            if "id" in keys:
+                below = f"{name}.{keys['id'].text()}"
+                found |= {f"{below}.{key}": child.line for key, child in keys.items()}
     return found
 
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from stormdrill.audit import Reader, reader_of
 from stormdrill.credential import resolve
 from stormdrill.direct.patroni import PatroniDirector
+from stormdrill.drill.queries import Query, queries_of
 from stormdrill.drill.stop import Stop
 from stormdrill.errors import Aborted, InputError, Problem, StormdrillError
 from stormdrill.estate import Credential, HttpAudit, Region, SqlAudit, Topology
@@ -52,17 +53,25 @@ class _Problems:
         self._stop = stop
         self.found: list[Problem] = []
 
-    def attempt(self, call: Callable[[], T]) -> T | None:
-        """The call's result, or None with its error noted. Aborted as soon as the run has to end."""
+    def attempt(self, call: Callable[[], T], place: Query | None = None) -> T | None:
+        """The call's result, or None with its error noted, at `place` if it has one.
+
+        Aborted as soon as the run has to end.
+        """
         try:
             return self._stop.during(call)
         except Aborted:
             raise
         except InputError as error:
-            self.found += [p if p.file else Problem(self._file, 0, p.message) for p in error.problems]
+            self.found += [p if p.file else self._problem(p.message, place) for p in error.problems]
         except StormdrillError as error:
-            self.found.append(Problem(self._file, 0, str(error)))
+            self.found.append(self._problem(str(error), place))
         return None
+
+    def _problem(self, message: str, place: Query | None) -> Problem:
+        if place is None:
+            return Problem(self._file, 0, message)
+        return Problem(str(place.file), place.line, f"{place.what}: {message}")
 
 
 def connect(plan: Plan, stop: Stop) -> Targets:
@@ -80,6 +89,9 @@ def connect(plan: Plan, stop: Stop) -> Targets:
         problems.attempt(partial(_reach, f"edge {edge.name}", edge.url))
     books = problems.attempt(lambda: _reader(topology, clusters))
     prometheus = problems.attempt(lambda: _prometheus(topology, clusters))
+    if prometheus:
+        for query in queries_of(plan):
+            problems.attempt(partial(prometheus.instant, query.text), query)
     directors = {cell: PatroniDirector(database.members) for cell, database in topology.databases.items()}
     for director in directors.values():
         problems.attempt(director.cluster)

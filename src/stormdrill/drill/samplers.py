@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stormdrill.direct.patroni import PatroniDirector
+from stormdrill.drill.guarding import GuardQueries
 from stormdrill.drill.session import Session
 from stormdrill.errors import StormdrillError
 from stormdrill.prometheus import Prometheus
@@ -102,27 +103,27 @@ class DatabaseSampler:
 
 
 class PrometheusSampler:
-    """`prometheus.sample_age` each second or `prometheus.error`; feeds the guard's queries."""
+    """`prometheus.sample_age` each second or `prometheus.error`; has the guard's queries asked."""
 
     def __init__(self, session: Session, prometheus: Prometheus) -> None:
         self._session = session
         self._prometheus = prometheus
+        self._guarding = GuardQueries(session.guard, prometheus, session.record)
 
     def sample(self) -> None:
         """Ask once."""
         at_ns = time.monotonic_ns()
+        guards = self._session.guard_active.is_set()
         try:
             age_s = self._prometheus.sample_age_s()
         except StormdrillError as error:
             self._session.record("prometheus.error", "prometheus", mono_ns=at_ns, error=str(error))
+            if guards:
+                self._guarding.nobody_answers(at_ns, str(error))
             return
         self._session.record("prometheus.sample_age", "prometheus", mono_ns=at_ns, age_s=round(age_s, 3))
-        if self._session.guard_active.is_set():
-            for rule in self._session.guard.queries:
-                values = [sample.value for sample in self._prometheus.instant(rule.query or "").samples]
-                known = [value for value in values if value is not None]
-                broken = [value for value in known if not rule.limit.holds(value)]
-                self._session.guard.sample(rule, at_ns, next(iter(broken or known), None))
+        if guards:
+            self._guarding.ask()
 
 
 class PressureSampler:

@@ -124,5 +124,7 @@ _SAYINGS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "load.died": lambda data: str(data["why"]),
     "abort": lambda data: f"abort by {data['by']}: {data['reason']}",
     "cut": lambda data: f"ended early: {data['reason']}",
+    "guard.blind": lambda data: f"guard {data['name']} is blind: {data['why']}",
+    "guard.sees": lambda data: f"guard {data['name']} sees again",
     "activity.failed": lambda data: f"activity {data['activity']} failed: {data['error']}",
 }

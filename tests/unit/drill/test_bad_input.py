@@ -94,6 +94,53 @@ def test_old_samples_are_no_observation(whole, run):
     assert untouched(whole)
 
 
+GUARD = """\
+    guard:
+      - {id: queue, query: max(queue, limit: "<= 5", grace: 1s}
+    assertions:
+      - id: left-out
+        query: sum($shed_by_tier)
+        phases: [steady]
+        aggregate: max
+        limit: "<= 0"
+        min_samples: 1
+      - id: errors
+        query: >-
+          sum(errors
+        phases: [steady]
+        aggregate: max
+        limit: "<= 0"
+        min_samples: 1
+controls:
+"""
+
+
+def test_queries_are_tried_before_the_start(whole, run):
+    edit(whole.experiment, "controls:\n", GUARD)
+    places = [
+        edit(whole.root / "topology.yaml", "continuity:", "metrics: {good_by_operation: sum(x}\ncontinuity:"),
+        edit(whole.experiment, "- {id: queue", "- {id: queue "),
+        edit(whole.experiment, "query: >-", "query: >- "),
+    ]
+    code, said = run()
+    assert code == 2
+    for place, what in zip(
+        places, ("metric good_by_operation", "guard queue", "assertion errors"), strict=True
+    ):
+        assert f"{place} {what}: Prometheus at" in said, (place, said)
+    assert said.count("refuses the query: parse error: unclosed left parenthesis") == 3
+    assert untouched(whole)
+
+
+def test_a_query_that_cannot_be_answered_is_named_too(whole, run):
+    edit(whole.root / "topology.yaml", "continuity:", "metrics: {good_by_operation: doubled}\ncontinuity:")
+    whole.fake.behave(failing="doubled")
+    code, said = run()
+    assert code == 2
+    assert "metric good_by_operation: Prometheus at" in said
+    assert "answered 422: found duplicate series" in said
+
+
 def test_a_service_without_pods_is_not_waited_for(whole, run):
     edit(whole.root / "topology.yaml", "app: web", "app: wbe")
     began = time.monotonic()
