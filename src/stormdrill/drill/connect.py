@@ -6,6 +6,7 @@ All problems are reported together, as bad input: nothing has been touched yet.
 from __future__ import annotations
 
 import socket
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,8 +19,8 @@ from stormdrill.credential import resolve
 from stormdrill.direct.patroni import PatroniDirector
 from stormdrill.drill.queries import Query, queries_of
 from stormdrill.drill.stop import Stop
-from stormdrill.errors import Aborted, InputError, Problem, StormdrillError
-from stormdrill.estate import Credential, HttpAudit, Region, SqlAudit, Topology
+from stormdrill.errors import Aborted, InputError, Problem, StormdrillError, TargetError
+from stormdrill.estate import Audit, Credential, HttpAudit, Region, SqlAudit, Topology
 from stormdrill.kube import Cluster
 from stormdrill.plan import Plan
 from stormdrill.prometheus import Prometheus
@@ -152,7 +153,23 @@ def _reader(topology: Topology, clusters: Mapping[str, Cluster]) -> Reader:
     credential = audit.password if isinstance(audit, SqlAudit) else None
     if isinstance(audit, HttpAudit):
         credential = audit.bearer
-    return reader_of(audit, _secret(credential, clusters))
+    secret = _secret(credential, clusters)
+    reader = reader_of(audit, secret)
+    if credential is None or secret is not None:
+        _try_books(reader, audit)
+    return reader
+
+
+def _try_books(books: Reader, audit: Audit) -> None:
+    """Read once what the audit will read in the end. TargetError with what would make it incomplete."""
+    if isinstance(audit, SqlAudit):
+        found = books.read(books.high_water(), ())
+    elif isinstance(audit, HttpAudit):
+        found = books.read(0, (str(uuid.uuid4()),))  # nobody's key: it has to be missing
+    else:
+        return  # an export that is put in place later, or nothing
+    if not found.complete:
+        raise TargetError(f"the audit cannot read the books: {found.why}")
 
 
 def _prometheus(topology: Topology, clusters: Mapping[str, Cluster]) -> Prometheus | None:

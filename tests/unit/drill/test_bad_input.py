@@ -141,6 +141,32 @@ def test_a_query_that_cannot_be_answered_is_named_too(whole, run):
     assert "answered 422: found duplicate series" in said
 
 
+@pytest.mark.parametrize(
+    ("audit", "why"),
+    [
+        (
+            "kind: http, url: ESTATE/api/v1/namespaces/{key}, amount_field: amount",
+            "the answer has no field 'amount'",
+        ),
+        ("kind: http, url: ESTATE/api/v1/nowhere/{key}, missing: 410", "status 404"),
+        (
+            (
+                "kind: sql, dsn: host=127.0.0.1 port=1 dbname=shop, high_water: SELECT 1, deadline: 1s, "
+                "movements: SELECT 1 WHERE 1 > %(since)s"
+            ),
+            "audit database: a writable primary for the audit: not within 1 s",
+        ),
+    ],
+)
+def test_the_books_are_opened_before_the_start(whole, run, audit, why):
+    audit = audit.replace("ESTATE", whole.fake.url).replace("url: ", 'url: "').replace("{key}", '{key}"')
+    edit(whole.root / "topology.yaml", "kind: none, why: a fake has no books", audit)
+    code, said = run()
+    assert code == 2
+    assert why in said
+    assert untouched(whole)
+
+
 def test_a_service_without_pods_is_not_waited_for(whole, run):
     edit(whole.root / "topology.yaml", "app: web", "app: wbe")
     began = time.monotonic()
