@@ -160,12 +160,11 @@ def asynchronous_over_a_slow_link(lab: Any) -> Iterator[None]:
         lab.up()
 
 
-def checkpoint_before_the_kill(lab: Any, run: Path) -> None:
-    """A checkpoint as the last thing before the fault, as databases make one every few minutes.
+def batch_before_the_kill(lab: Any, run: Path) -> None:
+    """A batch job writes 13 MB as the last thing before the fault: more than a link of 500 ms carries at once.
 
-    After it every page goes into the log whole when it is first touched, so the log outgrows for a moment what a
-    connection over 500 ms carries, and the standby falls behind by more than what is under way. (What is under
-    way arrives: a process that dies leaves its last bytes to the network.)
+    What customers are told after it waits behind it, unsent. (Without it everything arrives: a connection over
+    500 ms carries what the load writes, and what is under way outlives the process that sent it.)
     """
     leader = next(name for name, one in cluster(lab).items() if one["role"] == "leader")
     endpoint = lab.endpoints[f"postgres-{leader.removeprefix('pg-').removesuffix('-0')}"]
@@ -176,7 +175,9 @@ def checkpoint_before_the_kill(lab: Any, run: Path) -> None:
         host=host, port=port, dbname="bank", user="postgres", password=password, autocommit=True
     ) as connection:
         event(run, "hypothesis")
-        connection.execute("CHECKPOINT")
+        connection.execute(
+            "CREATE TABLE public.batch AS SELECT i, repeat('x', 180) FROM generate_series(1, 60000) i"
+        )
 
 
 @contextlib.contextmanager
