@@ -11,6 +11,9 @@ from stormdrill.content import Node
 from stormdrill.content.problems import unknown
 from stormdrill.limit import Limit
 from stormdrill.scenario import (
+    SCALE_BOUNDS,
+    SEED_BOUNDS,
+    TIMES_LOW_S,
     Activity,
     Aggregate,
     Assertion,
@@ -101,19 +104,19 @@ def _load(node: Node, base: Path) -> LoadSettings:
         return LoadSettings(
             profile=fields.need("profile").file(base),
             locustfile=locustfile.file(base) if locustfile.present else None,
-            seed=fields.get("seed").integer(1, low=0, high=2**63 - 1),
-            scale=scale.number(1.0, low=0.0001, high=10_000) if scale.present else None,
+            seed=fields.get("seed").integer(1, low=SEED_BOUNDS[0], high=SEED_BOUNDS[1]),
+            scale=scale.number(1.0, low=SCALE_BOUNDS[0], high=SCALE_BOUNDS[1]) if scale.present else None,
         )
 
 
 def _times(node: Node) -> Times:
     with node.fields() as fields:
         return Times(
-            warmup_s=fields.get("warmup").duration_s(5.0),
-            steady_s=fields.need("steady").duration_s(20.0, low=1),
-            window_s=fields.need("window").duration_s(20.0, low=1),
-            recover_limit_s=fields.need("recover_limit").duration_s(60.0, low=1),
-            settle_s=fields.get("settle").duration_s(0.0),
+            warmup_s=fields.get("warmup").duration_s(5.0, low=TIMES_LOW_S["warmup"]),
+            steady_s=fields.need("steady").duration_s(20.0, low=TIMES_LOW_S["steady"]),
+            window_s=fields.need("window").duration_s(20.0, low=TIMES_LOW_S["window"]),
+            recover_limit_s=fields.need("recover_limit").duration_s(60.0, low=TIMES_LOW_S["recover_limit"]),
+            settle_s=fields.get("settle").duration_s(0.0, low=TIMES_LOW_S["settle"]),
         )
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from stormdrill.estate import Topology
 from stormdrill.metric_names import bind
 from stormdrill.plan_checks import check
 from stormdrill.profile import Profile
-from stormdrill.scenario import Experiment, Times
+from stormdrill.scenario import SCALE_BOUNDS, SEED_BOUNDS, TIMES_LOW_S, Experiment, Times
 from stormdrill.targets import Target, target_of
 
 SCHEMA = "stormdrill.plan/1"
@@ -99,7 +100,7 @@ def load(experiment_path: Path, overrides: Overrides | None = None) -> Plan:
     Raises InputError with the problems of all files together.
     """
     overrides = overrides or Overrides()
-    found: set[Problem] = set()
+    found: set[Problem] = set(_out_of_bounds(overrides))
     written = gather(found, lambda: _experiment(experiment_path, overrides))
     topology = written and gather(found, lambda: _topology(written, overrides))
     experiment = _with_profile(written, topology, overrides) if written and topology else written
@@ -120,6 +121,18 @@ def load(experiment_path: Path, overrides: Overrides | None = None) -> Plan:
         locustfile_sha256=hashlib.sha256(locustfile.read_bytes()).hexdigest() if locustfile else "",
         notes=(*_notes(experiment, topology, continuity), *notes),
     )
+
+
+def _out_of_bounds(overrides: Overrides) -> Iterable[Problem]:
+    """What a flag says outside of what the file may say."""
+    for name, value in overrides.times.items():
+        phase = name.removesuffix("_s")
+        if not (math.isfinite(value) and value >= TIMES_LOW_S[phase]):
+            yield Problem("", 0, f"--times {phase}={value:g}s: must be at least {TIMES_LOW_S[phase]:g} s")
+    bounded = {"--scale": (overrides.scale, SCALE_BOUNDS), "--seed": (overrides.seed, SEED_BOUNDS)}
+    for flag, (number, (low, high)) in bounded.items():
+        if number is not None and not low <= number <= high:
+            yield Problem("", 0, f"{flag} {number:g}: must be from {low:g} to {high:g}")
 
 
 def _experiment(path: Path, overrides: Overrides) -> Experiment:

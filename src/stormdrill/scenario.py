@@ -10,6 +10,11 @@ from typing import Any
 
 from stormdrill.limit import Limit
 
+TIMES_LOW_S: Mapping[str, float] = {"warmup": 0, "steady": 1, "window": 1, "recover_limit": 1, "settle": 0}
+"""The least length of each phase, wherever it is given."""
+SCALE_BOUNDS = (0.0001, 10_000.0)
+SEED_BOUNDS = (0, 2**63 - 1)
+
 
 class Aggregate(StrEnum):
     """How the samples of a phase become one number."""

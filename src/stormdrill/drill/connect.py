@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from stormdrill.audit import Reader, reader_of
 from stormdrill.credential import resolve
 from stormdrill.direct.patroni import PatroniDirector
+from stormdrill.drill import pressure
 from stormdrill.drill.queries import Query, queries_of
 from stormdrill.drill.stop import Stop
 from stormdrill.errors import Aborted, InputError, Problem, StormdrillError, TargetError
@@ -96,6 +97,8 @@ def connect(plan: Plan, stop: Stop) -> Targets:
     directors = {cell: PatroniDirector(database.members) for cell, database in topology.databases.items()}
     for director in directors.values():
         problems.attempt(director.cluster)
+    if why := pressure.trouble():
+        problems.found.append(Problem("", 0, why))
     if problems.found or books is None:
         raise InputError(problems.found)
     facts = {"clusters": identities, "environment": str(topology.environment), "plan": plan.digest}

@@ -9,18 +9,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from stormdrill.direct.patroni import PatroniDirector
 from stormdrill.drill.guarding import GuardQueries
+from stormdrill.drill.pressure import PressureSampler
 from stormdrill.drill.session import Session
 from stormdrill.errors import StormdrillError
 from stormdrill.prometheus import Prometheus
 
 _LEADER_S = 0.3
 _SECOND_S = 1.0
-_PRESSURE = Path("/proc/pressure/cpu")
 
 
 class Samplers:
@@ -40,8 +39,7 @@ class Samplers:
             self._every(
                 _SECOND_S, PrometheusSampler(session, session.targets.prometheus).sample, "prometheus"
             )
-        if _PRESSURE.exists():
-            self._every(_SECOND_S, PressureSampler(session.record).sample, "pressure")
+        self._every(_SECOND_S, PressureSampler(session.record).sample, "pressure")
 
     def close(self) -> None:
         """End; waits a moment for a sample under way."""
@@ -124,29 +122,3 @@ class PrometheusSampler:
         self._session.record("prometheus.sample_age", "prometheus", mono_ns=at_ns, age_s=round(age_s, 3))
         if guards:
             self._guarding.ask()
-
-
-class PressureSampler:
-    """`machine.pressure`: the share of the last second in which something here waited for a CPU."""
-
-    def __init__(self, record: Callable[..., Any]) -> None:
-        self._record = record
-        self._last: tuple[int, int] | None = None
-
-    def sample(self) -> None:
-        """Read the counter once."""
-        now_ns = time.monotonic_ns()
-        total_us = stalled_us(_PRESSURE.read_text())
-        if self._last is not None:
-            then_ns, then_us = self._last
-            ratio = (total_us - then_us) * 1000 / max(1, now_ns - then_ns)
-            self._record("machine.pressure", "kernel", mono_ns=now_ns, cpu_some_avg_ratio=round(ratio, 4))
-        self._last = (now_ns, total_us)
-
-
-def stalled_us(text: str) -> int:
-    """The `total` of the `some` line of a pressure file, microseconds. ValueError when there is none."""
-    for line in text.splitlines():
-        if line.startswith("some "):
-            return int(line.rpartition("total=")[2])
-    raise ValueError("no 'some' line in the pressure file")

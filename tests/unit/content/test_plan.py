@@ -1,6 +1,7 @@
 """The plan: files checked against each other, overrides, objectives, the stored form and its digest."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -168,6 +169,29 @@ def test_overrides_replace_what_they_name(tree):
     assert made.topology.regions["east"].context == "east-admin"
     assert (made.experiment.load.seed, made.experiment.times.steady_s) == (9, 3.0)
     assert made.experiment.times.window_s == 20.0
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        ({"times": {"window_s": 0.0}}, ":0: --times window=0s: must be at least 1 s"),
+        ({"times": {"steady_s": 0.5}}, ":0: --times steady=0.5s: must be at least 1 s"),
+        ({"times": {"warmup_s": math.inf}}, ":0: --times warmup=infs: must be at least 0 s"),
+        ({"scale": -1.0}, ":0: --scale -1: must be from 0.0001 to 10000"),
+        ({"scale": math.nan}, ":0: --scale nan: must be from 0.0001 to 10000"),
+        ({"seed": -1}, ":0: --seed -1: must be from 0 to 9.22337e+18"),
+    ],
+)
+def test_a_flag_keeps_the_bounds_of_the_file(tree, overrides, says):
+    assert messages(tree, Overrides(**overrides)) == [says]
+
+
+def test_the_least_that_a_file_may_say_a_flag_may_say_too(tree):
+    times = {"warmup_s": 0.0, "steady_s": 1.0, "window_s": 1.0, "recover_limit_s": 1.0, "settle_s": 0.0}
+    assert (
+        plan.load(tree.experiment, Overrides(times=times, scale=0.0001, seed=0)).experiment.times.window_s
+        == 1
+    )
 
 
 def test_a_context_without_a_region_needs_a_single_region(tree):

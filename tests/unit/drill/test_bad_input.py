@@ -167,6 +167,19 @@ def test_the_books_are_opened_before_the_start(whole, run, audit, why):
     assert untouched(whole)
 
 
+@pytest.mark.parametrize("text", [None, "", "full avg10=0.00 total=1\n"])
+def test_a_machine_whose_pressure_is_not_known_is_said_at_once(whole, run, monkeypatch, text):
+    file = whole.root / "pressure"
+    if text is not None:
+        file.write_text(text)
+    monkeypatch.setattr("stormdrill.drill.pressure.PRESSURE", file)
+    code, said = run()
+    assert code == 2
+    assert f"{file}: " in said
+    assert "every run would be inconclusive" in said
+    assert untouched(whole)
+
+
 def test_a_service_without_pods_is_not_waited_for(whole, run):
     edit(whole.root / "topology.yaml", "app: web", "app: wbe")
     began = time.monotonic()
