@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -132,7 +133,17 @@ class Prometheus:
 
     def clock_s(self) -> float:
         """The server's time, Unix seconds."""
-        return next(sample.value for sample in self.instant("time()").samples if sample.value is not None)
+        for sample in self.instant("time()").samples:
+            if sample.value is not None:
+                return sample.value
+        raise self._odd()
+
+    def clock_offset_s(self) -> tuple[float, float]:
+        """How far the server's clock is ahead of this machine's, and by how much that may be wrong, seconds."""
+        asked_s, began = time.time(), time.monotonic()
+        server_s = self.clock_s()
+        half_s = (time.monotonic() - began) / 2
+        return server_s - (asked_s + half_s), half_s
 
     def _params(self, params: Mapping[str, str]) -> dict[str, str]:
         return {**params, "timeout": f"{self.timeout_s:g}s"}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stormdrill import wait
+from stormdrill.drill.clocks import compare_prometheus
 from stormdrill.drill.method import Method
 from stormdrill.drill.recovery import HOLD_S, recovered
 from stormdrill.drill.session import Session
@@ -28,6 +29,7 @@ def prepare(session: Session) -> None:
     """
     session.enter("prepare")
     session.record("prepare.facts", **session.targets.facts)
+    session.stop.during(lambda: compare_prometheus(session))
     session.since_books = session.stop.during(session.targets.books.high_water)
     session.record("books.high_water", since=session.since_books)
     try:

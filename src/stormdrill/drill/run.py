@@ -8,6 +8,7 @@ from pathlib import Path
 from stormdrill import judge, measure, report, store
 from stormdrill.drill import collect, leftover, phases, ready
 from stormdrill.drill.channel import Channel
+from stormdrill.drill.clocks import compare_prometheus
 from stormdrill.drill.connect import connect
 from stormdrill.drill.lock import Lock
 from stormdrill.drill.method import Method
@@ -138,6 +139,7 @@ def _stop_load(session: Session) -> None:
     if session.load:
         session.load.stop()
         session.record("load.stopped", error=session.load.error)
+    compare_prometheus(session)
 
 
 def _judge(session: Session) -> Verdict:

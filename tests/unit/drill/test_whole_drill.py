@@ -71,6 +71,9 @@ def test_a_drill_passes(whole):
     assert json.loads((run / "verdict.json").read_text())["verdict"] == "pass"
     assert json.loads((run / "journal.json").read_text())["status"] == "completed"
     assert json.loads((run / "series" / "_up.json").read_text())["fetched"]
+    clocks = [event for event in events(run) if event.kind == "prometheus.clock"]
+    assert [event.phase for event in clocks] == ["prepare", "audit"]
+    assert all(abs(event.data["offset_s"]) <= event.data["error_s"] + 0.05 for event in clocks)
     assert (run / "report.html").exists()
     assert [call for call in whole.fake.calls() if "lease" in call] == [
         "CREATE lease drill",

@@ -65,6 +65,8 @@ def test_the_stored_form_is_plain_json(scraped):
 def test_age_and_clock_are_the_servers(scraped):
     assert 0 <= scraped.sample_age_s() < 2
     assert abs(scraped.clock_s() - time.time()) < 1
+    offset_s, error_s = scraped.clock_offset_s()
+    assert abs(offset_s) <= error_s + 0.002
 
 
 def test_a_wrong_query_is_the_authors_fault(scraped):
@@ -127,6 +129,26 @@ def test_no_samples_is_not_fresh(peer):
     )
     with pytest.raises(TargetError, match="has no samples"):
         Prometheus(peer.url).sample_age_s()
+
+
+@pytest.mark.parametrize("ahead_s", [7.5, -7.5])
+def test_a_clock_that_is_wrong_is_measured(peer, ahead_s):
+    def answer(_):
+        now = str(time.time() + ahead_s)
+        data = {"resultType": "scalar", "result": [time.time(), now]}
+        return 200, {"status": "success", "data": data}
+
+    peer.answers["/api/v1/query"] = answer
+    offset_s, error_s = Prometheus(peer.url).clock_offset_s()
+    assert offset_s == pytest.approx(ahead_s, abs=error_s + 0.002)
+    assert error_s < 1
+
+
+def test_a_server_that_does_not_know_the_time_is_odd(peer):
+    empty = {"status": "success", "data": {"resultType": "vector", "result": []}}
+    peer.answers["/api/v1/query"] = (200, empty)
+    with pytest.raises(TargetError, match="not like a Prometheus"):
+        Prometheus(peer.url).clock_s()
 
 
 def test_the_bearer_is_sent(peer):
