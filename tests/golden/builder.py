@@ -72,6 +72,11 @@ class Scene:
     freeze_s: tuple[float, float] | None = None
     lateness_ms: float = 1.0
     prometheus_gone_s: tuple[float, float] | None = None
+    prometheus_clock_s: tuple[float | None, ...] = (
+        0.003,
+        -0.004,
+    )  # ahead of ours, before the load and after it
+    guard_blind: bool = False
     series_fetched: bool = True
     assertion_value: float | None = 0.0
     shed: dict[str, float] = field(default_factory=dict)  # share of a tier's requests refused by each gateway
@@ -408,6 +413,14 @@ def _write_history(run: Run, scene: Scene) -> None:
         events.append((end_s - 0.1, "recover", "abort", scene.abort))
     if scene.revert_failed:
         events.append((end_s, "revert", "revert.failed", {"name": "kill-1", "why": "no answer"}))
+    if scene.guard_blind:
+        blind = {"name": "queue", "why": "no answer for 10 s: found duplicate series"}
+        events.append((1.0, "recover", "guard.blind", blind))
+    for at_s, offset_s in zip(
+        (-STEADY_S - WARMUP_S - 4, end_s + 0.5), scene.prometheus_clock_s, strict=False
+    ):
+        known = {"offset_s": offset_s, "error_s": 0.002, "why": "" if offset_s is not None else "no answer"}
+        events.append((at_s, "prepare", "prometheus.clock", known))
     events += [(end_s + 2, "measure", "phase.start", {})]
     if scene.hypothesis:
         events.append((scene.after_s * 0.7, "recover", "hypothesis", _hypothesis(scene.hypothesis)))

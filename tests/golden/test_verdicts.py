@@ -43,6 +43,38 @@ def test_a_clean_run_passes(tmp_path: Path) -> None:
     assert any("lab preset" in note for note in verdict.notes)
 
 
+def test_a_guard_that_was_blind_is_noted(tmp_path: Path) -> None:
+    verdict = verdict_of(tmp_path, Scene(**SMALL, guard_blind=True))
+    assert verdict.verdict is Outcome.PASS
+    said = "the guard was blind: queue: no answer for 10 s: found duplicate series"
+    assert said in verdict.notes
+
+
+@pytest.mark.parametrize(
+    ("offsets", "says"),
+    [
+        ((0.0, -0.7), "at most 700 ms behind ours, known to ± 2 ms"),
+        ((2.0, 0.0), "at most 2000 ms ahead of ours"),
+        ((0.0, None), "could not be compared: no answer"),
+    ],
+)
+def test_another_clock_in_prometheus_is_no_ground_to_judge_on(
+    tmp_path: Path, offsets: tuple[float | None, ...], says: str
+) -> None:
+    verdict = verdict_of(tmp_path, Scene(**SMALL, prometheus_clock_s=offsets))
+    assert verdict.verdict is Outcome.INCONCLUSIVE
+    assert outcome(verdict, "prometheus_clock") is Outcome.INCONCLUSIVE
+    assert says in why(verdict, "prometheus_clock")
+    assert outcome(verdict, "assert.no-gateway-error-after") is Outcome.INCONCLUSIVE
+    assert outcome(verdict, "recovery.login") is Outcome.PASS
+
+
+def test_a_clock_that_nobody_compared_is_not_exercised(tmp_path: Path) -> None:
+    verdict = verdict_of(tmp_path, Scene(**SMALL, prometheus_clock_s=()))
+    assert verdict.verdict is Outcome.PASS
+    assert outcome(verdict, "prometheus_clock") is Outcome.NOT_EXERCISED
+
+
 HARM = {
     "too slow": ({"outages": (Outage(0, 6.3, "login"),)}, "recovery.login"),
     "too many hurt": ({"outages": (Outage(0, 2.0),)}, "hurt.A"),

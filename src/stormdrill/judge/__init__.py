@@ -82,3 +82,5 @@ def _notes(case: Case) -> Iterator[str]:
     for end in case.measured.ended:
         if end.kind == "cut":
             yield f"the run was cut short: {end.why}"
+        if end.kind == "guard.blind":
+            yield f"the guard was blind: {end.why}"

@@ -11,7 +11,14 @@ from stormdrill.judge.checking import Case, check, percent
 from stormdrill.measure.values import Asserted
 from stormdrill.verdict import Check, Outcome
 
-DEPENDS = ("prometheus_fresh", "clock_steady", "fault_proven", "load_ran_to_end", "method_ran")
+DEPENDS = (
+    "prometheus_fresh",
+    "prometheus_clock",
+    "clock_steady",
+    "fault_proven",
+    "load_ran_to_end",
+    "method_ran",
+)
 REJECT_LIMIT_MS = 100.0
 
 

@@ -48,6 +48,7 @@ def _rules(case: Case) -> Iterator[Check]:
         "machine_not_starved", f"<= {PRESSURE_LIMIT:g} in any 15 s", _machine(case), ("history.jsonl",)
     )
     yield _rule("clock_steady", f"<= {CLOCK_LIMIT_S:g} s", _clock(case), ("history.jsonl",))
+    yield _rule("prometheus_clock", f"<= {CLOCK_LIMIT_S:g} s", _prometheus_clock(case), ("history.jsonl",))
     yield _rule("prometheus_fresh", _age_limit(case), _prometheus(case), ("history.jsonl",))
     yield _rule(
         "client_prometheus_agree",
@@ -183,6 +184,18 @@ def _clock(case: Case) -> Said:
     spread = case.measured.clock_spread_s
     said = f"wall clock and monotonic clock kept within {spread * 1000:.1f} ms of each other"
     return spread <= CLOCK_LIMIT_S, said, spread, "s"
+
+
+def _prometheus_clock(case: Case) -> Said:
+    clock = case.measured.prometheus_clock
+    if clock.why:
+        return False, f"the clock of Prometheus could not be compared: {clock.why}", clock.offset_s, "s"
+    if clock.offset_s is None or clock.error_s is None:
+        return None, "the clock of Prometheus was not compared with ours", None, ""
+    way = "ahead of" if clock.offset_s > 0 else "behind"
+    known = f"{abs(clock.offset_s) * 1000:.0f} ms {way} ours, known to ± {clock.error_s * 1000:.0f} ms"
+    holds = max(abs(clock.offset_s), clock.error_s) <= CLOCK_LIMIT_S
+    return holds, f"the clock of Prometheus was at most {known}", clock.offset_s, "s"
 
 
 def _age_limit(case: Case) -> str:

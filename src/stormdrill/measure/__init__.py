@@ -78,6 +78,7 @@ def measured(inputs: Inputs) -> Measurements:
         generator=surroundings.generator(inputs.seconds, asked, story),
         machine=surroundings.machine(story),
         prometheus=surroundings.freshness(story, plan.topology.prometheus.max_age_s),
+        prometheus_clock=surroundings.prometheus_clock(story),
         agreement=surroundings.agreement(inputs.series["_good"], inputs.requests, story),
         records=_records(inputs),
         ended=endings(story),

@@ -9,7 +9,7 @@ from stormdrill.units import NS_PER_S
 
 KINDS = (
     "abort", "cut", "load.died", "activity.failed", "fault.refused", "fault.not_restored", "revert.failed",
-    "hypothesis",
+    "hypothesis", "guard.blind",
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from stormdrill.measure.chronicle import Chronicle
 from stormdrill.measure.demand import Demand
 from stormdrill.measure.generator import Seconds, stalls_ns
 from stormdrill.measure.series import Floats, Series, increments
-from stormdrill.measure.trust_values import Agreement, Freshness, Generator, Machine, Stretch
+from stormdrill.measure.trust_values import Agreement, Freshness, Generator, Machine, PrometheusClock, Stretch
 from stormdrill.records.layout import Outcome
 from stormdrill.records.reader import Records
 from stormdrill.units import NS_PER_MS, NS_PER_S
@@ -75,6 +75,20 @@ def freshness(story: Chronicle, max_age_s: float) -> Freshness:
         if errors
         else "",
         longest_hole_s=round(hole_s, 6),
+    )
+
+
+def prometheus_clock(story: Chronicle) -> PrometheusClock:
+    """The worst that was seen when the two clocks were compared, before the load and after it."""
+    events = story.of("prometheus.clock")
+    known = [event.data for event in events if event.data.get("offset_s") is not None]
+    silent = [str(event.data.get("why", "")) for event in events if event.data.get("offset_s") is None]
+    worst = max(known, key=lambda data: abs(float(data["offset_s"])), default={})
+    return PrometheusClock(
+        compared=len(known),
+        offset_s=float(worst["offset_s"]) if worst else None,
+        error_s=float(worst.get("error_s") or 0.0) if worst else None,
+        why=silent[0] if silent else "",
     )
 
 

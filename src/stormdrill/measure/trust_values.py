@@ -38,6 +38,19 @@ class Machine:
 
 
 @dataclass(frozen=True)
+class PrometheusClock:
+    """Its clock beside the harness's, the worst of all times it was compared; `why` says what is not known.
+
+    `offset_s` is positive when its clock was ahead, and known to ± `error_s`.
+    """
+
+    compared: int
+    offset_s: float | None
+    error_s: float | None
+    why: str
+
+
+@dataclass(frozen=True)
 class Freshness:
     """Age of the newest Prometheus sample, second by second, in the judged window."""
 

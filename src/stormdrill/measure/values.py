@@ -14,6 +14,7 @@ from stormdrill.measure.trust_values import (
     Freshness,
     Generator,
     Machine,
+    PrometheusClock,
     RecordsState,
     Stretch,
 )
@@ -232,6 +233,7 @@ class Measurements:
     generator: Generator
     machine: Machine
     prometheus: Freshness
+    prometheus_clock: PrometheusClock
     agreement: Agreement
     records: RecordsState
     ended: tuple[Ended, ...]
