@@ -54,7 +54,7 @@ def test_money_lost_on_an_asynchronous_path_is_listed_to_the_last_movement(small
     assert ended.check("lost")["measured"]["value"] == len(lost)
     assert sorted(one["key"] for one in ended.measurements["loss"]["movements"]["lost"]) == lost
     report = (ended.path / "report.html").read_text()
-    assert all(key in report for key in lost[:50])
+    assert sum(key in report for key in lost) == min(50, len(lost))  # the first 50, and where the rest is
     assert ("prometheus_fresh" in ended.broken()) == (prometheus == "stopped")
 
 
