@@ -15,7 +15,8 @@ from stormdrill.prometheus import Prometheus, failed_range
 @pytest.fixture
 def scraped(prometheus):
     client = Prometheus(prometheus.url)
-    wait.until(lambda: len(client.instant("load").samples) == 2, deadline_s=20, what="samples")
+    wanted = 'count({__name__=~"load|ceiling"}) == 3'
+    wait.until(lambda: client.instant(wanted).samples, deadline_s=20, what="samples")
     return client
 
 
