@@ -15,7 +15,7 @@ from stormdrill.errors import Problem
 from stormdrill.scenario import Assertion, Experiment, GuardRule
 
 METRICS = {
-    "admission_highwater": "highest number in flight at admission since the scrape before, or in the last seconds, by pod",
+    "admission_highwater": "most in flight at admission since the scrape before, or in the last seconds, by pod",
     "admission_limit": "the limit on requests in flight, by pod",
     "shed_by_tier": "counter of requests refused for overload, by pod and tier",
     "admitted_by_tier": "counter of requests admitted, by pod and tier",
