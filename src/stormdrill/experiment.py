@@ -6,15 +6,17 @@ arguments, and no key that nobody reads.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from stormdrill.activities import ACTIONS_MODULE, CONTROLS_MODULE, PROBES_MODULE
+from stormdrill.activities import ACTIONS, ACTIONS_MODULE, CONTROLS_MODULE, PROBES, PROBES_MODULE
 from stormdrill.content import Fields, Node, open_document
 from stormdrill.content.problems import unknown
 from stormdrill.experiment_extension import SCHEMA, Activities, decode_extension
 from stormdrill.scenario import Activity, ActivityKind, Experiment
 
 _PASSED_OVER = ("version", "tags", "contributions", "description", "runtime", "configuration", "secrets")
+_TABLES = {ActivityKind.ACTION: ACTIONS, ActivityKind.PROBE: PROBES}
 _MODULES = {ActivityKind.ACTION: ACTIONS_MODULE, ActivityKind.PROBE: PROBES_MODULE}
 
 
@@ -101,7 +103,25 @@ def _activity(node: Node, *, tolerance: bool) -> Activity:
             pauses.get("before").number(low=0)
             pauses.get("after").number(low=0)
         function, arguments = _provider(fields.need("provider"), kind)
+        for message in _misuse(kind, function, arguments):
+            node.problem(message if function not in _TABLES[kind] else f"{name}: {message}")
         return Activity(name, kind, function, arguments, node.line)
+
+
+def _misuse(kind: ActivityKind, function: str, given: Mapping[str, object]) -> Iterable[str]:
+    """What is wrong with a call whatever the estate: the function, the names of its arguments."""
+    signature = _TABLES[kind].get(function)
+    if signature is None:
+        yield unknown(str(kind), function, _TABLES[kind])
+        return
+    for name in given.keys() - signature.arguments.keys():
+        yield unknown(f"argument of {function}", name, signature.arguments)
+    for name, argument in signature.arguments.items():
+        if argument.required and name not in given:
+            yield f"argument '{name}' of {function} is missing"
+    for group in signature.exclusive:
+        if sum(name in given for name in group) > 1:
+            yield f"give only one of {', '.join(group)}"
 
 
 def _provider(node: Node, kind: ActivityKind) -> tuple[str, dict[str, object]]:

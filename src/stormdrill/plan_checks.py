@@ -34,10 +34,7 @@ def _activity_problems(experiment: Experiment, topology: Topology) -> Iterable[P
     file = str(experiment.path)
     for activity in (*experiment.hypothesis, *experiment.method, *experiment.rollbacks):
         table = ACTIONS if activity.kind is ActivityKind.ACTION else PROBES
-        signature = table.get(activity.function)
-        if signature is None:
-            yield Problem(file, activity.line, unknown(str(activity.kind), activity.function, table))
-            continue
+        signature = table[activity.function]  # known, or the experiment would not have been read
         found = [*_argument_problems(activity, signature, topology)]
         if signature.hurts_database:
             found += _database_problems(activity, topology)
@@ -60,17 +57,8 @@ def _rollback_problems(experiment: Experiment) -> Iterable[Problem]:
 def _argument_problems(activity: Activity, signature: Signature, topology: Topology) -> Iterable[str]:
     given = activity.arguments
     for name, value in given.items():
-        argument = signature.arguments.get(name)
-        if argument is None:
-            yield unknown(f"argument of {activity.function}", name, signature.arguments)
-        elif message := _value_problem(argument, value, topology):
+        if message := _value_problem(signature.arguments[name], value, topology):
             yield f"{name}: {message}"
-    for name, argument in signature.arguments.items():
-        if argument.required and name not in given:
-            yield f"argument '{name}' of {activity.function} is missing"
-    for group in signature.exclusive:
-        if sum(name in given for name in group) > 1:
-            yield f"give only one of {', '.join(group)}"
     zone, service = given.get("zone"), topology.services.get(str(given.get("service")))
     if service is not None and service.regions and zone in topology.zones:
         region = topology.zones[str(zone)]
