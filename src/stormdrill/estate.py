@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -243,6 +243,10 @@ class Topology:
     profile: Path | None
     lock: DrillLock
     has_lab: bool
+    lines: Mapping[str, int] = field(
+        default_factory=dict, compare=False, repr=False, metadata={"plain": False}
+    )
+    """Where each value stands in the file (`prometheus.url`), for what shows only when it is used."""
 
     @property
     def zones(self) -> dict[str, str]:

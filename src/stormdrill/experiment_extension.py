@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from stormdrill.content import Node
+from stormdrill.content import Node, lines_of
 from stormdrill.content.problems import unknown
 from stormdrill.limit import Limit
 from stormdrill.scenario import (
@@ -77,24 +77,8 @@ def decode_extension(node: Node, path: Path, sha256: str, activities: Activities
             hypothesis=activities.hypothesis,
             method=activities.method,
             rollbacks=activities.rollbacks,
-            lines=_lines(node),
+            lines=lines_of(node),
         )
-
-
-def _lines(node: Node) -> dict[str, int]:
-    """Every key's line, by its path below the extension; in a list by number, and by `id` where there is one."""
-    found: dict[str, int] = {}
-    for name, child in node.items():
-        found[name] = child.line
-        if child.is_mapping:
-            found |= {f"{name}.{below}": line for below, line in _lines(child).items()}
-        for i, element in enumerate(child.elements() if child.is_list else []):
-            found[f"{name}[{i}]"] = element.line
-            keys = dict(element.items()) if element.is_mapping else {}
-            if "id" in keys:
-                below = f"{name}.{keys['id'].text()}"
-                found |= {f"{below}.{key}": child.line for key, child in keys.items()}
-    return found
 
 
 def _load(node: Node, base: Path) -> LoadSettings:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from stormdrill import address
-from stormdrill.content import Fields, Node, Problems, open_document
+from stormdrill.content import Fields, Node, Problems, lines_of, open_document
 from stormdrill.content.problems import unknown
 from stormdrill.estate import (
     Cell,
@@ -44,7 +45,7 @@ def load(path: Path) -> Topology:
         topology = _decode(top, path.resolve(), document.sha256)
     _cross_check(top, topology, document.problems)
     document.problems.raise_if_any()
-    return topology
+    return replace(topology, lines=lines_of(document.root))
 
 
 def _decode(top: Fields, path: Path, sha256: str) -> Topology:

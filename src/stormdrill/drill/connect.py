@@ -50,13 +50,13 @@ class Targets:
 class _Problems:
     """Collects what is wrong, so that a person can mend all of it at once."""
 
-    def __init__(self, file: str, stop: Stop) -> None:
-        self._file = file
+    def __init__(self, topology: Topology, stop: Stop) -> None:
+        self._topology = topology
         self._stop = stop
         self.found: list[Problem] = []
 
-    def attempt(self, call: Callable[[], T], place: Query | None = None) -> T | None:
-        """The call's result, or None with its error noted, at `place` if it has one.
+    def attempt(self, call: Callable[[], T], place: Query | str) -> T | None:
+        """The call's result, or None with its error noted at `place`: a query's own, or a key of the topology.
 
         Aborted as soon as the run has to end.
         """
@@ -70,33 +70,33 @@ class _Problems:
             self.found.append(self._problem(str(error), place))
         return None
 
-    def _problem(self, message: str, place: Query | None) -> Problem:
-        if place is None:
-            return Problem(self._file, 0, message)
+    def _problem(self, message: str, place: Query | str) -> Problem:
+        if isinstance(place, str):
+            return Problem(str(self._topology.path), self._topology.lines.get(place, 0), message)
         return Problem(str(place.file), place.line, f"{place.what}: {message}")
 
 
 def connect(plan: Plan, stop: Stop) -> Targets:
     """Connect to every target of the plan. InputError with all problems together, Aborted when stopped."""
     topology = plan.topology
-    problems = _Problems(str(topology.path), stop)
+    problems = _Problems(topology, stop)
     identities: dict[str, str] = {}
     clusters: dict[str, Cluster] = {}
     for region in topology.regions.values():
-        found = problems.attempt(partial(_cluster, plan.kubeconfig, region))
+        found = problems.attempt(partial(_cluster, plan.kubeconfig, region), f"regions.{region.name}")
         if found:
             clusters[region.name], identities[region.name] = found
-    problems.attempt(lambda: _distinct(topology, identities))
+    problems.attempt(lambda: _distinct(topology, identities), "regions")
     for edge in topology.edges:
-        problems.attempt(partial(_reach, f"edge {edge.name}", edge.url))
-    books = problems.attempt(lambda: _reader(topology, clusters))
-    prometheus = problems.attempt(lambda: _prometheus(topology, clusters))
+        problems.attempt(partial(_reach, f"edge {edge.name}", edge.url), f"edges.{edge.name}")
+    books = problems.attempt(lambda: _reader(topology, clusters), "audit")
+    prometheus = problems.attempt(lambda: _prometheus(topology, clusters), "prometheus")
     if prometheus:
         for query in queries_of(plan):
             problems.attempt(partial(prometheus.instant, query.text), query)
     directors = {cell: PatroniDirector(database.members) for cell, database in topology.databases.items()}
-    for director in directors.values():
-        problems.attempt(director.cluster)
+    for cell, director in directors.items():
+        problems.attempt(director.cluster, f"databases.{cell}")
     if why := pressure.trouble():
         problems.found.append(Problem("", 0, why))
     if problems.found or books is None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stormdrill import topology
-from stormdrill.content import open_document
+from stormdrill.content import lines_of, open_document
 from stormdrill.errors import InputError
 
 SMALL = Path(__file__).parents[3] / "topology" / "small.yaml"
@@ -59,6 +59,13 @@ def test_an_alias_into_itself_is_refused_not_followed_for_ever(tmp_path):
     file = tmp_path / "x.yaml"
     file.write_text("schema: stormdrill.topology/1\nname: &a [*a]\nservices: &s {x: *s}\n")
     assert any("name" in problem.message for problem in problems_of(topology.load, file))
+
+
+def test_lines_end_where_an_alias_leads_into_itself(tmp_path):
+    file = tmp_path / "x.yaml"
+    file.write_text("links: &a {x: *a, y: 1}\nname: b\n")
+    lines = lines_of(open_document(file).root)
+    assert (lines["links.y"], lines["links.x.y"], lines["name"]) == (1, 1, 2)
 
 
 def test_another_schema_hides_the_rest(tree):
