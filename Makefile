@@ -3,6 +3,8 @@ SHELL := /bin/sh
 BIN := .venv/bin
 # The lab needs root (TUN devices, namespaces, cgroups).
 AS_ROOT := $(BIN)/python scripts/as_root.py
+# Tests mostly wait, so more of them run than there are cores; a few need the machine to themselves.
+WORKERS ?= 3
 EXPERIMENTS ?= experiments/pod-kill.yaml experiments/db-primary-loss.yaml
 
 .PHONY: help setup drill gate test contract check lab-up lab-down lock clean
@@ -21,8 +23,13 @@ drill: setup ## the main job: lab up, the drills, one table, lab down
 gate: setup ## the CI resilience gate: the same with a time budget, JUnit and a Markdown summary
 	@$(AS_ROOT) $(BIN)/stormdrill gate --lab small
 
-test: setup ## all tests (real local processes; root for the lab's)
+test: setup ## all tests (real local processes; root for the lab's); ARGS=... for some
+ifdef ARGS
 	@$(AS_ROOT) $(BIN)/python -m pytest $(ARGS)
+else
+	@$(AS_ROOT) $(BIN)/python -m pytest -q -m quiet
+	@$(AS_ROOT) $(BIN)/python -m pytest -q -m "not quiet" -n $(WORKERS) --dist loadgroup
+endif
 
 contract: setup ## what is asked of a Kubernetes API; CONTRACT_KUBECONFIG=FILE asks another than the lab's
 	@$(BIN)/python -m pytest tests/contract $(ARGS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from stormdrill.content.node import Node
 
-
 _DEPTH = 8  # deeper than any content file; an alias may lead into itself
 
 

@@ -13,6 +13,8 @@ import pytest
 
 from stormdrill import history, wait
 
+pytestmark = pytest.mark.quiet
+
 
 def events(run):
     return list(history.read(run / "history.jsonl"))
