@@ -1,14 +1,15 @@
 """What a recovery time is made of, as far as events and answers tell; the rest is named unexplained.
 
-The marks are the leader seen lost, the leader's promotion (or the new pod's readiness, when no leader
-changed), and the first good answer after that. A part that no event bounds is not invented: a sum that ends
-in "unexplained" is a finding.
+The marks are the leader seen lost, its restart in its place or another's promotion (or the new pod's readiness,
+when no leader changed), and the first good answer after that. A part that no event bounds is not invented: a sum
+that ends in "unexplained" is a finding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from stormdrill.history import Event
 from stormdrill.measure.values import Part
@@ -34,6 +35,7 @@ def marks(events: Sequence[Event], t0_ns: int, cell: str) -> tuple[Mark, ...]:
     lost = next((e for e in leaders if _since_ns(e) >= t0_ns and not _member(e)), None)
     if lost:
         found.append(Mark(_since_ns(lost), "detect", "the leader was seen to be gone"))
+    found += _restarts(events, t0_ns, cell)
     new = next((e for e in leaders if _since_ns(e) >= t0_ns and _member(e)), None)
     if new:
         name = "promote" if lost else "detect and promote"
@@ -44,6 +46,26 @@ def marks(events: Sequence[Event], t0_ns: int, cell: str) -> tuple[Mark, ...]:
     ready = [_ready(event) for event in events if event.kind == "pod.replaced"]
     found += [mark for mark in ready if mark.at_ns >= t0_ns]
     return tuple(sorted(found, key=lambda mark: mark.at_ns))
+
+
+def _restarts(events: Sequence[Event], t0_ns: int, cell: str) -> list[Mark]:
+    """When the leader of before t0 was started again in its place: its own word, not when it was looked at."""
+    synced = [e for e in events if e.kind == "db.sync" and e.data.get("database") == cell]
+    old = next((e.data.get("leader") for e in reversed(synced) if e.mono_ns < t0_ns), None)
+    for event in synced:
+        started = _started_ns(event, old) if old and event.data.get("leader") == old else None
+        if started is not None and started >= t0_ns:
+            return [Mark(started, "restart", f"the database process of {old} was started again")]
+    return []
+
+
+def _started_ns(event: Event, name: str) -> int | None:
+    """When a member's database process began, on the history's monotonic clock."""
+    started = [m.get("started") for m in event.data.get("members", ()) if m.get("name") == name]
+    if not any(started) or not event.utc:
+        return None
+    ago = datetime.fromisoformat(event.utc) - datetime.fromisoformat(started[0])
+    return event.mono_ns - round(ago.total_seconds() * NS_PER_S)
 
 
 def parts(

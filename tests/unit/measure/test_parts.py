@@ -36,6 +36,23 @@ def test_a_promotion_splits_detect_promote_route_and_warm_up() -> None:
     ]  # fmt: skip
 
 
+def test_a_leader_started_again_in_its_place_is_known_by_its_own_word() -> None:
+    def sync(at_s: float, started: str, leader: str = "a") -> Event:
+        utc = f"2026-01-01T00:00:{30 + at_s:09.6f}+00:00"
+        members = [{"name": "a", "started": f"2026-01-01 00:00:{started}+00:00"}]
+        data = {"database": "cell0", "leader": leader, "members": members}
+        return Event(0, T0 + round(at_s * S), utc, "recover", "patroni", "db.sync", data)
+
+    lost, back = event("db.leader", 0.3, member=None), event("db.leader", 4.5, member="a", timeline=1)
+    events = [event("db.leader", -10, member="a"), sync(-1, "05.000000"), lost, back]
+    again = [*events, sync(4.5, "32.200000")]
+    assert split(again, 3.2, 2.9) == [
+        ("detect", 0.0, 0.3), ("restart", 0.3, 2.2), ("route", 2.2, 2.9), ("warm up", 2.9, 3.2),
+    ]  # fmt: skip
+    assert "restart" not in [name for name, *_ in split([*events, sync(4.5, "05.000000")], 3.2)]
+    assert "restart" not in [name for name, *_ in split([*events, sync(4.5, "32.200000", "b")], 3.2)]
+
+
 def test_the_leaders_of_other_cells_explain_nothing() -> None:
     other = [
         event("db.leader", 0.5, member=None, database="cell1"),
