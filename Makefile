@@ -28,7 +28,7 @@ ifdef ARGS
 	@$(AS_ROOT) $(BIN)/python -m pytest $(ARGS)
 else
 	@$(AS_ROOT) $(BIN)/python -m pytest -q -m quiet
-	@$(AS_ROOT) $(BIN)/python -m pytest -q -m "not quiet" -n $(WORKERS) --dist loadgroup
+	@$(AS_ROOT) $(BIN)/python -m pytest -q -m "not quiet" -n $(WORKERS)
 endif
 
 contract: setup ## what is asked of a Kubernetes API; CONTRACT_KUBECONFIG=FILE asks another than the lab's

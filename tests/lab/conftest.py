@@ -53,24 +53,13 @@ def stormlab(*arguments: str, check: bool = True) -> subprocess.CompletedProcess
 
 
 def pytest_collection_modifyitems(items):
-    """Lab tests need root: without it they are skipped, saying so. With xdist those of one lab stay together.
-
-    They come first, the longest before all: the rest of the tests fill the time that they wait.
-    """
+    """Lab tests need root: without it they are skipped, saying so."""
+    if os.geteuid() == 0:
+        return
     here = Path(__file__).parent
-    mine = [item for item in items if here in item.path.parents]
-    for item in mine:
-        item.add_marker(pytest.mark.xdist_group(_lab_of(item)))
-        if os.geteuid() != 0:
+    for item in items:
+        if here in item.path.parents:
             item.add_marker(pytest.mark.skip(reason="the lab needs root"))
-    rest = [item for item in items if here not in item.path.parents]
-    items[:] = [*sorted(mine, key=lambda item: _lab_of(item) != "small"), *rest]
-
-
-def _lab_of(item) -> str:
-    """Who must not meet: everything on the lab `small`, and each directory with servers of its own."""
-    inside = item.path.relative_to(Path(__file__).parent).parts[0]
-    return {"bank": "bank", "machine": "machine", "test_life_cycle.py": "tiny"}.get(inside, "small")
 
 
 @pytest.fixture(scope="session")

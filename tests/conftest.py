@@ -1,0 +1,38 @@
+"""Which tests may run beside each other when pytest-xdist runs several at a time (`make test`)."""
+
+from pathlib import PurePosixPath
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+_LABS = {"bank": "bank", "machine": "machine", "test_life_cycle.py": "tiny"}
+"""Tests below tests/lab that have servers or a lab of their own; all others share the lab `small`."""
+
+
+class ByLab(LoadScopeScheduling):
+    """One worker for all tests of a lab, the longest first; the others file by file, in the time that those wait."""
+
+    def __init__(self, config, log):
+        config.option.loadscopereorder = False  # the number of tests says nothing about how long they take
+        super().__init__(config, log)
+
+    def _split_scope(self, nodeid):
+        return lab_of(nodeid) or nodeid.split("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return ByLab(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    order = {"small": 0, "machine": 1, "tiny": 2, "bank": 3, "": 4}
+    items.sort(key=lambda item: order[lab_of(item.nodeid)])
+
+
+def lab_of(nodeid: str) -> str:
+    """Who must not meet: the lab or the servers that a test shares with others; empty for those that share none."""
+    parts = PurePosixPath(nodeid.split("::", maxsplit=1)[0]).parts
+    if parts[:2] != ("tests", "lab"):
+        return ""
+    return _LABS.get(parts[2], "small")
