@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-_LABS = {"bank": "bank", "machine": "machine", "test_life_cycle.py": "tiny"}
+_LABS = {"bank": "bank", "machine": "machine", "second_estate": "second", "test_life_cycle.py": "tiny"}
 """Tests below tests/lab that have servers or a lab of their own; all others share the lab `small`."""
 
 
@@ -26,7 +26,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_modifyitems(items):
-    order = {"small": 0, "machine": 1, "tiny": 2, "bank": 3, "": 4}
+    order = {"small": 0, "second": 1, "machine": 2, "tiny": 3, "bank": 4, "": 5}
     items.sort(key=lambda item: order[lab_of(item.nodeid)])
 
 

@@ -19,7 +19,7 @@ PRESSURE_LIMIT = 0.95
 ENDED_EARLY_LIMIT_S = 3.0
 CLOCK_LIMIT_S = 0.5
 AGREE_RATIO = 0.05
-AGREE_FLOOR = 20  # requests that may differ however few there were: what one scrape can hide
+AGREE_FLOOR = 20  # requests that may differ however few there were
 
 Said = tuple[bool | None, str, float | None, str]
 """Holds (None: not exercised), the sentence, the number and its unit."""
@@ -225,7 +225,8 @@ def _agree(case: Case) -> Said:
     apart = abs(found.client - found.prometheus)
     ratio = round(apart / max(found.client, 1), 6)
     said = f"in steady state the phones saw {found.client} good answers and Prometheus {found.prometheus:.0f}"
-    return apart <= max(AGREE_RATIO * found.client, AGREE_FLOOR), said, ratio, "ratio"
+    allowed = max(AGREE_RATIO * found.client, AGREE_FLOOR, min(found.step_requests, found.client / 2))
+    return apart <= allowed, said, ratio, "ratio"
 
 
 def _sync(case: Case) -> Said:

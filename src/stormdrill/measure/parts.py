@@ -60,11 +60,14 @@ def _restarts(events: Sequence[Event], t0_ns: int, cell: str) -> list[Mark]:
 
 
 def _started_ns(event: Event, name: str) -> int | None:
-    """When a member's database process began, on the history's monotonic clock."""
+    """When a member's database process began, on the history's monotonic clock; None when it does not say so."""
     started = [m.get("started") for m in event.data.get("members", ()) if m.get("name") == name]
     if not any(started) or not event.utc:
         return None
-    ago = datetime.fromisoformat(event.utc) - datetime.fromisoformat(started[0])
+    try:
+        ago = datetime.fromisoformat(event.utc) - datetime.fromisoformat(str(started[0]))
+    except (ValueError, TypeError):  # not ISO 8601, or without a time zone
+        return None
     return event.mono_ns - round(ago.total_seconds() * NS_PER_S)
 
 

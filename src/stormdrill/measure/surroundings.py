@@ -118,7 +118,8 @@ def agreement(good: Series | None, attempts: Records | None, story: Chronicle) -
             low, high = np.interp([start_ns, end_ns], t_ns, np.cumsum(grown))
             theirs += float(high - low)
     why = "" if lines else "Prometheus knows none of the operations"
-    return Agreement(int(mine.sum()), round(theirs, 3) if lines else None, why)
+    step = float(mine.sum()) * good.step_s * NS_PER_S / (end_ns - start_ns)
+    return Agreement(int(mine.sum()), round(theirs, 3) if lines else None, why, round(step, 3))
 
 
 def _probe_lateness_ms(demand: Demand | None, start_ns: int, end_ns: int) -> Floats:

@@ -65,11 +65,15 @@ class Freshness:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Requests in steady state as counted by the client and by Prometheus; None when not counted."""
+    """Requests in steady state as counted by the client and by Prometheus; None when not counted.
+
+    `step_requests` is what one step of the series holds: samples may be that much older at one end than at the other.
+    """
 
     client: int | None
     prometheus: float | None
     why: str
+    step_requests: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ def test_a_leader_started_again_in_its_place_is_known_by_its_own_word() -> None:
     ]  # fmt: skip
     assert "restart" not in [name for name, *_ in split([*events, sync(4.5, "05.000000")], 3.2)]
     assert "restart" not in [name for name, *_ in split([*events, sync(4.5, "32.200000", "b")], 3.2)]
+    assert "restart" not in [name for name, *_ in split([*events, sync(4.5, "32.2 CET")], 3.2)]
 
 
 def test_the_leaders_of_other_cells_explain_nothing() -> None:
