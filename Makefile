@@ -3,7 +3,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 # The lab needs root (TUN devices, namespaces, cgroups).
 AS_ROOT := $(BIN)/python scripts/as_root.py
-# Tests mostly wait, so more of them run than there are cores; a few need the machine to themselves.
+# Tests mostly wait, so more of them run than there are cores; a few need the machine nearly to themselves.
 WORKERS ?= 3
 EXPERIMENTS ?= experiments/pod-kill.yaml experiments/db-primary-loss.yaml
 
@@ -27,8 +27,8 @@ test: setup ## all tests (real local processes; root for the lab's); ARGS=... fo
 ifdef ARGS
 	@$(AS_ROOT) $(BIN)/python -m pytest $(ARGS)
 else
-	@$(AS_ROOT) $(BIN)/python -m pytest -q -m quiet
-	@$(AS_ROOT) $(BIN)/python -m pytest -q -m "not quiet" -n $(WORKERS)
+	@$(AS_ROOT) $(BIN)/python -m pytest -q -m quiet -n 2
+	@$(AS_ROOT) $(BIN)/python -m pytest -q -m "not quiet" -n $(WORKERS) --dist loadscope
 endif
 
 contract: setup ## what is asked of a Kubernetes API; CONTRACT_KUBECONFIG=FILE asks another than the lab's

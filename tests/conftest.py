@@ -22,7 +22,8 @@ class ByLab(LoadScopeScheduling):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    return ByLab(config, log)
+    """Ours for `--dist loadscope`; the ways that xdist has of its own stay as they are."""
+    return ByLab(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 def pytest_collection_modifyitems(items):

@@ -107,6 +107,8 @@ def test_a_lab_of_root_tells_an_ordinary_user_to_become_root(tmp_path):
         (place / "state" / "tcheck").chmod(0o700)
         lab = "lab: {network: 10.77.0.0/16, api_ports: {r: 26999}}"
         (place / "t.yaml").write_text(f"name: tcheck\nregions: {{r: {{zones: [a]}}}}\n{lab}\n")
+        (place / "t.yaml").chmod(0o644)  # whatever the umask: importing Patroni, as other tests do, closes it
+        (place / "state").chmod(0o755)
         environment = {**os.environ, "STORMLAB_STATE": str(place / "state")}
         for command in ("up", "down", "status"):
             argv = [sys.executable, "-c", AS_NOBODY, command, "--topology", str(place / "t.yaml")]
