@@ -27,8 +27,8 @@ test: setup ## all tests (real local processes; root for the lab's); ARGS=... fo
 ifdef ARGS
 	@$(AS_ROOT) $(BIN)/python -m pytest $(ARGS)
 else
-	@$(AS_ROOT) $(BIN)/python -m pytest -q -m quiet -n 2
-	@$(AS_ROOT) $(BIN)/python -m pytest -q -m "not quiet" -n $(WORKERS) --dist loadscope
+	@$(AS_ROOT) $(BIN)/python -m pytest -q -m quiet -n $(WORKERS)
+	@$(AS_ROOT) $(BIN)/python -m pytest -q -m "not quiet and not long" -n $(WORKERS) --dist loadscope
 endif
 
 contract: setup ## what is asked of a Kubernetes API; CONTRACT_KUBECONFIG=FILE asks another than the lab's

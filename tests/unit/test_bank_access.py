@@ -74,8 +74,8 @@ def test_who_has_time_waits_through_a_hiccup(how):
     # Three connections: one for writes, two more for reads.
     primary, access = bank(3)
     before = {"write": 1, "read": 3}[how]
-    first = [taking(access, 0.8, budget_s=2, how=how) for _ in range(before)]
-    *_, (last, waited_s) = together(*first, taking(access, 0.0, budget_s=2, how=how))
+    first = [taking(access, 0.6, budget_s=6, how=how) for _ in range(before)]
+    *_, (last, waited_s) = together(*first, taking(access, 0.0, budget_s=6, how=how))
     assert last == "done"
     assert waited_s > LONG_WAIT_S
     assert primary.raised == (how == "read"), "for writes it is the overdue one that is suspicious"
@@ -83,9 +83,9 @@ def test_who_has_time_waits_through_a_hiccup(how):
 
 def test_half_of_the_time_is_for_waiting():
     _, access = bank(3)
-    _, (last, waited_s) = together(taking(access, 0.6, budget_s=2), taking(access, 0.0, budget_s=0.4))
+    _, (last, waited_s) = together(taking(access, 2.0, budget_s=5), taking(access, 0.0, budget_s=0.6))
     assert last == ("database_busy", "none")
-    assert 0.15 < waited_s < 0.35
+    assert 0.25 < waited_s < 1.5  # 0.3 s, and what a busy machine adds
 
 
 def test_nobody_waits_long_once_a_commit_is_overdue():
@@ -93,7 +93,7 @@ def test_nobody_waits_long_once_a_commit_is_overdue():
 
     async def scenario():
         overdue, _ = await taking(access, 3, budget_s=0.05)
-        later = await taking(access, 0.0, budget_s=2)
+        later = await taking(access, 0.0, budget_s=10)
         for task in access._parked:
             task.cancel()
         return overdue, later
@@ -101,4 +101,4 @@ def test_nobody_waits_long_once_a_commit_is_overdue():
     overdue, (later, waited_s) = asyncio.run(scenario())
     assert overdue == ("database", "unknown")
     assert later == ("database_busy", "none")
-    assert LONG_WAIT_S <= waited_s < 0.8
+    assert LONG_WAIT_S <= waited_s < 4  # and not half of its time

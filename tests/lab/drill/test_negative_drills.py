@@ -35,7 +35,7 @@ def runs(tmp_path_factory):
     return tmp_path_factory.mktemp("runs")
 
 
-@pytest.mark.parametrize("prometheus", ["running", "stopped"])
+@pytest.mark.parametrize("prometheus", [pytest.param("running", marks=pytest.mark.long), "stopped"])
 def test_money_lost_on_an_asynchronous_path_is_listed_to_the_last_movement(small_lab, runs, prometheus):
     """Also with Prometheus stopped: what is proven by the client's own records stays proven."""
 
