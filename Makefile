@@ -27,7 +27,7 @@ test: setup ## all tests (real local processes; root for the lab's); ARGS=... fo
 ifdef ARGS
 	@$(AS_ROOT) $(BIN)/python -m pytest $(ARGS)
 else
-	@$(AS_ROOT) $(BIN)/python -m pytest -q -m quiet -n $(WORKERS)
+	@$(AS_ROOT) $(BIN)/python -m pytest -q -m quiet -n 2 --dist loadscope
 	@$(AS_ROOT) $(BIN)/python -m pytest -q -m "not quiet and not long" -n $(WORKERS) --dist loadscope
 endif
 

@@ -8,6 +8,8 @@ from xdist.scheduler import LoadScopeScheduling
 _LABS = {"bank": "bank", "machine": "machine", "second_estate": "second", "test_life_cycle.py": "tiny"}
 """Tests below tests/lab that have servers or a lab of their own; all others share the lab `small`."""
 
+_TIMED = {"bank", "machine"}  # they measure round trips and slots in milliseconds
+
 
 class ByLab(LoadScopeScheduling):
     """One worker for all tests of a lab, the longest first; the others file by file, in the time that those wait."""
@@ -17,7 +19,8 @@ class ByLab(LoadScopeScheduling):
         super().__init__(config, log)
 
     def _split_scope(self, nodeid):
-        return lab_of(nodeid) or nodeid.split("::")[0]
+        file = nodeid.split("::")[0]
+        return lab_of(nodeid) or (nodeid if file.endswith("test_whole_drill.py") else file)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -26,7 +29,11 @@ def pytest_xdist_make_scheduler(config, log):
     return ByLab(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items):
+    for item in items:
+        if lab_of(item.nodeid) in _TIMED:
+            item.add_marker(pytest.mark.quiet)
     order = {"small": 0, "second": 1, "machine": 2, "tiny": 3, "bank": 4, "": 5}
     items.sort(key=lambda item: order[lab_of(item.nodeid)])
 
