@@ -3,8 +3,8 @@ SHELL := /bin/sh
 BIN := .venv/bin
 # The lab needs root (TUN devices, namespaces, cgroups).
 AS_ROOT := $(BIN)/python scripts/as_root.py
-# Tests mostly wait, so more of them run than there are cores; a few need the machine nearly to themselves.
-WORKERS ?= 3
+# Tests mostly wait, so two run at a time beside the drills; a few need the machine nearly to themselves.
+WORKERS ?= 2
 EXPERIMENTS ?= experiments/pod-kill.yaml experiments/db-primary-loss.yaml
 
 .PHONY: help setup drill gate test contract check lab-up lab-down lock clean
