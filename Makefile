@@ -3,7 +3,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 # The lab needs root (TUN devices, namespaces, cgroups).
 AS_ROOT := $(BIN)/python scripts/as_root.py
-# Tests mostly wait, so two run at a time beside the drills; a few need the machine nearly to themselves.
+# Two tests at a time, but for those that fill the machine.
 WORKERS ?= 2
 EXPERIMENTS ?= experiments/pod-kill.yaml experiments/db-primary-loss.yaml
 
@@ -27,8 +27,9 @@ test: setup ## all tests (real local processes; root for the lab's); ARGS=... fo
 ifdef ARGS
 	@$(AS_ROOT) $(BIN)/python -m pytest $(ARGS)
 else
-	@$(AS_ROOT) $(BIN)/python -m pytest -q -m quiet -n 2 --dist loadscope
-	@$(AS_ROOT) $(BIN)/python -m pytest -q -m "not quiet and not long" -n $(WORKERS) --dist loadscope
+	@$(AS_ROOT) $(BIN)/python -m pytest -q -m quiet -n $(WORKERS) --dist loadscope
+	@$(AS_ROOT) $(BIN)/python -m pytest -q -m "not quiet and not drills" -n $(WORKERS) --dist loadscope
+	@$(AS_ROOT) $(BIN)/python -m pytest -q -m "drills and not long"
 endif
 
 contract: setup ## what is asked of a Kubernetes API; CONTRACT_KUBECONFIG=FILE asks another than the lab's

@@ -9,10 +9,11 @@ _LABS = {"bank": "bank", "machine": "machine", "second_estate": "second", "test_
 """Tests below tests/lab that have servers or a lab of their own; all others share the lab `small`."""
 
 _TIMED = {"bank", "machine"}  # they measure round trips and slots in milliseconds
+_DRILLS = {"small", "second", "tiny"}  # they fill the machine
 
 
 class ByLab(LoadScopeScheduling):
-    """One worker for all tests of a lab, the longest first; the others file by file, in the time that those wait."""
+    """One worker for all tests of a lab, the longest first; the others file by file."""
 
     def __init__(self, config, log):
         config.option.loadscopereorder = False  # the number of tests says nothing about how long they take
@@ -32,8 +33,10 @@ def pytest_xdist_make_scheduler(config, log):
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items):
     for item in items:
-        if lab_of(item.nodeid) in _TIMED:
+        if lab_of(item.nodeid) in _TIMED or item.nodeid.startswith("tests/unit/load/"):
             item.add_marker(pytest.mark.quiet)
+        if lab_of(item.nodeid) in _DRILLS:
+            item.add_marker(pytest.mark.drills)
     order = {"small": 0, "second": 1, "machine": 2, "tiny": 3, "bank": 4, "": 5}
     items.sort(key=lambda item: order[lab_of(item.nodeid)])
 
