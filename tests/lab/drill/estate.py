@@ -16,6 +16,7 @@ import psycopg
 
 ROOT = Path(__file__).parents[3]
 DRILL_S = 240
+BATCH_PARTS = 60  # of 6.5 MB
 
 
 @dataclass(frozen=True)
@@ -160,11 +161,12 @@ def asynchronous_over_a_slow_link(lab: Any) -> Iterator[None]:
         lab.up()
 
 
-def batch_before_the_kill(lab: Any, run: Path) -> None:
-    """A batch job writes 13 MB as the last thing before the fault: more than a link of 500 ms carries at once.
+def batch_until_the_primary_dies(lab: Any, run: Path) -> None:
+    """A batch job writes megabytes without end when the primary dies: more than a link of 500 ms carries.
 
-    What customers are told after it waits behind it, unsent. (Without it everything arrives: a connection over
-    500 ms carries what the load writes, and what is under way outlives the process that sent it.)
+    What customers are told after its first part waits behind it, unsent, whenever the fault comes. (Without it
+    everything arrives: a connection over 500 ms carries what the load writes, and what is under way outlives the
+    process that sent it.)
     """
     leader = next(name for name, one in cluster(lab).items() if one["role"] == "leader")
     endpoint = lab.endpoints[f"postgres-{leader.removeprefix('pg-').removesuffix('-0')}"]
@@ -175,9 +177,17 @@ def batch_before_the_kill(lab: Any, run: Path) -> None:
         host=host, port=port, dbname="bank", user="postgres", password=password, autocommit=True
     ) as connection:
         event(run, "hypothesis")
-        connection.execute(
-            "CREATE TABLE public.batch AS SELECT i, repeat('x', 180) FROM generate_series(1, 60000) i"
-        )
+        _write_until_cut_off(connection)
+
+
+def _write_until_cut_off(connection: psycopg.Connection[Any]) -> None:
+    with contextlib.suppress(psycopg.OperationalError):
+        connection.execute("CREATE TABLE public.batch (i int, line text)")
+        for _ in range(BATCH_PARTS):
+            connection.execute(
+                "INSERT INTO public.batch SELECT i, repeat('x', 180) FROM generate_series(1, 30000) i"
+            )
+        raise AssertionError("the primary outlived the batch job")
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from tests.lab.drill.estate import (
     ROOT,
     asynchronous_over_a_slow_link,
     bank_with,
-    batch_before_the_kill,
+    batch_until_the_primary_dies,
     cordon_primary,
     drill,
     event,
@@ -40,7 +40,7 @@ def test_money_lost_on_an_asynchronous_path_is_listed_to_the_last_movement(small
     """Also with Prometheus stopped: what is proven by the client's own records stays proven."""
 
     def during(run: Path) -> None:
-        batch_before_the_kill(small_lab, run)
+        batch_until_the_primary_dies(small_lab, run)
         if prometheus == "stopped":
             _stop_prometheus(small_lab, run, phase="recover")
 
