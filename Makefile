@@ -3,8 +3,6 @@ SHELL := /bin/sh
 BIN := .venv/bin
 # The lab needs root (TUN devices, namespaces, cgroups).
 AS_ROOT := $(BIN)/python scripts/as_root.py
-# Two tests at a time, but for those that fill the machine.
-WORKERS ?= 2
 EXPERIMENTS ?= experiments/pod-kill.yaml experiments/db-primary-loss.yaml
 
 .PHONY: help setup drill gate test contract check lab-up lab-down lock clean
@@ -27,9 +25,7 @@ test: setup ## all tests (real local processes; root for the lab's); ARGS=... fo
 ifdef ARGS
 	@$(AS_ROOT) $(BIN)/python -m pytest $(ARGS)
 else
-	@$(AS_ROOT) $(BIN)/python -m pytest -q -m quiet -n $(WORKERS) --dist loadscope
-	@$(AS_ROOT) $(BIN)/python -m pytest -q -m "not quiet and not drills" -n $(WORKERS) --dist loadscope
-	@$(AS_ROOT) $(BIN)/python -m pytest -q -m "drills and not long"
+	@$(AS_ROOT) $(BIN)/python scripts/run_tests.py
 endif
 
 contract: setup ## what is asked of a Kubernetes API; CONTRACT_KUBECONFIG=FILE asks another than the lab's

@@ -5,11 +5,20 @@ from pathlib import PurePosixPath
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-_LABS = {"bank": "bank", "machine": "machine", "second_estate": "second", "test_life_cycle.py": "tiny"}
+_LABS = {
+    "bank": "bank",
+    "lost": "lost",
+    "machine": "machine",
+    "second_estate": "second",
+    "test_life_cycle.py": "tiny",
+}
 """Tests below tests/lab that have servers or a lab of their own; all others share the lab `small`."""
 
-_TIMED = {"bank", "machine"}  # they measure round trips and slots in milliseconds
-_DRILLS = {"small", "second", "tiny"}  # they fill the machine
+_APART = ("test_whole_drill.py", "test_generator.py")
+"""Files of long tests that share nothing: each test goes to any worker."""
+
+
+_LONGEST_FIRST = {name: at for at, name in enumerate(("small", "second", *_APART, "machine", "bank"))}
 
 
 class ByLab(LoadScopeScheduling):
@@ -21,7 +30,7 @@ class ByLab(LoadScopeScheduling):
 
     def _split_scope(self, nodeid):
         file = nodeid.split("::")[0]
-        return lab_of(nodeid) or (nodeid if file.endswith("test_whole_drill.py") else file)
+        return lab_of(nodeid) or (nodeid if file.endswith(_APART) else file)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -30,15 +39,11 @@ def pytest_xdist_make_scheduler(config, log):
     return ByLab(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
-@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items):
-    for item in items:
-        if lab_of(item.nodeid) in _TIMED or item.nodeid.startswith("tests/unit/load/"):
-            item.add_marker(pytest.mark.quiet)
-        if lab_of(item.nodeid) in _DRILLS:
-            item.add_marker(pytest.mark.drills)
-    order = {"small": 0, "second": 1, "machine": 2, "tiny": 3, "bank": 4, "": 5}
-    items.sort(key=lambda item: order[lab_of(item.nodeid)])
+    """The longest first, or one worker ends long after the others."""
+    items.sort(
+        key=lambda item: _LONGEST_FIRST.get(lab_of(item.nodeid) or item.path.name, len(_LONGEST_FIRST))
+    )
 
 
 def lab_of(nodeid: str) -> str:

@@ -1,10 +1,13 @@
 """The lab that all lab tests share: preset `small`, brought up once a session, taken down at its end."""
 
+import contextlib
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -74,21 +77,42 @@ def small_lab():
 
     STORMLAB_KEEP=1 takes what is up and leaves it up, for work on one test.
     """
-    keep = os.environ.get("STORMLAB_KEEP") == "1"
+    with ready_lab(TOPOLOGY, keep=os.environ.get("STORMLAB_KEEP") == "1") as lab:
+        yield lab
+
+
+@pytest.fixture(scope="session")
+def another_lab():
+    """Function (directory): a context with another lab of preset `small`, with a name and ports of its own."""
+    return _another_lab
+
+
+def _another_lab(directory: Path) -> contextlib.AbstractContextManager[SmallLab]:
+    text = re.sub(r"\b2[5-9]\d{3}\b", lambda port: str(int(port[0]) + 3000), TOPOLOGY.read_text())
+    topology = directory / "another.yaml"
+    topology.write_text(text.replace("name: small\n", "name: another\n"))
+    for name in ("continuity.yaml", "kubernetes", "prometheus"):
+        (directory / name).symlink_to(TOPOLOGY.parent / name)
+    return ready_lab(topology)
+
+
+@contextlib.contextmanager
+def ready_lab(topology: Path, *, keep: bool = False) -> Iterator[SmallLab]:
+    """Bring a lab up, and down at the end; with `keep`, take what is up and leave it up."""
     if not keep:
-        stormlab("down", "--topology", str(TOPOLOGY))
+        stormlab("down", "--topology", str(topology))
     try:
-        report = json.loads(stormlab("up", "--topology", str(TOPOLOGY), "--json").stdout)
+        report = json.loads(stormlab("up", "--topology", str(topology), "--json").stdout)
         yield SmallLab(
             name=report["name"],
             state=Path(report["kubeconfig"]).parent,
-            topology=TOPOLOGY,
+            topology=topology,
             kubeconfig=Path(report["kubeconfig"]),
             endpoints=report["endpoints"],
             ready_s=report["ready_s"],
         )
     finally:
-        down = {} if keep else json.loads(stormlab("down", "--topology", str(TOPOLOGY), "--json").stdout)
+        down = {} if keep else json.loads(stormlab("down", "--topology", str(topology), "--json").stdout)
     if not keep:
         assert _leftovers(report["name"], Path(report["kubeconfig"]).parent) == []
         assert down["down_s"] < 5

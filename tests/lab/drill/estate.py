@@ -1,8 +1,9 @@
 """What the drill tests do to the lab, and undo: settings of the bank, links, replication, a node's cordon."""
 
-import base64
 import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
 ROOT = Path(__file__).parents[3]
 DRILL_S = 240
-BATCH_PARTS = 60  # of 6.5 MB
+SHORT = "warmup=3s,steady=5s,window=5s"
+"""Shorter than the presets: what these drills show does not depend on the times."""
 
 
 @dataclass(frozen=True)
@@ -132,64 +132,6 @@ def whole(lab: Any) -> bool:
     return bool(leaders and standbys) and {one["timeline"] for one in members} == {leaders[0].get("timeline")}
 
 
-def configure(lab: Any, patch: dict[str, Any]) -> None:
-    """PATCH the database cluster's dynamic configuration."""
-    request = urllib.request.Request(
-        f"{patroni(lab)}/config",
-        json.dumps(patch).encode(),
-        {"Content-Type": "application/json"},
-        method="PATCH",
-    )
-    urllib.request.urlopen(request, timeout=5).close()
-
-
-@contextlib.contextmanager
-def asynchronous_over_a_slow_link(lab: Any) -> Iterator[None]:
-    """Replication acknowledges before the standby has it, over 500 ms between the sites.
-
-    The standby may take over however far behind it is, or nothing would be lost but time. Leaves a new lab: after
-    a loss the remote site holds writes that the new primary never had, for good.
-    """
-    configure(lab, {"synchronous_mode": False, "maximum_lag_on_failover": 1 << 30})
-    lab.lab("link", "city1-a", "city1-b", "--rtt", "500ms")
-    try:
-        until(lambda: not any(m["role"] == "sync_standby" for m in cluster(lab).values()), 30, "asynchronous")
-        until(lambda: whole(lab), 30, "a streaming pair over the slow link")
-        yield
-    finally:
-        lab.lab("down")
-        lab.up()
-
-
-def batch_until_the_primary_dies(lab: Any, run: Path) -> None:
-    """A batch job writes megabytes without end when the primary dies: more than a link of 500 ms carries.
-
-    What customers are told after its first part waits behind it, unsent, whenever the fault comes. (Without it
-    everything arrives: a connection over 500 ms carries what the load writes, and what is under way outlives the
-    process that sent it.)
-    """
-    leader = next(name for name, one in cluster(lab).items() if one["role"] == "leader")
-    endpoint = lab.endpoints[f"postgres-{leader.removeprefix('pg-').removesuffix('-0')}"]
-    secret = lab.kubectl("city1", "get", "secret", "postgres", "-n", "bank", "-o", "json").stdout
-    password = base64.b64decode(json.loads(secret)["data"]["superuser-password"]).decode()
-    host, _, port = endpoint.rpartition(":")
-    with psycopg.connect(
-        host=host, port=port, dbname="bank", user="postgres", password=password, autocommit=True
-    ) as connection:
-        event(run, "hypothesis")
-        _write_until_cut_off(connection)
-
-
-def _write_until_cut_off(connection: psycopg.Connection[Any]) -> None:
-    with contextlib.suppress(psycopg.OperationalError):
-        connection.execute("CREATE TABLE public.batch (i int, line text)")
-        for _ in range(BATCH_PARTS):
-            connection.execute(
-                "INSERT INTO public.batch SELECT i, repeat('x', 180) FROM generate_series(1, 30000) i"
-            )
-        raise AssertionError("the primary outlived the batch job")
-
-
 @contextlib.contextmanager
 def slow_link(lab: Any, rtt: str) -> Iterator[None]:
     """The two sites are further apart."""
@@ -222,7 +164,12 @@ def _roll_out(lab: Any, settings: dict[str, str]) -> None:
         lab.kubectl("city1", "rollout", "status", "-n", "bank", name, "--timeout=50s")
 
 
-def cordon_primary(lab: Any) -> None:
-    """The node of the database's leader takes no new pods, so that a killed primary stays lost."""
-    leader = next(name for name, one in cluster(lab).items() if one["role"] == "leader")
-    lab.kubectl("city1", "cordon", leader.removeprefix("pg-").removesuffix("-0"))
+def stop_prometheus(lab: Any, run: Path, phase: str) -> None:
+    """Freeze the lab's Prometheus from the start of a phase until the audit has asked it in vain."""
+    pid = next(one["pid"] for one in lab.status()["processes"] if one["name"] == "prometheus")
+    event(run, "phase.start", phase=phase)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        event(run, "phase.start", phase="measure")
+    finally:
+        os.kill(pid, signal.SIGCONT)

@@ -12,50 +12,14 @@ from pathlib import Path
 
 import pytest
 from tests.lab.drill import books
-from tests.lab.drill.estate import (
-    ROOT,
-    asynchronous_over_a_slow_link,
-    bank_with,
-    batch_until_the_primary_dies,
-    cordon_primary,
-    drill,
-    event,
-    slow_link,
-    until,
-)
+from tests.lab.drill.estate import ROOT, SHORT, bank_with, drill, event, slow_link, stop_prometheus, until
 
 pytestmark = pytest.mark.lab
-
-SHORT = "warmup=3s,steady=6s,window=5s"
-GONE = "tests/lab/drill/db-primary-gone.yaml"
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     return tmp_path_factory.mktemp("runs")
-
-
-@pytest.mark.parametrize("prometheus", [pytest.param("running", marks=pytest.mark.long), "stopped"])
-def test_money_lost_on_an_asynchronous_path_is_listed_to_the_last_movement(small_lab, runs, prometheus):
-    """Also with Prometheus stopped: what is proven by the client's own records stays proven."""
-
-    def during(run: Path) -> None:
-        batch_until_the_primary_dies(small_lab, run)
-        if prometheus == "stopped":
-            _stop_prometheus(small_lab, run, phase="recover")
-
-    with asynchronous_over_a_slow_link(small_lab):
-        cordon_primary(small_lab)
-        ended = drill(small_lab, runs, GONE, "--times", f"{SHORT},recover_limit=5s", during=during)
-        lost = sorted(books.acknowledged(ended.path) - set(books.booked(small_lab)))
-    assert lost, "nothing was lost: the test did not break what it meant to break"
-    assert (ended.code, ended.verdict["verdict"]) == (1, "fail"), ended.output
-    assert ended.check("lost")["verdict"] == "fail"
-    assert ended.check("lost")["measured"]["value"] == len(lost)
-    assert sorted(one["key"] for one in ended.measurements["loss"]["movements"]["lost"]) == lost
-    report = (ended.path / "report.html").read_text()
-    assert sum(key in report for key in lost) == min(50, len(lost))  # the first 50, and where the rest is
-    assert ("prometheus_fresh" in ended.broken()) == (prometheus == "stopped")
 
 
 def test_without_idempotency_retries_book_twice_and_the_keys_are_listed(small_lab, runs):
@@ -102,7 +66,7 @@ def test_prometheus_stopped_in_the_window_is_inconclusive(small_lab, runs):
         "experiments/pod-kill.yaml",
         "--times",
         SHORT,
-        during=lambda run: _stop_prometheus(small_lab, run, phase="settle"),
+        during=lambda run: stop_prometheus(small_lab, run, phase="settle"),
     )
     assert "prometheus_fresh" in ended.broken()
     _never_a_pass(ended)
@@ -124,7 +88,7 @@ def test_a_frozen_generator_is_inconclusive(small_lab, runs):
         runs,
         "experiments/pod-kill.yaml",
         "--times",
-        "warmup=3s,steady=6s,window=12s",
+        SHORT.replace("window=5s", "window=8s"),
         during=freeze,
     )
     assert "generator_on_time" in ended.broken()
@@ -143,14 +107,3 @@ def _never_a_pass(ended):
     assert hurt or not proven, ended.output
     expected = (1, "fail") if proven else (3, "inconclusive")
     assert (ended.code, ended.verdict["verdict"]) == expected, ended.output
-
-
-def _stop_prometheus(lab, run: Path, phase: str) -> None:
-    """Freeze the lab's Prometheus from the start of a phase until the audit has asked it in vain."""
-    pid = next(one["pid"] for one in lab.status()["processes"] if one["name"] == "prometheus")
-    event(run, "phase.start", phase=phase)
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        event(run, "phase.start", phase="measure")
-    finally:
-        os.kill(pid, signal.SIGCONT)

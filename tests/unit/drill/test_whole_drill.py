@@ -13,8 +13,6 @@ import pytest
 
 from stormdrill import history, wait
 
-pytestmark = pytest.mark.quiet
-
 
 def events(run):
     return list(history.read(run / "history.jsonl"))

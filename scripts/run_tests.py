@@ -1,0 +1,168 @@
+"""All tests, in two rounds: first what measures, on a machine left alone; then the drills, with the rest in the gaps.
+
+Each part is a pytest of its own, in a session of its own. What only computes gives way to the drills by the nice
+value of its session, so that the load of a drill is as steady as alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+_SPREAD = ("--dist", "loadscope")
+_GIVES_WAY = 19
+_END_S = 90
+"""For a part to take down what it made after Ctrl-C."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the tests, and how they run."""
+
+    name: str
+    paths: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    nice: int = 0
+    without: tuple[str, ...] = ()
+    """Paths below `paths` that belong to other parts."""
+
+
+ROUNDS: tuple[tuple[Part, ...], ...] = (
+    (
+        Part(
+            "measuring",
+            (
+                "tests/unit/load",
+                "tests/unit/drill/test_whole_drill.py",
+                "tests/lab/machine",
+                "tests/lab/bank",
+            ),
+            ("-n", "4", *_SPREAD),
+        ),
+    ),
+    (
+        Part("drills", ("tests/lab/drill", "tests/lab/test_small.py", "tests/lab/test_harness_clients.py")),
+        Part("labs", ("tests/lab/lost", "tests/lab/second_estate", "tests/lab/test_life_cycle.py")),
+        Part(
+            "computing",
+            ("tests/unit", "tests/golden", "tests/contract", "tests/content"),
+            ("-n", "2", *_SPREAD),
+            nice=_GIVES_WAY,
+            without=("tests/unit/load", "tests/unit/drill/test_whole_drill.py"),
+        ),
+    ),
+)
+
+
+def main() -> int:
+    """Run every part; 0 when all of them passed, 1 otherwise, 130 after Ctrl-C."""
+    began_s = time.monotonic()
+    failed: list[str] = []
+    with _Interrupt() as interrupt:
+        for parts in ROUNDS:
+            failed += _round(parts, interrupt)
+            if interrupt.came:
+                print("interrupted", flush=True)
+                return 130
+    print(
+        f"{'failed: ' + ', '.join(failed) if failed else 'all parts passed'}, {_since(began_s)}", flush=True
+    )
+    return 1 if failed else 0
+
+
+def _round(parts: Sequence[Part], interrupt: _Interrupt) -> list[str]:
+    """Run parts beside each other; the names of those that failed."""
+    running = []
+    for part in parts:
+        process = subprocess.Popen(
+            _argv(part), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            bufsize=1, start_new_session=True,
+        )  # fmt: skip
+        interrupt.watch(process)
+        _give_way(process.pid, part.nice)
+        teller = threading.Thread(target=_tell, args=(part.name, process))
+        teller.start()
+        running.append((part, process, teller))
+    for _, _, teller in running:
+        teller.join()
+    return [part.name for part, process, _ in running if process.wait() != 0]
+
+
+def _argv(part: Part) -> list[str]:
+    ignored = [f"--ignore={path}" for path in part.without]
+    return [
+        sys.executable, "-m", "pytest", "-q", "-m", "not long", "-o", "console_output_style=count",
+        *part.options, *ignored, *part.paths,
+    ]  # fmt: skip
+
+
+def _give_way(pid: int, nice: int) -> None:
+    """Set the nice value of the process and, where the kernel weighs sessions, of its session."""
+    if not nice:
+        return
+    with contextlib.suppress(OSError):  # it has ended already, or the kernel does not weigh sessions
+        os.setpriority(os.PRIO_PROCESS, pid, nice)
+        Path(f"/proc/{pid}/autogroup").write_text(str(nice), encoding="ascii")
+
+
+def _tell(name: str, process: subprocess.Popen[str]) -> None:
+    began_s = time.monotonic()
+    for line in process.stdout or ():
+        print(f"{name:>9} {_since(began_s):>7} | {line}", end="", flush=True)
+
+
+def _since(began_s: float) -> str:
+    minutes, seconds = divmod(int(time.monotonic() - began_s), 60)
+    return f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"
+
+
+class _Interrupt:
+    """Ctrl-C and SIGTERM, passed on so that every part takes down what it made; the second time, or late: SIGKILL."""
+
+    def __init__(self) -> None:
+        self.came = False
+        self._watched: list[subprocess.Popen[str]] = []
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._pass_on)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._watched:
+            self._kill(process)
+
+    def watch(self, process: subprocess.Popen[str]) -> None:
+        """Include a part."""
+        self._watched.append(process)
+
+    def _pass_on(self, *_: object) -> None:
+        again, self.came = self.came, True
+        for process in self._watched:
+            if again:
+                self._kill(process)
+            elif process.poll() is None:
+                process.send_signal(signal.SIGINT)
+        if not again:
+            late = threading.Timer(_END_S, lambda: [self._kill(process) for process in self._watched])
+            late.daemon = True
+            late.start()
+
+    @staticmethod
+    def _kill(process: subprocess.Popen[str]) -> None:
+        if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
