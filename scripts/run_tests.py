@@ -1,7 +1,7 @@
-"""All tests, in two rounds: first what measures, on a machine left alone; then the drills, with the rest in the gaps.
+"""All tests, in two rounds: first what measures milliseconds, then the drills on whole labs.
 
-Each part is a pytest of its own, in a session of its own. What only computes gives way to the drills by the nice
-value of its session, so that the load of a drill is as steady as alone.
+Each part is a pytest of its own, in a session of its own. What only computes runs beside both rounds and gives way
+by the nice value of its session, so that the others find the machine as if it were theirs.
 """
 
 from __future__ import annotations
@@ -13,13 +13,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-_SPREAD = ("--dist", "loadscope")
-_GIVES_WAY = 19
 _END_S = 90
 """For a part to take down what it made after Ctrl-C."""
 
@@ -36,6 +33,14 @@ class Part:
     """Paths below `paths` that belong to other parts."""
 
 
+BESIDE = Part(
+    "computing",
+    ("tests/unit", "tests/golden", "tests/contract", "tests/content"),
+    nice=19,
+    without=("tests/unit/load", "tests/unit/drill/test_whole_drill.py"),
+)
+"""What gives way to all others, and runs beside them from the start."""
+
 ROUNDS: tuple[tuple[Part, ...], ...] = (
     (
         Part(
@@ -46,19 +51,12 @@ ROUNDS: tuple[tuple[Part, ...], ...] = (
                 "tests/lab/machine",
                 "tests/lab/bank",
             ),
-            ("-n", "4", *_SPREAD),
+            ("-n", "4", "--dist", "loadscope"),
         ),
     ),
     (
         Part("drills", ("tests/lab/drill", "tests/lab/test_small.py", "tests/lab/test_harness_clients.py")),
         Part("labs", ("tests/lab/lost", "tests/lab/second_estate", "tests/lab/test_life_cycle.py")),
-        Part(
-            "computing",
-            ("tests/unit", "tests/golden", "tests/contract", "tests/content"),
-            ("-n", "2", *_SPREAD),
-            nice=_GIVES_WAY,
-            without=("tests/unit/load", "tests/unit/drill/test_whole_drill.py"),
-        ),
     ),
 )
 
@@ -66,35 +64,48 @@ ROUNDS: tuple[tuple[Part, ...], ...] = (
 def main() -> int:
     """Run every part; 0 when all of them passed, 1 otherwise, 130 after Ctrl-C."""
     began_s = time.monotonic()
-    failed: list[str] = []
     with _Interrupt() as interrupt:
-        for parts in ROUNDS:
-            failed += _round(parts, interrupt)
-            if interrupt.came:
-                print("interrupted", flush=True)
-                return 130
+        beside = _Running(BESIDE, interrupt)
+        parts = [beside]
+        for together in ROUNDS:
+            started = [_Running(part, interrupt) for part in together if not interrupt.came]
+            parts += started
+            for part in started:
+                part.join()
+        beside.join()
+        if interrupt.came:
+            print("interrupted", flush=True)
+            return 130
+    failed = [part.name for part in parts if part.failed]
     print(
         f"{'failed: ' + ', '.join(failed) if failed else 'all parts passed'}, {_since(began_s)}", flush=True
     )
     return 1 if failed else 0
 
 
-def _round(parts: Sequence[Part], interrupt: _Interrupt) -> list[str]:
-    """Run parts beside each other; the names of those that failed."""
-    running = []
-    for part in parts:
-        process = subprocess.Popen(
+class _Running:
+    """A part under way, and its output, line by line as it comes."""
+
+    def __init__(self, part: Part, interrupt: _Interrupt) -> None:
+        self.name = part.name
+        self._process = subprocess.Popen(
             _argv(part), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             bufsize=1, start_new_session=True,
         )  # fmt: skip
-        interrupt.watch(process)
-        _give_way(process.pid, part.nice)
-        teller = threading.Thread(target=_tell, args=(part.name, process))
-        teller.start()
-        running.append((part, process, teller))
-    for _, _, teller in running:
-        teller.join()
-    return [part.name for part, process, _ in running if process.wait() != 0]
+        interrupt.watch(self._process)
+        _give_way(self._process.pid, part.nice)
+        self._teller = threading.Thread(target=_tell, args=(part.name, self._process))
+        self._teller.start()
+
+    def join(self) -> None:
+        """Wait for its end."""
+        self._teller.join()
+        self._process.wait()
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended with anything but success."""
+        return self._process.returncode != 0
 
 
 def _argv(part: Part) -> list[str]:

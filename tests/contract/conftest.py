@@ -82,7 +82,7 @@ class Region:
     kubeconfig: Path
     context: str
     image: str = "bank:dev"
-    patience_s: float = 5.0
+    patience_s: float = 30.0
     """What a controller and a kubelet need, a first pull of the image included."""
     port: int = 0
     """Of our own region."""

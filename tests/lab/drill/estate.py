@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[3]
 DRILL_S = 240
 SHORT = "warmup=3s,steady=5s,window=5s"
 """Shorter than the presets: what these drills show does not depend on the times."""
+LIGHT = ("--profile", str(Path(__file__).parent / "light.yaml"))
 
 
 @dataclass(frozen=True)

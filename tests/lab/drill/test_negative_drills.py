@@ -12,7 +12,17 @@ from pathlib import Path
 
 import pytest
 from tests.lab.drill import books
-from tests.lab.drill.estate import ROOT, SHORT, bank_with, drill, event, slow_link, stop_prometheus, until
+from tests.lab.drill.estate import (
+    LIGHT,
+    ROOT,
+    SHORT,
+    bank_with,
+    drill,
+    event,
+    slow_link,
+    stop_prometheus,
+    until,
+)
 
 pytestmark = pytest.mark.lab
 
@@ -64,6 +74,7 @@ def test_prometheus_stopped_in_the_window_is_inconclusive(small_lab, runs):
         small_lab,
         runs,
         "experiments/pod-kill.yaml",
+        *LIGHT,
         "--times",
         SHORT,
         during=lambda run: stop_prometheus(small_lab, run, phase="settle"),
@@ -87,6 +98,7 @@ def test_a_frozen_generator_is_inconclusive(small_lab, runs):
         small_lab,
         runs,
         "experiments/pod-kill.yaml",
+        *LIGHT,
         "--times",
         SHORT.replace("window=5s", "window=8s"),
         during=freeze,

@@ -2,13 +2,12 @@
 
 import json
 import random
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 import urllib3
+from tests.forking import Nursery
 
 from stormdrill import topology as topology_file
 from stormdrill.direct.patroni import PatroniDirector
@@ -95,28 +94,36 @@ class FakeEstate:
         return root / "topology.yaml"
 
 
-def server(script: Path, *arguments: str):
-    """Start a script that prints its port; yields the port, ends it after."""
-    process = subprocess.Popen([sys.executable, str(script), *arguments], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield int(process.stdout.readline())
-    finally:
-        process.kill()
-        process.wait()
+@pytest.fixture(scope="session")
+def estates():
+    """Starts fake estates."""
+    nursery = Nursery(HERE / "fake_estate.py")
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture(scope="session")
+def banks():
+    """Starts the generator's stub banks."""
+    nursery = Nursery(HERE.parent / "load" / "stub_bank.py")
+    yield nursery
+    nursery.close()
 
 
 @pytest.fixture
-def fake():
+def fake(estates):
     """A fresh fake estate."""
-    for port in server(HERE / "fake_estate.py"):
-        yield FakeEstate(port)
+    started = estates.start()
+    yield FakeEstate(started.port)
+    started.stop()
 
 
 @pytest.fixture
-def bank():
+def bank(banks):
     """The generator's stub bank; its port."""
-    yield from server(HERE.parent / "load" / "stub_bank.py", "0")
+    started = banks.start()
+    yield started.port
+    started.stop()
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Kubernetes API, Patroni members and Prometheus in one process, as far as a drill asks: fakes at the wire.
 
-    python fake_estate.py          (prints its port)
-
 Deleting a pod ends its held execs with exit code 137 and brings a ready replacement after `replace_s`.
 POST /_behave changes behaviour: {"replace_s": 0.3, "exec": "held" | "refused" | "survives" | "lost",
 "delete": "ok" | "refused", "age_s": 0, "prometheus": "ok" | "silent", "rest": "ok" | "silent" | "leader" |
@@ -16,7 +14,6 @@ leader.
 
 import asyncio
 import json
-import sys
 import time
 import uuid
 from typing import Any
@@ -289,7 +286,3 @@ async def serve(port: int) -> None:
     await site.start()
     print(site._server.sockets[0].getsockname()[1], flush=True)
     await asyncio.Event().wait()
-
-
-if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]) if len(sys.argv) > 1 else 0))

@@ -3,13 +3,12 @@
 import dataclasses
 import http.client
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.forking import Nursery
 
 from stormdrill import profile as profile_file
 from stormdrill import store
@@ -39,11 +38,9 @@ NUMBERS = {operation.name: index for index, operation in enumerate(OPERATIONS)}
 class Stub:
     """The bank of one process; `stop` ends it, so that connections are refused."""
 
-    def __init__(self) -> None:
-        command = [sys.executable, str(HERE / "stub_bank.py"), "0"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.port = int(self.process.stdout.readline())
+    def __init__(self, banks: Nursery) -> None:
+        self._forked = banks.start()
+        self.port = self._forked.port
         self.url = f"http://127.0.0.1:{self.port}"
 
     def behave(self, mode: str, for_s: float = 1e9) -> None:
@@ -61,8 +58,7 @@ class Stub:
             connection.close()
 
     def stop(self) -> None:
-        self.process.kill()
-        self.process.wait()
+        self._forked.stop()
 
 
 @dataclasses.dataclass
@@ -83,9 +79,17 @@ class Started:
         return self.config.log_file.read_text()
 
 
+@pytest.fixture(scope="session")
+def banks() -> Iterator[Nursery]:
+    """Starts stub banks."""
+    nursery = Nursery(HERE / "stub_bank.py")
+    yield nursery
+    nursery.close()
+
+
 @pytest.fixture
-def stub() -> Iterator[Stub]:
-    bank = Stub()
+def stub(banks: Nursery) -> Iterator[Stub]:
+    bank = Stub(banks)
     yield bank
     bank.stop()
 

@@ -1,7 +1,5 @@
 """A bank of one process for the generator's tests: keeps books, and misbehaves when told to.
 
-    python stub_bank.py PORT      (0: any; the port is printed)
-
 POST /_behave {"mode": ..., "for_s": ...} sets what every other request gets; GET /_books returns what was
 asked and booked, GET /_booked/KEY the bookings of one key (404: none). Modes: answer; stall (no answer while it
 lasts, then all); silent (booked, then never answered); shed; rate; error (500); unavailable (503 with a reason);
@@ -10,7 +8,6 @@ another key); locked (login fails).
 """
 
 import asyncio
-import sys
 import time
 from typing import Any
 
@@ -115,7 +112,3 @@ async def serve(port: int) -> None:
     await site.start()
     print(runner.addresses[0][1], flush=True)
     await asyncio.Event().wait()
-
-
-if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))

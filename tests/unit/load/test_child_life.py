@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.forking import Nursery
 
 from stormdrill import wait
 from stormdrill.errors import Aborted, TargetError
@@ -184,8 +185,8 @@ def test_a_start_that_is_not_wanted_any_more_leaves_nothing(configure: Configure
     assert all(gone(pid) for pid in seen)
 
 
-def test_a_bank_that_lets_nobody_in_is_one_message(configure: Configure) -> None:
-    closed = Stub()
+def test_a_bank_that_lets_nobody_in_is_one_message(configure: Configure, banks: Nursery) -> None:
+    closed = Stub(banks)
     closed.stop()
     config = configure(PHONES, [closed.url])
     with pytest.raises(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from tests.forking import Nursery
 
 from stormdrill import wait
 from stormdrill.load.live import LoadSecond
@@ -193,8 +194,8 @@ def test_login_out_blocks_the_rest_of_a_session_but_not_the_probes(start: Start,
     assert set(outcomes(transfers)) == {("GOOD", "NONE")}
 
 
-def test_phones_leave_an_edge_that_refuses(start: Start, stub: Stub) -> None:
-    gone = Stub()
+def test_phones_leave_an_edge_that_refuses(start: Start, stub: Stub, banks: Nursery) -> None:
+    gone = Stub(banks)
     started = start(PHONES, [stub.url, gone.url])
     wait.pause(1)
     gone.stop()
