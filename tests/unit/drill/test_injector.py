@@ -64,6 +64,16 @@ def test_a_stop_waits_for_the_fault_under_way_and_reverts_it(estate, stopped):
     assert kinds.index("fault.applied") < kinds.index("fault.reverted")
 
 
+def test_after_a_stop_no_fault_begins(estate, stopped):
+    injector, fault = stopped
+    fault.applied.set()
+    further = Slow()
+    further.applied.set()
+    with pytest.raises(Aborted):
+        injector.inject("further", further)
+    assert not further.begun.is_set()
+
+
 def test_a_fault_that_never_ends_its_application_is_not_called_over(estate, stopped, monkeypatch):
     monkeypatch.setattr("stormdrill.drill.injector.UNDER_WAY_S", 0.2)
     injector, _ = stopped
