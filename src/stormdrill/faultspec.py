@@ -15,7 +15,7 @@ GROUP = "stormdrill.io"
 VERSION = "v1alpha1"
 PLURAL = "faults"
 NAMESPACE = "stormdrill"
-ANYWHERE = "0.0.0.0/0"  # noqa: S104 - a network, not an address to listen on
+ANYWHERE = "0.0.0.0/0"
 
 
 class FaultKind(StrEnum):
