@@ -43,6 +43,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     _run(commands)
     _gate(commands)
     _stored(commands)
+    _canary(commands)
     return parser.parse_args(argv)
 
 
@@ -176,6 +177,32 @@ def _stored(commands: _Commands) -> None:
         parser = _add(commands, name, _lazy("stored", name), text, _EXITS if name == "judge" else "")
         parser.add_argument("run", metavar="RUN", type=Path, help="a directory under runs/")
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _canary(commands: _Commands) -> None:
+    parser = _add(
+        commands,
+        "canary",
+        _lazy("canary", "canary"),
+        "watch the paths between zones from one of them, as metrics; runs in every zone of an estate",
+    )
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--zone", metavar="ZONE", help="the zone it is in")
+    where.add_argument("--node", metavar="NODE", help="the node it is on, whose label says the zone")
+    parser.add_argument(
+        "--peers", action="append", required=True, metavar="NAME,...",
+        help="other canaries: names of DNS, addresses, or files with one a line; asked for every second",
+    )  # fmt: skip
+    parser.add_argument(
+        "--database", action="append", default=[], metavar="[ZONE=]HOST:PORT,...",
+        help="databases to reach, with the zone each is in",
+    )  # fmt: skip
+    parser.add_argument(
+        "--control-plane", metavar="HOST:PORT", help="default: the Kubernetes API of the pod's environment"
+    )
+    parser.add_argument("--listen", default="0.0.0.0", metavar="ADDRESS", help="default: every address")
+    parser.add_argument("--port", type=int, default=7400, help="TCP and UDP, the same of every canary (7400)")
+    parser.add_argument("--metrics-port", type=int, default=7401, help="HTTP: /metrics and /healthz (7401)")
 
 
 def duration(text: str) -> float:
