@@ -30,6 +30,7 @@ class Dispatcher:
 
     objects: Objects
     tokens: Mapping[str, User]
+    account: Callable[[str], User | None]
     pod_parts: Mapping[str, PodPart]
     address: str
 
@@ -51,7 +52,7 @@ class Dispatcher:
             )
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        user = authenticate(request.headers.get("Authorization", ""), self.tokens)
+        user = authenticate(request.headers.get("Authorization", ""), self.tokens, self.account)
         target = parse(request.path)
         if target is None:
             authorize_path(user, request.path, request.method)

@@ -6,7 +6,7 @@ Rights are a table, not RBAC objects: the lab has two roles. Refusals read as a 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from stormlab.api.status import ApiError
@@ -49,8 +49,18 @@ ADMIN = User("kubernetes-admin", ("system:masters", "system:authenticated"), "ad
 NODE = User("system:node:lab", ("system:nodes", "system:authenticated"), "node")
 
 
-def authenticate(header: str, tokens: Mapping[str, User]) -> User:
-    """Return the user of an Authorization header; none is anonymous, a wrong one ApiError 401."""
+def nobody(_: str) -> User | None:
+    """Know no token."""
+    return None
+
+
+def authenticate(
+    header: str, tokens: Mapping[str, User], account: Callable[[str], User | None] = nobody
+) -> User:
+    """Return the user of an Authorization header; none is anonymous, a wrong one ApiError 401.
+
+    `account` knows the tokens that are not on the list: those of service accounts.
+    """
     if not header:
         return ANONYMOUS
     scheme, _, token = header.partition(" ")
@@ -58,6 +68,8 @@ def authenticate(header: str, tokens: Mapping[str, User]) -> User:
         for known, user in tokens.items():
             if hmac.compare_digest(known.encode(), token.strip().encode()):
                 return user
+        if (holder := account(token.strip())) is not None:
+            return holder
     raise ApiError(401, "Unauthorized", "Unauthorized")
 
 
