@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stormlab.errors import LabError
 from stormlab.node.environment import ConfigError, Objects, data_of
+from stormlab.node.hostpath import HostPathError, NodeFiles
 from stormlab.node.podspec import Container, Object, PodSpec
 from stormlab.pod.rootfs import Mount
 
@@ -17,11 +18,13 @@ class VolumeError(LabError):
     """A volume cannot be made or mounted."""
 
 
-async def prepare(pod: PodSpec, directory: Path, claims: Path, objects: Objects) -> dict[str, Path]:
+async def prepare(
+    pod: PodSpec, directory: Path, claims: Path, files: NodeFiles, objects: Objects
+) -> dict[str, Path]:
     """Make the volumes that containers mount; directory of each by name.
 
-    `directory` is the pod's own, `claims` holds what outlives it (`<namespace>/<claim>`).
-    Raises ConfigError when a ConfigMap, Secret or key is not there (yet).
+    `directory` is the pod's own, `claims` holds what outlives it (`<namespace>/<claim>`), `files` are the node's.
+    Raises ConfigError when a ConfigMap, Secret or key is not there (yet), VolumeError.
     """
     used = {mount.volume for container in pod.containers for mount in container.mounts}
     unknown = used - pod.volumes.keys()
@@ -36,11 +39,20 @@ async def prepare(pod: PodSpec, directory: Path, claims: Path, objects: Objects)
         elif "persistentVolumeClaim" in volume:
             place = claims / pod.namespace / volume["persistentVolumeClaim"]["claimName"]
             place.mkdir(parents=True, exist_ok=True)
+        elif "hostPath" in volume:
+            place = _of_node(volume, files)
         else:
             place.mkdir(parents=True, exist_ok=True)
             place.chmod(0o777)
         found[name] = place
     return found
+
+
+def _of_node(volume: Object, files: NodeFiles) -> Path:
+    try:
+        return files.place(volume["hostPath"])
+    except HostPathError as error:
+        raise VolumeError(str(error)) from error
 
 
 async def _write_files(pod: PodSpec, volume: Object, place: Path, objects: Objects) -> None:

@@ -165,7 +165,7 @@ def test_a_container_sees_its_own_world(machine, named):
     text = until(lambda: "scope" in (found := machine.log(named)) and found, "output", 5)
     lines = text.splitlines()
     assert lines[0] == "999"
-    assert lines[1] == "pyt"
+    assert lines[1] == "pau"
     assert lines[2] == named
     assert "No such file" in text
     assert f"inet {pod['status']['podIP']}/32" in text
@@ -238,7 +238,7 @@ def test_claims_outlive_their_pods_and_belong_to_a_region(machine, named):
             "CreateContainerConfigError",
             "not found",
         ),
-        ({"hostPID": True}, "UnsupportedPodSpec", "hostPID"),
+        ({"hostIPC": True}, "UnsupportedPodSpec", "hostIPC"),
     ],
 )
 def test_what_cannot_run_says_why(machine, named, change, reason, said):
