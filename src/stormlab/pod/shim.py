@@ -251,7 +251,7 @@ def main() -> None:
     if sandbox["cpu_cgroup"]:
         container.join_cgroup(sandbox["cpu_cgroup"])
     kernel.setns(f"/run/netns/{sandbox['netns']}", kernel.CLONE_NEWNET)
-    own_pids = 0 if sandbox["host_pid"] else kernel.CLONE_NEWPID
+    own_pids = 0 if sandbox.get("host_pid") else kernel.CLONE_NEWPID
     kernel.unshare(own_pids | kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC)
     reading, writing = os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
