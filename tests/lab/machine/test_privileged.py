@@ -67,9 +67,9 @@ def who_am_i(machine, name):
 def test_an_agent_rules_its_nodes_network_and_no_other(machine, named):
     agent(machine, named)
     rules = (
-        "table inet probe { chain c { type filter hook forward priority -150; ip daddr 192.0.2.1 drop; } }"
+        "table inet probe { chain c { type filter hook forward priority -150; ip daddr 192.0.2.1 drop; }; }"
     )
-    assert machine.execute(named, "nft", rules)[0] == 0
+    assert machine.execute(named, "nft", rules) == (0, "", "")
     try:
         listed = {zone: _nft(machine, zone) for zone in ("city1-a", "city1-b")}
         assert "probe" in listed["city1-a"]
@@ -141,13 +141,27 @@ def test_an_agent_is_dead_all_of_it_at_once_after_its_delete(machine, named):
     until(lambda: not machine.group(pod).exists(), "group removed", 5)
 
 
-def test_what_an_agents_container_leaves_behind_is_collected(machine, named):
-    pod = agent(machine, named, "sh", "-c", "setsid -f sleep 809; sleep 0.3; exit 1")
-    until(lambda: machine.status(named)["containerStatuses"][0]["restartCount"] >= 1, "restart", 5)
-    stats = [one.pid for one in machine.processes(pod)]
-    assert stats, "the shim lives on"
-    zombies = machine.execute(named, "sh", "-c", "ps -eo stat=,args= | grep -c '^Z.*sleep' || true")[1]
-    assert zombies.strip() == "0"
+def test_an_agents_orphans_are_its_shims_who_collects_them(machine, named):
+    pod = agent(machine, named, "sh", "-c", "setsid -f sleep 809; exec sleep 814")
+    (shim,) = (machine.group(pod) / "sandbox" / "cgroup.procs").read_text().split()
+
+    def children():
+        said = machine.execute(named, "ps", "-o", "pid=,args=", "--ppid", shim)[1]
+        return {args: pid for pid, args in (line.split(maxsplit=1) for line in said.splitlines())}
+
+    orphan = until(lambda: children().get("sleep 809"), "orphan of the shim", 5)
+    machine.execute(named, "kill", "-9", orphan)
+    assert orphan not in children().values(), "collected: no zombie"
+    assert "sleep 814" in children()
+
+
+def test_the_api_answers_at_its_service_name_too(machine, named):
+    machine.run(named, "city1-a", "sleep", "815")
+    by_name = ASK.replace("os.environ['KUBERNETES_SERVICE_HOST']", "'kubernetes.default.svc'")
+    by_name = by_name.replace("os.environ['KUBERNETES_SERVICE_PORT']", "443")
+    code, said, wrong = machine.execute(named, "python3", "-c", by_name, REVIEW, "{}")
+    assert code == 0, wrong
+    assert said.startswith("201"), said
 
 
 @pytest.mark.parametrize("host", [False, True])
