@@ -44,6 +44,8 @@ class Held(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - every end is the same here
         """Nothing can be said any more."""
         self._transport = None
+        if not self._zone.done():
+            self._zone.set_exception(ConnectionResetError("no greeting"))
 
     @property
     def open(self) -> bool:
