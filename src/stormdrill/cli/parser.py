@@ -43,6 +43,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     _run(commands)
     _gate(commands)
     _stored(commands)
+    _runbook(commands)
     _canary(commands)
     return parser.parse_args(argv)
 
@@ -203,6 +204,54 @@ def _canary(commands: _Commands) -> None:
     parser.add_argument("--listen", default="0.0.0.0", metavar="ADDRESS", help="default: every address")
     parser.add_argument("--port", type=int, default=7400, help="TCP and UDP, the same of every canary (7400)")
     parser.add_argument("--metrics-port", type=int, default=7401, help="HTTP: /metrics and /healthz (7401)")
+
+
+def _runbook(commands: _Commands) -> None:
+    parser = _add(commands, "runbook", _lazy("runbook", "check"), "go through a written procedure, on record")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    checking = _add(
+        actions, "check", _lazy("runbook", "check"), "print every problem of runbooks, with file and line"
+    )
+    checking.add_argument("files", metavar="FILE", nargs="+", type=Path)
+    running = _add(
+        actions, "run", _lazy("runbook", "run"), "go through a runbook at this terminal, or go on with one",
+        "exit codes: 0 done as written, 1 a step failed, 2 bad input, 3 done with a step waived, 4 held or left\n",
+    )  # fmt: skip
+    running.add_argument("file", metavar="FILE", type=Path, help="e.g. runbooks/remote-failover.md")
+    running.add_argument(
+        "--auto", action="store_true",
+        help="nobody is asked: decisions take their default and are not exercised",
+    )  # fmt: skip
+    running.add_argument("--actor", metavar="NAME", help="who is at the terminal (default: the user's name)")
+    running.add_argument(
+        "--run", type=Path, metavar="DIR",
+        help="keep it there, or go on with what was begun there; also a drill's run (default: a new one in RUNS)",
+    )  # fmt: skip
+    running.add_argument("--runs", type=Path, default=Path("runs"), metavar="RUNS", help="(runs)")
+    running.add_argument("--topology", type=Path, metavar="FILE", help="in place of the runbook's topology")
+    running.add_argument(
+        "--kubeconfig", type=Path, metavar="FILE", help="default: $KUBECONFIG, then ~/.kube/config"
+    )
+
+
+def _agent(commands: _Commands) -> None:
+    text = "apply and take away leased faults on this node (runs there, as root)"
+    parser = _add(commands, "agent", _lazy("agent", "agent"), text)
+    parser.add_argument("--node", required=True, metavar="NAME", help="this node, as Kubernetes calls it")
+    for name, default, what in (
+        ("--state", "/var/lib/stormdrill", "what must outlive the agent"),
+        ("--cgroup", "/sys/fs/cgroup", "the node's control groups"),
+    ):
+        parser.add_argument(name, type=Path, default=Path(default), metavar="DIR", help=f"{what} ({default})")
+    parser.add_argument(
+        "--listen", default=":7402", metavar="ADDR:PORT", help="of /metrics and /healthz (:7402)"
+    )
+    parser.add_argument(
+        "--spare", action="append", default=[], metavar="LABEL=VALUE",
+        help="pods of our namespace that a site loss does not kill (may be repeated)",
+    )  # fmt: skip
+    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="default: the pod's service account")
+    parser.add_argument("--context", metavar="C", help="context of the kubeconfig (its current one)")
 
 
 def duration(text: str) -> float:
