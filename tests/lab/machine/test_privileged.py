@@ -196,3 +196,39 @@ def test_a_token_dies_with_its_pod(machine, named, other):
 def test_who_wants_no_token_gets_none(machine, named):
     machine.run(named, "city1-a", "sleep", "813", automountServiceAccountToken=False)
     assert machine.execute(named, "ls", "/run/secrets")[0] != 0
+
+
+def test_a_daemon_that_tolerates_everything_is_on_every_node(machine, named):
+    path = "/apis/apps/v1/namespaces/default/daemonsets"
+    container = {
+        "name": "c",
+        "image": "stormbank:dev",
+        "command": ["sleep", "816"],
+        "securityContext": {"privileged": True},
+        "volumeMounts": MOUNTS,
+    }
+    template = {"metadata": {"labels": {"pod": named}}, "spec": {"containers": [container], **HOST}}
+    spec = {"selector": {"matchLabels": {"pod": named}}, "template": template}
+    taint = {"key": "x", "value": "y", "effect": "NoExecute"}
+    _taint(machine, [taint])
+    try:
+        machine.call("POST", path, {"metadata": {"name": named}, "spec": spec})
+        status = until(
+            lambda: (s := _status(machine, path, named)).get("numberReady") == 2 and s, "ready", 10
+        )
+        assert status["desiredNumberScheduled"] == 2, "on the tainted node too"
+    finally:
+        _taint(machine, None)
+        machine.call("DELETE", f"{path}/{named}")
+    pods = f"/api/v1/namespaces/default/pods?labelSelector=pod%3D{named}"
+    for pod in machine.call("GET", pods)["items"]:
+        machine.delete(pod["metadata"]["name"])
+    until(lambda: not machine.call("GET", pods)["items"], "gone", 10)
+
+
+def _taint(machine, taints):
+    machine.call("PATCH", "/api/v1/nodes/city1-b", {"spec": {"taints": taints}}, patch="merge")
+
+
+def _status(machine, path, name):
+    return machine.call("GET", f"{path}/{name}").get("status", {})
