@@ -81,7 +81,7 @@ def names_of(estate: Estate, part: NamePart) -> Name:
     for edge, through in part.edges.items():
         forward = forwards[through]
         site = estate.outside if forward.zone is None else estate.zone(forward.zone)
-        edges[edge] = Edge(edge, f"http://{site.address}:{forward.port}{part.path}")
+        edges[edge] = Edge(edge, f"http://{site.address}:{forward.port}{part.path}", edge in part.drained)
     return Name(part.name, part.ttl_s, edges)
 
 
@@ -93,9 +93,9 @@ class Server:
         self._place = place
         place.mkdir(parents=True, exist_ok=True)
         for name in names.values():
-            for edge in self._drained(name.name):
+            for edge, drained in self._said(name.name).items():
                 if edge in name.edges:
-                    name.edges[edge].drained = True
+                    name.edges[edge].drained = drained
 
     def routes(self) -> list[web.RouteDef]:
         """What it answers."""
@@ -134,16 +134,16 @@ class Server:
         self._keep(name)
         return web.json_response(name.answer())
 
-    def _drained(self, name: str) -> list[str]:
+    def _said(self, name: str) -> dict[str, bool]:
         try:
-            return list(json.loads((self._place / f"{name}.json").read_text(encoding="utf-8")))
+            return dict(json.loads((self._place / f"{name}.json").read_text(encoding="utf-8")))
         except (OSError, ValueError):
-            return []
+            return {}
 
     def _keep(self, name: Name) -> None:
         path = self._place / f"{name.name}.json"
         beside = path.with_suffix(".new")
-        beside.write_text(json.dumps([e.name for e in name.edges.values() if e.drained]), encoding="utf-8")
+        beside.write_text(json.dumps({e.name: e.drained for e in name.edges.values()}), encoding="utf-8")
         beside.replace(path)
 
 

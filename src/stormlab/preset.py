@@ -38,6 +38,8 @@ class NamePart:
     """What an edge that serves answers 200 to."""
     edges: Mapping[str, str]
     """Edge as the name's users know it, to the forward that leads to it."""
+    drained: tuple[str, ...] = ()
+    """Edges that serve only when an operator says so."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def _secret(tree: Tree) -> SecretPart:
 
 
 def _name(tree: Tree, forwards: Sequence[str]) -> NamePart:
-    fields = tree.fields(("name", "port", "ttl", "check", "edges"), ("name", "port", "edges"))
+    fields = tree.fields(("name", "port", "ttl", "check", "edges", "drained"), ("name", "port", "edges"))
     if fields["name"].present and not _NAME.fullmatch(fields["name"].text()):
         fields["name"].problem("must be lower-case letters, digits, '-' and '.'")
     ttl = fields["ttl"].text("5s")
@@ -136,9 +138,14 @@ def _name(tree: Tree, forwards: Sequence[str]) -> NamePart:
     edges = {edge: _forward(through, forwards) for edge, through in fields["edges"].items()}
     if fields["edges"].present and not edges:
         fields["edges"].problem("a name needs at least one edge")
+    drained = tuple(element.text() for element in fields["drained"].elements())
+    for edge in drained:
+        if edge not in edges:
+            fields["drained"].problem(f"no edge '{edge}' (known: {', '.join(edges)})")
     path = fields["check"].fields(("path",))["path"].text("/")
     ttl_s = float(found[1]) if found else 5.0
-    return NamePart(fields["name"].text(), fields["port"].integer(9053, 1024, 65535), ttl_s, path, edges)
+    port = fields["port"].integer(9053, 1024, 65535)
+    return NamePart(fields["name"].text(), port, ttl_s, path, edges, drained)
 
 
 def _ready(tree: Tree, regions: Sequence[str], forwards: Sequence[str]) -> tuple[ReadyPart, ...]:
