@@ -7,6 +7,7 @@ more), and a crashed one for a second. So a member counts as leader only while i
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -92,6 +93,17 @@ class PatroniDirector:
         """When the member's PostgreSQL was started, as text that changes with every start; None when down."""
         own = self._own(member)
         return own.get("postmaster_start_time") if own else None
+
+    def store_lost_s(self) -> float | None:
+        """For how long no member has reached the store, by their own word; None unless every one says so.
+
+        Seconds between their clocks and ours.
+        """
+        with ThreadPoolExecutor(max_workers=len(self._members)) as pool:
+            said = list(pool.map(self._own, self._members))
+        seen = [one.get("dcs_last_seen") if one else None for one in said]
+        known = [float(at) for at in seen if isinstance(at, int | float)]
+        return time.time() - max(known) if known and len(known) == len(seen) else None
 
     def _own(self, member: str) -> Answer | None:
         return self._ask(f"{self._members[member]}/patroni")
