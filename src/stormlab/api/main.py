@@ -67,7 +67,7 @@ def _open_store(settings: Settings) -> Store:
     path = settings.state / f"api-{settings.region}.db"
     try:
         return Store(path)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, ValueError) as error:
         raise LabError(f"{path}: {error}") from error
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from stormlab.api import kinds
+from stormlab.api.custom.definition import DefinitionRules
+from stormlab.api.custom.kind import CustomKind
+from stormlab.api.custom.rules import CustomRules
 from stormlab.api.rules import Rules
 from stormlab.api.rules.claim import ClaimRules
 from stormlab.api.rules.plain import (
@@ -23,6 +26,7 @@ _RULES: dict[kinds.Kind, Rules] = {
     kinds.CLAIM: ClaimRules(),
     kinds.CONFIG_MAP: ConfigMapRules(),
     kinds.DAEMON_SET: DaemonSetRules(),
+    kinds.DEFINITION: DefinitionRules(),
     kinds.DEPLOYMENT: DeploymentRules(),
     kinds.DISRUPTION_BUDGET: DisruptionBudgetRules(),
     kinds.ENDPOINT_SLICE: EndpointSliceRules(),
@@ -39,4 +43,6 @@ _RULES: dict[kinds.Kind, Rules] = {
 
 def rules_of(kind: kinds.Kind) -> Rules:
     """Return the rules of a kind; kinds without any share the empty ones."""
+    if isinstance(kind, CustomKind):
+        return CustomRules(kind)
     return _RULES.get(kind, _PLAIN)
