@@ -45,6 +45,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     _stored(commands)
     _runbook(commands)
     _canary(commands)
+    _agent(commands)
     return parser.parse_args(argv)
 
 
