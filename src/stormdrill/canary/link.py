@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import cast
 
 from stormdrill.canary.board import SILENT_S, Board, Path
-from stormdrill.canary.knock import PATIENCE_S, knock
+from stormdrill.canary.knock import PATIENCE_S, Knocks
 from stormdrill.canary.wire import GREETING_LIMIT, greeted_zone
 
 _PAIR = (Path.HELD, Path.NEW, Path.UDP)
@@ -66,10 +66,11 @@ class Held(asyncio.Protocol):
 class Link:
     """What this canary does with one address. Its zone is what it says of itself when it greets."""
 
-    def __init__(self, board: Board, address: str, port: int) -> None:
+    def __init__(self, board: Board, knocks: Knocks, address: str, port: int) -> None:
         self.address = address
         self.zone: str | None = None
         self._board = board
+        self._knocks = knocks
         self._port = port
         self._held: Held | None = None
         self._echoed_at = float("-inf")
@@ -84,7 +85,7 @@ class Link:
         """Knock, and ask the held connection for an echo."""
         if self._held is not None and self._held.open:
             self._held.say()
-        knock(self.address, self._port, self._answered)
+        self._knocks.start(self.address, self._port, self._answered)
 
     def close(self) -> None:
         """End what is open."""

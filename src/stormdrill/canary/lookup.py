@@ -14,7 +14,6 @@ from threading import Thread
 
 from stormdrill.wait import pause
 
-_EVERY_S = 1.0
 _MOST = 512
 
 log = logging.getLogger(__name__)
@@ -45,19 +44,20 @@ class Names:
         return frozenset(sorted(found)[:_MOST])
 
 
-def follow(names: Names, found: Found) -> None:
+def follow(names: Names, found: Found, *, every_s: float) -> None:
     """Call `found` in the running event loop with the addresses, first and whenever they change.
 
+    They are looked up again `every_s` seconds after each answer.
     A lookup that fails changes nothing: who cannot be asked for has not gone away.
     """
     loop = asyncio.get_running_loop()
     with suppress(ValueError):
         loop.call_soon(found, frozenset({str(IPv4Address(names.text))}))
         return
-    Thread(target=_run, args=(names, found, loop), name=f"lookup {names.text}", daemon=True).start()
+    Thread(target=_run, args=(names, found, every_s, loop), name=f"lookup {names.text}", daemon=True).start()
 
 
-def _run(names: Names, found: Found, loop: asyncio.AbstractEventLoop) -> None:
+def _run(names: Names, found: Found, every_s: float, loop: asyncio.AbstractEventLoop) -> None:
     last: frozenset[str] | None = None
     failing = False
     while not loop.is_closed():
@@ -76,4 +76,4 @@ def _run(names: Names, found: Found, loop: asyncio.AbstractEventLoop) -> None:
                     loop.call_soon_threadsafe(found, addresses)
                 except RuntimeError:  # the loop was closed meanwhile
                     return
-        pause(_EVERY_S)
+        pause(every_s)

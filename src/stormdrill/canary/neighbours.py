@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from functools import partial
 
 from stormdrill.canary.board import Board
+from stormdrill.canary.knock import Knocks
 from stormdrill.canary.link import Link
 from stormdrill.canary.lookup import Names, follow
 from stormdrill.canary.serving import Datagrams
 from stormdrill.canary.wire import Datagram, datagram
 
+_LOOKUP_S = 1.0
 _PER_ZONE = 3
 """So many of a zone are watched, another choice by each canary: the work does not grow with the estate's square."""
 
@@ -20,8 +22,11 @@ _PER_ZONE = 3
 class Neighbours:
     """Links to every address the names resolve to. To be made in a running event loop."""
 
-    def __init__(self, board: Board, datagrams: Datagrams, names: Sequence[Names], port: int) -> None:
+    def __init__(
+        self, board: Board, knocks: Knocks, datagrams: Datagrams, names: Sequence[Names], port: int
+    ) -> None:
         self._board = board
+        self._knocks = knocks
         self._datagrams = datagrams
         self._port = port
         self._sender = secrets.token_hex(4)
@@ -29,7 +34,7 @@ class Neighbours:
         self._links: dict[str, Link] = {}
         self._listed: dict[Names, frozenset[str]] = {}
         for one in names:
-            follow(one, partial(self._take, one))
+            follow(one, partial(self._take, one), every_s=_LOOKUP_S)
 
     def tick(self) -> None:
         """Try everything once."""
@@ -59,7 +64,7 @@ class Neighbours:
         for address in self._links.keys() - wanted:
             self._links.pop(address).close()
         for address in wanted - self._links.keys():
-            self._links[address] = Link(self._board, address, self._port)
+            self._links[address] = Link(self._board, self._knocks, address, self._port)
         self._links = dict(sorted(self._links.items(), key=lambda item: self._rank(item[0])))
 
     def _rank(self, address: str) -> tuple[int, str]:

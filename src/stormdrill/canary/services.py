@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stormdrill.canary.board import Board, Path
-from stormdrill.canary.knock import knock
+from stormdrill.canary.knock import Knocks
 from stormdrill.canary.lookup import Names, follow
 
 _MOST = 3
+_LOOKUP_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -33,17 +34,18 @@ def target_of(text: str, path: Path) -> Target:
 class Service:
     """A target and its addresses. To be made in a running event loop."""
 
-    def __init__(self, board: Board, target: Target) -> None:
+    def __init__(self, board: Board, knocks: Knocks, target: Target) -> None:
         self._board = board
+        self._knocks = knocks
         self._target = target
         self._addresses: list[str] = []
         board.know(target.peer, target.path)
-        follow(Names(target.host), self._take)
+        follow(Names(target.host), self._take, every_s=_LOOKUP_S)
 
     def tick(self) -> None:
         """Knock at the first few of its addresses; it works when one answers."""
         for address in self._addresses:
-            knock(address, self._target.port, self._answered)
+            self._knocks.start(address, self._target.port, self._answered)
 
     def _take(self, addresses: frozenset[str]) -> None:
         self._addresses = sorted(addresses)[:_MOST]

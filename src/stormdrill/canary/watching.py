@@ -1,20 +1,25 @@
-"""A canary: answers others, and tries all it watches five times a second."""
+"""A canary: answers others, tries them five times a second, and services half as often."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from stormdrill.canary.board import TICK_S, Awake, Board
+from stormdrill.canary.knock import Knocks
 from stormdrill.canary.lookup import Names
 from stormdrill.canary.metrics import Page, exposition
 from stormdrill.canary.neighbours import Neighbours
 from stormdrill.canary.services import Service, Target
 from stormdrill.canary.serving import Datagrams, Echoes
 from stormdrill.canary.wire import METRICS_PORT, PORT
+
+_SERVICE_TICKS = 2
+"""Services are tried every so many ticks: often enough to be up, and half the work."""
 
 log = logging.getLogger(__name__)
 
@@ -45,15 +50,19 @@ async def watch(settings: Settings) -> None:
     page = await loop.create_server(
         lambda: Page(lambda: exposition(board)), settings.listen, settings.metrics_port
     )
-    neighbours = Neighbours(board, datagrams, settings.peers, settings.port)
-    services = [Service(board, target) for target in settings.targets]
+    knocks = Knocks()
+    neighbours = Neighbours(board, knocks, datagrams, settings.peers, settings.port)
+    services = [Service(board, knocks, target) for target in settings.targets]
     log.info("canary of %s answers on %s:%d, metrics on %d", settings.zone, *place, settings.metrics_port)
+
+    turns = itertools.cycle(range(_SERVICE_TICKS))
 
     def tick() -> None:
         board.clock.tick()
+        knocks.sweep()
         echoes.sweep()
         neighbours.tick()
-        for service in services:
+        for service in services[next(turns) :: _SERVICE_TICKS]:
             service.tick()
 
     beat = _Beat(tick)

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from stormdrill.canary.board import Awake, Board, Path
-from stormdrill.canary.knock import knock
+from stormdrill.canary.knock import Knocks
 from stormdrill.canary.link import Link
 from stormdrill.canary.lookup import Names
 from stormdrill.canary.metrics import Page
@@ -30,7 +30,7 @@ def test_a_knock_is_answered_by_the_kernel_and_the_program_sees_nothing():
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.settimeout(0.3)
             for _ in range(5):
-                knock("127.0.0.1", listener.getsockname()[1], lambda: answers.append(1))
+                Knocks().start("127.0.0.1", listener.getsockname()[1], lambda: answers.append(1))
             await until(lambda: len(answers) == 5)
             with pytest.raises(TimeoutError):
                 listener.accept()
@@ -43,10 +43,10 @@ def test_a_refusal_and_an_impossible_address_are_no_answers():
         answers = []
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
-        knock("127.0.0.1", port, lambda: answers.append("refused"))
-        knock("255.255.255.255", 9, lambda: answers.append("impossible"))
+        Knocks().start("127.0.0.1", port, lambda: answers.append("refused"))
+        Knocks().start("255.255.255.255", 9, lambda: answers.append("impossible"))
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            knock("127.0.0.1", listener.getsockname()[1], lambda: answers.append("good"))
+            Knocks().start("127.0.0.1", listener.getsockname()[1], lambda: answers.append("good"))
             await until(lambda: answers)
         assert answers == ["good"]
 
@@ -65,7 +65,7 @@ def test_who_greets_with_something_else_is_no_peer():
 
             server = await asyncio.start_server(serve, "127.0.0.1", 0)
             async with server:
-                link = Link(board, "127.0.0.1", server.sockets[0].getsockname()[1])
+                link = Link(board, Knocks(), "127.0.0.1", server.sockets[0].getsockname()[1])
                 link.tick()
                 await until(lambda asked=asked, link=link: asked and link._connecting is None, 1.0)
                 assert link.zone is None
@@ -83,7 +83,7 @@ def test_a_peer_of_the_own_zone_is_left_alone_and_one_that_goes_stays_on_the_boa
         port = server.sockets[0].getsockname()[1]
         ours = await loop.create_server(Echoes(board).protocol, "127.0.0.2", port)
         peers_file.write_text("127.0.0.1\n127.0.0.2\n")
-        neighbours = Neighbours(board, Datagrams(board), [Names(str(peers_file))], port)
+        neighbours = Neighbours(board, Knocks(), Datagrams(board), [Names(str(peers_file))], port)
         await until(lambda: ticking(neighbours) and board.held and len(neighbours._watched()) == 1)
         await until(
             lambda: ticking(neighbours) and all(one.up for one in board.readings() if one.path != "udp")
@@ -114,7 +114,7 @@ def test_of_a_zone_with_many_canaries_three_are_watched(peers_file):
         addresses = [f"127.0.0.{number}" for number in range(1, 9)]
         servers = [await loop.create_server(echoes.protocol, address, port) for address in addresses[1:]]
         peers_file.write_text("\n".join(addresses))
-        neighbours = Neighbours(board, Datagrams(board), [Names(str(peers_file))], port)
+        neighbours = Neighbours(board, Knocks(), Datagrams(board), [Names(str(peers_file))], port)
         await until(lambda: ticking(neighbours) and board.held == 8)
         await until(lambda: len(neighbours._watched()) == 3 and len(echoes._open) == 3)
         for server in (first, *servers):
