@@ -14,7 +14,9 @@ ACTIONS_MODULE = "stormdrill.chaos.actions"
 PROBES_MODULE = "stormdrill.chaos.probes"
 CONTROLS_MODULE = "stormdrill.chaos.controls"
 WAIT = "wait"
-"""The only action that hurts nothing."""
+HEAL = "heal"
+HARMLESS = (WAIT, HEAL)
+"""Actions that hurt nothing."""
 EACH = "each"
 """In place of a zone's name: every zone in which the service has pods, with as many in each."""
 
@@ -33,6 +35,10 @@ class Kind(StrEnum):
     DURATION = "duration"  # 20s
     TEXT = "text"
     FLAG = "flag"
+    LEASE = "lease"  # 1s to 5m: how long a fault outlives whoever renews it
+    FAR_SIDE = "far side"  # a zone, a region, or `anything`
+    DIRECTION = "direction"  # both, in or out
+    FAULT = "fault"  # an application before, by its name: partition_zone-1
 
 
 @dataclass(frozen=True)
@@ -48,16 +54,19 @@ class Signature:
     """An activity's arguments. At most one of each group in `exclusive` may be given.
 
     `hurts_database`: it needs a database to act on, and says which by `cell` unless there is only one.
+    `needs_canaries`: only canaries can prove it.
     """
 
     arguments: Mapping[str, Argument]
     exclusive: tuple[tuple[str, ...], ...] = ()
     hurts_database: bool = False
+    needs_canaries: bool = False
 
 
 _SERVICE = Argument(Kind.SERVICE, required=True)
 _ZONE = Argument(Kind.ZONE)
 _CELL = Argument(Kind.CELL)  # left out: the only cell that has a database
+_HELD = {"lease": Argument(Kind.LEASE), "duration": Argument(Kind.DURATION)}
 
 ACTIONS: Mapping[str, Signature] = {
     "kill_pods": Signature(
@@ -71,6 +80,18 @@ ACTIONS: Mapping[str, Signature] = {
     ),
     "crash_primary": Signature({"cell": _CELL}, hurts_database=True),
     "kill_primary": Signature({"cell": _CELL}, hurts_database=True),
+    "partition_zone": Signature(
+        {
+            "zone": Argument(Kind.ZONE, required=True),
+            "cut_from": Argument(Kind.FAR_SIDE),
+            "direction": Argument(Kind.DIRECTION),
+            **_HELD,
+        },
+        needs_canaries=True,
+    ),
+    "lose_zone": Signature({"zone": Argument(Kind.ZONE, required=True), **_HELD}, needs_canaries=True),
+    "lose_region": Signature({"region": Argument(Kind.REGION, required=True), **_HELD}, needs_canaries=True),
+    HEAL: Signature({"fault": Argument(Kind.FAULT)}),
     WAIT: Signature({"duration": Argument(Kind.DURATION, required=True)}),
 }
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from stormdrill import metric_names
-from stormdrill.activities import ACTIONS, EACH, PROBES, WAIT, Argument, Kind, Signature
+from stormdrill.activities import ACTIONS, EACH, HARMLESS, HEAL, PROBES, Argument, Kind, Signature
 from stormdrill.content.problems import unknown
 from stormdrill.continuity import Continuity
 from stormdrill.errors import Problem
@@ -23,6 +24,7 @@ def check(
     return [
         *_activity_problems(experiment, topology),
         *_rollback_problems(experiment),
+        *_heal_problems(experiment),
         *_objective_problems(experiment, topology, continuity),
         *_metric_problems(experiment, topology),
         *metric_names.problems(experiment),
@@ -38,6 +40,8 @@ def _activity_problems(experiment: Experiment, topology: Topology) -> Iterable[P
         found = [*_argument_problems(activity, signature, topology)]
         if signature.hurts_database:
             found += _database_problems(activity, topology)
+        if signature.needs_canaries and topology.canaries is None:
+            found.append(f"only canaries can prove it: {topology.path.name} has no 'canaries'")
         yield from (Problem(file, activity.line, f"{activity.name}: {message}") for message in found)
 
 
@@ -46,12 +50,36 @@ def _rollback_problems(experiment: Experiment) -> Iterable[Problem]:
         if (
             activity.kind is ActivityKind.ACTION
             and activity.function in ACTIONS
-            and activity.function != WAIT
+            and activity.function not in HARMLESS
         ):
+            allowed = " and ".join(f"'{name}'" for name in HARMLESS)
             message = (
-                f"{activity.name}: {activity.function} is a fault; rollbacks hold probes and '{WAIT}' only"
+                f"{activity.name}: {activity.function} is a fault; rollbacks hold probes, {allowed} only"
             )
             yield Problem(str(experiment.path), activity.line, message)
+
+
+def _heal_problems(experiment: Experiment) -> Iterable[Problem]:
+    """A `heal` must name what was applied before it: the action's name and a number from 1."""
+    times: Counter[str] = Counter()
+    lasting: set[str] = set()
+    for activity in experiment.method:
+        if activity.kind is not ActivityKind.ACTION or activity.function not in ACTIONS:
+            continue
+        if activity.function != HEAL:
+            times[activity.function] += 1
+            if "lease" in ACTIONS[activity.function].arguments and not activity.arguments.get("duration"):
+                lasting.add(f"{activity.function}-{times[activity.function]}")
+            continue
+        named = activity.arguments.get("fault")
+        healed = {named} & lasting if named else set(lasting)
+        if not healed:
+            there = ", ".join(sorted(lasting)) or "none"
+            message = (
+                f"{activity.name}: {named or 'there is nothing'} to heal; faults that last so far: {there}"
+            )
+            yield Problem(str(experiment.path), activity.line, message)
+        lasting -= healed
 
 
 def _argument_problems(activity: Activity, signature: Signature, topology: Topology) -> Iterable[str]:
@@ -87,6 +115,8 @@ def _value_problem(argument: Argument, value: Any, topology: Topology) -> str | 
         Kind.ZONES: (*topology.zones, EACH),
         Kind.REGION: topology.regions,
         Kind.CELL: topology.cells,
+        Kind.FAR_SIDE: (*topology.zones, *topology.regions, "anything"),
+        Kind.DIRECTION: ("both", "in", "out"),
         Kind.OPERATION: topology.operations,
     }
     if isinstance(value, str) and "${" in value:
@@ -103,6 +133,13 @@ def _count(value: Any) -> str | None:
     return None if ok else f"must be a whole number from 1: {value!r}"
 
 
+def _lease(value: Any) -> str | None:
+    problem = _parsed(parse_duration_s)(value)
+    if problem is None and not 1 <= parse_duration_s(value) <= 300:
+        return f"must be from 1s to 5m: {value!r}"
+    return problem
+
+
 def _parsed(parse: Callable[[Any], float]) -> Callable[[Any], str | None]:
     def problem(value: Any) -> str | None:
         try:
@@ -117,6 +154,8 @@ _SCALARS: dict[Kind, Callable[[Any], str | None]] = {
     Kind.COUNT: _count,
     Kind.RATIO: _parsed(parse_ratio),
     Kind.DURATION: _parsed(parse_duration_s),
+    Kind.LEASE: _lease,
+    Kind.FAULT: lambda value: None if isinstance(value, str) and value else f"must be a name: {value!r}",
     Kind.TEXT: lambda value: None if isinstance(value, str) and value else f"must be text: {value!r}",
     Kind.FLAG: lambda value: None if isinstance(value, bool) else f"must be true or false: {value!r}",
 }

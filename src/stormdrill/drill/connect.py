@@ -22,6 +22,7 @@ from stormdrill.drill.queries import Query, queries_of
 from stormdrill.drill.stop import Stop
 from stormdrill.errors import Aborted, InputError, Problem, StormdrillError, TargetError
 from stormdrill.estate import Audit, Credential, HttpAudit, Region, SqlAudit, Topology
+from stormdrill.faults.canaries import Canaries
 from stormdrill.kube import Cluster
 from stormdrill.plan import Plan
 from stormdrill.prometheus import Prometheus
@@ -40,6 +41,7 @@ class Targets:
     prometheus: Prometheus | None
     books: Reader
     facts: dict[str, Any]
+    canaries: Canaries | None = None
 
     @property
     def lock_cluster(self) -> Cluster:
@@ -102,7 +104,14 @@ def connect(plan: Plan, stop: Stop) -> Targets:
     if problems.found or books is None:
         raise InputError(problems.found)
     facts = {"clusters": identities, "environment": str(topology.environment), "plan": plan.digest}
-    return Targets(clusters, directors, prometheus, books, facts)
+    return Targets(clusters, directors, prometheus, books, facts, canaries_of(topology, prometheus))
+
+
+def canaries_of(topology: Topology, prometheus: Prometheus | None) -> Canaries | None:
+    """The canaries as Prometheus tells of them; None when the topology names none."""
+    if prometheus is None or topology.canaries is None:
+        return None
+    return Canaries(prometheus, topology.canaries.metric, tuple(topology.zones))
 
 
 def _cluster(kubeconfig: Path | None, region: Region) -> tuple[Cluster, str]:

@@ -14,7 +14,7 @@ from typing import Any
 from stormdrill import store
 from stormdrill.drill.injector import Injector
 from stormdrill.drill.stop import Stop
-from stormdrill.errors import ActionError, TargetError
+from stormdrill.errors import ActionError, RevertError, TargetError
 from stormdrill.faults import Record
 from stormdrill.faults.registry import fault_of
 from stormdrill.store import Run
@@ -46,6 +46,7 @@ class Method:
             "may_go_on": self._may_go_on,
             "method_begins": self._method_begins,
             "inject": self._inject,
+            "heal": self._heal,
             "wait": self._wait,
             "probe": self._probe,
             "hypothesis": self._hypothesis,
@@ -83,8 +84,15 @@ class Method:
             raise ActionError("a fault belongs into the experiment's method; nothing was injected")
         try:
             return self._injector.inject(fault, fault_of(fault, arguments))
-        except (ActionError, TargetError) as error:
+        except (ActionError, TargetError, RevertError) as error:
             self._stop.request(f"{fault} hurt nothing: {error}", "drill")
+            raise
+
+    def _heal(self, fault: str) -> list[str]:
+        try:
+            return self._injector.heal(fault)
+        except RevertError as error:
+            self._stop.request(f"not healed: {error}", "drill")
             raise
 
     def _wait(self, duration: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stormdrill.drill.connect import Targets
+from stormdrill.drill.identity import Holder
 from stormdrill.drill.injector import Injector
 from stormdrill.drill.recovery import Baseline, baseline
 from stormdrill.drill.stop import Stop
@@ -53,6 +54,8 @@ class Session:
             record=self.record,
             choose=random.Random(self.plan.experiment.load.seed),
             check_stop=self.stop.check,
+            canaries=self.targets.canaries,
+            holder=str(Holder.me()),
         )
         self.injector = Injector(self.estate, self.stop)
 
@@ -109,10 +112,16 @@ def _worth_saying(kind: str, data: Mapping[str, Any]) -> str:
 
 _SAYINGS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "fault.applied": lambda data: (
-        f"fault {data['name']} applied to {', '.join(t['pod'] for t in data['targets'])}"
+        f"fault {data['name']} applied to {', '.join(t.get('pod') or t['node'] for t in data['targets'])}"
     ),
     "fault.proven": lambda data: f"fault {data['name']} {'' if data['ok'] else 'NOT '}proven: {data['why']}",
     "fault.refused": lambda data: f"fault {data['name']} refused: {data['why']}",
+    "fault.gone": lambda data: f"fault {data['name']} is taken away ({data['took_s']:g} s)",
+    "fault.lingers": lambda data: f"fault {data['name']} is not gone yet: {data['why']}",
+    "fault.ended_early": lambda data: (
+        f"fault {data['name']} ended by itself on {data['node']}: {data['reason'] or data['why']}"
+    ),
+    "lease.lost": lambda data: f"fault {data['name']} is not held any more: {data['why']}",
     "fault.reverted": lambda data: f"fault {data['name']} is over: {data['why']}",
     "fault.not_restored": lambda data: f"after fault {data['name']} not whole again: {data['why']}",
     "revert.failed": lambda data: f"fault {data['name']} could NOT be reverted: {data['why']}",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from stormdrill.estate import Topology
+from stormdrill.faults.canaries import Canaries, Flow
 from stormdrill.kube import Cluster
 
 
@@ -70,7 +71,8 @@ class Estate:
     """All that a fault may touch.
 
     `check_stop` raises once the run has to end: nothing more may be hurt. `hurry` says that it is time to stop
-    waiting for the estate to be whole again.
+    waiting for the estate to be whole again. `holder` is who a fault says that it belongs to. `severed` are the
+    flows between zones that faults break now.
     """
 
     topology: Topology
@@ -80,6 +82,9 @@ class Estate:
     choose: random.Random
     check_stop: Callable[[], None]
     hurry: Callable[[], bool] = lambda: False
+    canaries: Canaries | None = None
+    holder: str = "stormdrill"
+    severed: Callable[[], frozenset[Flow]] = frozenset
 
 
 @dataclass(frozen=True)
