@@ -10,6 +10,7 @@ from stormdrill.runbook.calls.http import Http
 from stormdrill.runbook.calls.registry import CALLS
 from stormdrill.runbook.markdown import Section
 from stormdrill.runbook.values import (
+    END,
     GO_ON,
     STOP,
     Action,
@@ -97,7 +98,8 @@ _WORK = {"manual": _manual, "check": _check, "action": _action, "decision": _dec
 def _waiver(node: Node) -> Waiver:
     with node.fields() as fields:
         about = {key: child.text() for key, child in fields.get("about").items()}
-        return Waiver(fields.need("people").integer(1, low=1, high=9), about)
+        goes_on = fields.get("default").choice((GO_ON, STOP), STOP) == GO_ON
+        return Waiver(fields.need("people").integer(1, low=1, high=9), goes_on, about)
 
 
 def _expectation(fields: Fields, key: str) -> Expectation | None:
@@ -138,7 +140,7 @@ def check_options(steps: list[Step], nodes: dict[int, Node]) -> None:
         if numbers[step.id] != step.number:
             nodes[step.number].problem(f"id '{step.id}' is also that of step {numbers[step.id]}")
         for option, target in step.work.options.items() if isinstance(step.work, Decision) else ():
-            if target in (GO_ON, STOP):
+            if target in (GO_ON, STOP, END):
                 continue
             if target not in numbers:
                 nodes[step.number].problem(f"option '{option}': {unknown('step', target, numbers)}")

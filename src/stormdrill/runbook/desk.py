@@ -61,7 +61,7 @@ class Desk(Protocol):
 
 
 class NoDesk:
-    """Nobody: declared defaults are taken, nothing is waived, and what was cut off is checked or repeated."""
+    """Nobody: declared defaults are taken, and what was cut off is checked or repeated."""
 
     actor = "auto"
     attended = False
@@ -93,10 +93,11 @@ class NoDesk:
         """Taken as given, and said to be so."""
         return Choice("continue", (self.actor,), exercised=False)
 
-    def failed(self, step: Step, why: str) -> str:  # noqa: ARG002 - nobody is there
-        """Always the end."""
-        return LEAVE
+    def failed(self, step: Step, why: str) -> str:
+        """The end, unless the file has it waived by default."""
+        self.say(f"  NOT AS IT SHOULD BE: {why}")
+        return WAIVE if step.waiver is not None and step.waiver.auto else LEAVE
 
-    def waive(self, step: Step, people: int) -> Choice:
-        """Never asked."""
-        raise NotImplementedError(f"{step.id}: {people}")
+    def waive(self, step: Step, people: int) -> Choice:  # noqa: ARG002 - nobody is there
+        """The file's word, and said to be so."""
+        return Choice(WAIVE, (self.actor,), exercised=False, reason="the runbook's default")

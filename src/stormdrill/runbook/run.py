@@ -44,13 +44,17 @@ class Ending:
 
 def refuse_unattended(runbook: Runbook) -> None:
     """InputError naming every step that a run without people would have to leave out and may not."""
-    problems = [
-        Problem(
-            str(runbook.path), step.line, f"step {step.number} is done by hand; --auto needs 'auto: skip'"
-        )
-        for step in runbook.steps
-        if isinstance(step.work, Manual) and not step.work.auto
-    ]
+    problems = []
+    target = GO_ON
+    for step in runbook.steps:
+        if target not in (GO_ON, step.id):
+            continue
+        target = GO_ON
+        if isinstance(step.work, Manual) and not step.work.auto:
+            why = f"step {step.number} is done by hand; --auto needs 'auto: skip'"
+            problems.append(Problem(str(runbook.path), step.line, why))
+        if isinstance(step.work, Decision):
+            target = step.work.options[step.work.default]
     if problems:
         raise InputError(problems)
 
@@ -118,7 +122,10 @@ class _Going:
                 if step.id in self._journal.state.settled:
                     return None
                 continue
-            self._journal.mark(step, "done", self._desk.actor, proof=result.saw)
+            proof = {"proof": result.saw}
+            if "write_ns" in result.evidence:
+                proof["write_ns"] = result.evidence["write_ns"]
+            self._journal.mark(step, "done", self._desk.actor, **proof)
             said = {"saw": result.saw, "evidence": result.evidence, "seconds": _since(started)}
             self._journal.of_step("step.done", step, self._desk.actor, result=result.result, **said)
             return None
@@ -134,7 +141,7 @@ class _Going:
         seconds = _since(started)
         said: dict[str, Any] = {
             "what": step.title, "choice": choice.option, "people": list(choice.people),
-            "exercised": choice.exercised, "seconds": seconds if choice.exercised else None,
+            "auto": not choice.exercised, "seconds": seconds if choice.exercised else None,
         }  # fmt: skip
         self._journal.of_step(what, step, choice.people[0], **said)
         if leads_to == STOP:
@@ -158,7 +165,9 @@ class _Going:
         said = {"people": list(choice.people), "reason": choice.reason}
         actor = choice.people[0]
         what = f"go on although '{step.title}' failed"
-        self._journal.of_step("decision", step, actor, what=what, choice=WAIVE, exercised=True, **said)
+        self._journal.of_step(
+            "decision", step, actor, what=what, choice=WAIVE, auto=not choice.exercised, **said
+        )
         about = step.waiver.about if step.waiver else {}
         self._journal.mark(step, "done", actor, about, proof="", waived=choice.reason)
         self._journal.of_step("step.done", step, actor, result="waived", why=why, **said)

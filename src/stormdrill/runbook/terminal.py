@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from stormdrill.runbook.attention import Attention, Leave
 from stormdrill.runbook.desk import AGAIN, DONE, LEAVE, WAIVE, Choice
-from stormdrill.runbook.values import GO_ON, STOP, Decision, Step
+from stormdrill.runbook.values import END, GO_ON, STOP, Decision, Step
 
 _NAME_LENGTH = 80
 _QUIT = "q"
@@ -48,7 +48,9 @@ class Terminal:
     def decide(self, step: Step, decision: Decision) -> Choice:  # noqa: ARG002 - it stands above
         """An option by its word, and everybody's name."""
         for option, target in decision.options.items():
-            ends = {GO_ON: "go on", STOP: "hold here"}.get(target, f"go to '{target}'")
+            ends = {GO_ON: "go on", STOP: "hold here", END: "done, the rest is left out"}.get(
+                target, f"go to '{target}'"
+            )
             self.say(f"  {option}: {ends}")
         option = self._one_of({option: option for option in decision.options}, "which?  (q = leave)")
         return Choice(option, self._names(decision.people, f"decides '{option}'"))

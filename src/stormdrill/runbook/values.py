@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stormdrill.runbook.calls import Call
 
-GO_ON, STOP = "continue", "stop"
+GO_ON, STOP, END = "continue", "stop", "end"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Decision:
-    """`people` choose one of `options`, each of which goes on, stops, or goes to a later step by its id."""
+    """`people` choose one of `options`, each of which goes on, stops, ends the run as done, or goes to a later step."""
 
     options: Mapping[str, str]
     default: str
@@ -69,9 +69,13 @@ Work = Manual | Check | Action | Decision | Approval
 
 @dataclass(frozen=True)
 class Waiver:
-    """So many people may decide to go on although the step failed; `about` then replaces what its marks say."""
+    """So many people may decide to go on although the step failed; `about` then replaces what its marks say.
+
+    `auto`: what is decided when nobody is there, to go on (the run is then inconclusive at best) or not.
+    """
 
     people: int
+    auto: bool
     about: Mapping[str, str]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,9 +49,10 @@ class Sql:
             with psycopg.connect(self.dsn, **options) as connection:
                 connection.read_only = not self.commits
                 value = self._execute(connection)
+            at_ns = time.monotonic_ns()
         except psycopg.Error as error:
             return Finding(False, " ".join(str(error).split()) or type(error).__name__)
-        return self._judge(value)
+        return self._judge(value, {"write_ns": at_ns} if self.commits else {})
 
     def _execute(self, connection: psycopg.Connection[Any]) -> object:
         """The first value of the last statement; the caller's `with` commits after it."""
@@ -61,9 +63,9 @@ class Sql:
         row = cursor.fetchone() if cursor is not None and cursor.description else None
         return row[0] if row else None
 
-    def _judge(self, value: object) -> Finding:
+    def _judge(self, value: object, when: dict[str, int]) -> Finding:
         done = "committed" if self.commits else "answered"
-        evidence = {"value": None if value is None else str(value), "committed": self.commits}
+        evidence = {"value": None if value is None else str(value), "committed": self.commits, **when}
         if self.limit is None:
             return Finding(True, done if value is None else f"{done}: {value}", evidence)
         try:
