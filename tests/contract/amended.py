@@ -9,9 +9,12 @@ from .replay import Calls
 
 _RULES = "x-kubernetes-validations"
 _UNCHECKED = "<nil>"
+# Calls of topic 16.
 _BY_RULE = 13
 _WATCH = 7
 _LABELS = 23
+# Of topic 18: a list that is allowed, and a watch that is not.
+_LIST, _WATCHED = 11, 25
 
 
 def _without_rules(value: Any) -> Any:
@@ -52,4 +55,10 @@ def without_rules(calls: Calls) -> Calls:
     return calls
 
 
-TOPICS: dict[str, dict[str, Any]] = {"16": {"amend": without_rules}}
+def by_agent(calls: Calls) -> Calls:
+    """Topic 18: the recording says who made one of its calls in the note only."""
+    who = next(call["as"] for call in calls if call["id"] == _LIST)
+    return [{**call, "as": who} if call["id"] == _WATCHED else call for call in calls]
+
+
+TOPICS: dict[str, dict[str, Any]] = {"16": {"amend": without_rules}, "18": {"amend": by_agent}}

@@ -7,6 +7,7 @@ from stormlab.api.custom.definition import DefinitionRules
 from stormlab.api.custom.kind import CustomKind
 from stormlab.api.custom.rules import CustomRules
 from stormlab.api.rules import Rules
+from stormlab.api.rules.access import BindingRules, RoleRules
 from stormlab.api.rules.claim import ClaimRules
 from stormlab.api.rules.plain import (
     ConfigMapRules,
@@ -24,6 +25,8 @@ from stormlab.api.rules.workload import DaemonSetRules, DeploymentRules, Replica
 _PLAIN = Rules()
 _RULES: dict[kinds.Kind, Rules] = {
     kinds.CLAIM: ClaimRules(),
+    kinds.CLUSTER_ROLE: RoleRules(cluster=True),
+    kinds.CLUSTER_ROLE_BINDING: BindingRules("ClusterRole"),
     kinds.CONFIG_MAP: ConfigMapRules(),
     kinds.DAEMON_SET: DaemonSetRules(),
     kinds.DEFINITION: DefinitionRules(),
@@ -35,6 +38,8 @@ _RULES: dict[kinds.Kind, Rules] = {
     kinds.NODE: NodeRules(),
     kinds.POD: PodRules(),
     kinds.REPLICA_SET: ReplicaSetRules(),
+    kinds.ROLE: RoleRules(cluster=False),
+    kinds.ROLE_BINDING: BindingRules("Role", "ClusterRole"),
     kinds.SECRET: SecretRules(),
     kinds.SERVICE: ServiceRules(),
     kinds.STATEFUL_SET: StatefulSetRules(),

@@ -16,8 +16,9 @@ from stormlab.api.status import ApiError, method_not_allowed, no_such_resource
 from stormlab.api.web import discovery, parts, query, reading, reviews, writing
 from stormlab.api.web.call import Call
 from stormlab.api.web.negotiation import JSON, negotiate
+from stormlab.api.web.rights import authorize, authorize_path
 from stormlab.api.web.route import Target, parse, require_kind, require_verb
-from stormlab.api.web.users import User, authenticate, authorize, authorize_path
+from stormlab.api.web.users import User, authenticate
 
 _LOG = logging.getLogger("stormlab.api")
 _HEALTH = ("/healthz", "/livez", "/readyz")
@@ -55,14 +56,15 @@ class Dispatcher:
         user = authenticate(request.headers.get("Authorization", ""), self.tokens, self.account)
         target = parse(request.path)
         if target is None:
-            authorize_path(user, request.path, request.method)
+            authorize_path(self.objects.store, user, request.path, request.method)
             return self._other_path(request)
         watch = query.truth(request.query.get("watch"))
         verb = target.verb(request.method, watch=watch)
-        authorize(user, target, verb, target.name or _selected_name(request.query.get("fieldSelector", "")))
+        name = target.name or _selected_name(request.query.get("fieldSelector", ""))
+        authorize(self.objects.store, user, target, verb, name)
         if target.group in discovery.REVIEWS:
             body = await request.read()
-            shown = reviews.answer(target, request.method, user, body, self.objects.now)
+            shown = reviews.answer(target, request.method, user, body, self.objects)
             return web.Response(body=encode(shown), status=201, content_type=JSON)
         catalog = self.objects.store.catalog
         if target.group not in catalog.groups:

@@ -31,4 +31,4 @@ class Holders:
             f"system:serviceaccounts:{found.namespace}",
             "system:authenticated",
         )
-        return User(found.user, groups)
+        return User(found.user, groups, uid=found.uid)
