@@ -80,10 +80,12 @@ def _children(directory: Path) -> list[Path]:
 
 
 def _processes(group: Path) -> list[str]:
-    try:
-        return (group / "cgroup.procs").read_text(encoding="ascii").split()
-    except OSError:
-        return []
+    """Of the group and all below it."""
+    found: list[str] = []
+    for directory, _, _ in os.walk(group):
+        with suppress(OSError):
+            found += (Path(directory) / "cgroup.procs").read_text(encoding="ascii").split()
+    return found
 
 
 def _is_pause(processes: list[str]) -> bool:

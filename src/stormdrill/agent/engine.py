@@ -22,7 +22,7 @@ from stormdrill.faultspec import Desired, FaultSpec, NodeState, spec_of
 _TURN_S = 1.0
 _KILL_S = 0.1
 _ASK_S = 0.5
-_PODS_WITHIN_S = 5.0
+_PODS_WITHIN_S = 2.0
 _OVER = ("reverted", "failed")
 
 

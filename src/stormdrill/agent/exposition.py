@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 
 from stormdrill.agent.engine import Engine
 from stormdrill.agent.watch import Contact
@@ -40,12 +41,16 @@ def serve(address: tuple[str, int], engine: Engine, contact: Contact) -> Threadi
         def log_message(self, *_: object) -> None:
             """Nobody reads of a scrape."""
 
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def server_bind(self) -> None:
+            TCPServer.server_bind(self)  # HTTPServer's asks for its own name: of whom, on a node that is cut?
+
     try:
-        server = ThreadingHTTPServer(address, Handler)
+        return Server(address, Handler)
     except (OSError, OverflowError) as error:
         raise InputError(f"cannot listen on {address[0]}:{address[1]}: {error}") from None
-    server.daemon_threads = True
-    return server
 
 
 def _health(engine: Engine) -> Page:

@@ -39,6 +39,7 @@ class Reporter:
         self._changed = threading.Condition()
         self._untold: dict[str, tuple[str, dict[str, Any]]] = {}
         self._pods_wanted = False
+        self._trouble = ""
 
     def tell(self, uid: str, name: str, status: NodeStatus | Mapping[str, Any]) -> None:
         """Have this said of the fault called `name`, in place of anything not yet said."""
@@ -104,9 +105,10 @@ class Reporter:
             self._changed.notify_all()
         return True
 
-    @staticmethod
-    def _cannot(error: Exception) -> bool:
-        print(f"the status cannot be told: {error}", file=sys.stderr, flush=True)
+    def _cannot(self, error: Exception) -> bool:
+        if str(error) != self._trouble:  # once is enough
+            self._trouble = str(error)
+            print(f"the status cannot be told: {error}", file=sys.stderr, flush=True)
         return False
 
     def _pods(self) -> Pods:

@@ -56,15 +56,17 @@ def script(uid: str, kind: FaultKind, targets: Iterable[NodeTarget], api: Iterab
     sets: list[str] = []
     cut: list[str] = []
     transit: list[str] = []
+    counters = ["dropped_in", "dropped_out"]
     if kind is FaultKind.SITE_LOSS:
         cut = ["counter name dropped drop"]
+        counters = ["dropped"]
     else:
         for number, target in enumerate(wanted):
             _partition(number, target, sets, cut, transit)
     spared = _spare(api) if any(target.spare_control_plane for target in wanted) else []
     table = table_of(uid)
     body = [
-        "counter dropped { }", "counter dropped_in { }", "counter dropped_out { }", *sets,
+        *(f"counter {name} {{ }}" for name in counters), *sets,
         _chain("spare", spared),
         _chain("own", [f"ct mark and {_MASK:#x} == {MARK:#x} accept", _NEIGHBOURS, "jump spare"]),
         _chain("cut", cut),
@@ -129,13 +131,17 @@ def _set(name: str, kind: str, elements: list[str]) -> str:
 
 
 def _spare(api: Iterable[Endpoint]) -> list[str]:
-    """Accept both ways of every connection that was made to one of these, whatever it was translated to."""
+    """Accept both ways of each connection to one of these: made to it, or translated to it."""
     lines = []
     for host, port in sorted(set(api)):
-        address = ip_address(host)
+        address, number = ip_address(host), int(port)
         family = _FAMILIES[address.version][0]
-        match = f"meta l4proto tcp ct original {family} daddr {address} ct original proto-dst {int(port)}"
-        lines.append(f"{match} accept")
+        made_to = f"ct original {family} daddr {address} ct original proto-dst {number}"
+        lines += [
+            f"meta l4proto tcp {made_to} accept",
+            f"{family} daddr {address} tcp dport {number} accept",
+            f"{family} saddr {address} tcp sport {number} accept",
+        ]
     return lines
 
 

@@ -7,6 +7,7 @@ import json
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 
 FAULTS = "/apis/stormdrill.io/v1alpha1/namespaces/stormdrill/faults"
 changed = threading.Condition()
@@ -110,6 +111,10 @@ def command(line):
 
 
 class Server(ThreadingHTTPServer):
+    def server_bind(self):
+        TCPServer.server_bind(self)  # HTTPServer's would ask for its own name, where nobody answers
+        self.server_name, self.server_port = self.server_address
+
     def handle_error(self, request, client_address):
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)

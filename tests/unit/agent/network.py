@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 POD, NODE_POD, NODE, FAR = "10.91.1.2", "10.91.1.1", "10.91.9.1", "10.91.9.2"
 INSIDE = ["10.91.1.0/24", f"{NODE}/32"]
-WAIT_S = 0.3
+WAIT_S = 0.2
 
 
 class Place:

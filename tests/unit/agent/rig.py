@@ -72,7 +72,7 @@ class Rig:
 
     def ready(self):
         """Wait until the agent watches."""
-        assert eventually(self.watches), self.said()
+        assert eventually(self.watches, 15.0), self.said()
         return self
 
     def watches(self):
@@ -82,6 +82,7 @@ class Rig:
 
     def page(self, path):
         with self.node.socket() as client:
+            client.settimeout(2.0)
             try:
                 client.connect(("127.0.0.1", 7402))
                 client.send(f"GET {path} HTTP/1.0\r\n\r\n".encode())
