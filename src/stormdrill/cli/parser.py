@@ -42,6 +42,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     _lab(commands)
     _run(commands)
     _gate(commands)
+    _recover(commands)
     _stored(commands)
     _runbook(commands)
     _canary(commands)
@@ -130,6 +131,31 @@ def _gate(commands: _Commands) -> None:
     parser.add_argument("--junit", type=Path, help="JUnit file (default: RUNS/gate-junit.xml)")
     parser.add_argument("--summary", type=Path, help="Markdown file (default: RUNS/gate-summary.md)")
     _drill_options(parser)
+
+
+def _recover(commands: _Commands) -> None:
+    parser = _add(
+        commands,
+        "recover",
+        _lazy("recover", "recover"),
+        "end what a killed drill left on an estate: faults, the drill lock",
+        "exit codes: 0 nothing is left, 2 bad input or a drill is running, 5 something is still there\n",
+    )
+    parser.add_argument(
+        "--topology", type=Path, metavar="FILE", default=Path("topology/small.yaml"),
+        help="the estate (topology/small.yaml)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--context", action="append", default=[], metavar="C", type=context,
+        help="kubeconfig context of the only region, or REGION=C (may be repeated)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--kubeconfig", type=Path, metavar="FILE", help="default: $KUBECONFIG, then ~/.kube/config"
+    )
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs are kept (runs)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
 
 
 def _drill_options(parser: argparse.ArgumentParser) -> None:

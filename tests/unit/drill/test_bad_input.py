@@ -61,12 +61,12 @@ def test_a_typo_in_the_experiment(whole, run):
 def test_everything_that_does_not_answer_is_named_together(whole, run):
     whole.fake.behave(prometheus="silent")
     edit(whole.root / "topology.yaml", "edges: {e1:", 'edges: {e0: "http://127.0.0.1:9", e1:')
-    edit(whole.root / "topology.yaml", "zones: [z1, z2]", "zones: [z1, z2, z9]")
+    edit(whole.root / "topology.yaml", "zones: [z1, z2, z3]", "zones: [z1, z2, z9]")
     code, said = run()
     assert code == 2
     assert "Prometheus at" in said
     assert "edge e0 at http://127.0.0.1:9 cannot be reached" in said
-    assert "wrong cluster? no node has topology.kubernetes.io/zone z9 (its nodes have: z1, z2)" in said
+    assert "wrong cluster? no node has topology.kubernetes.io/zone z9 (its nodes have: z1, z2, z3)" in said
     assert untouched(whole)
 
 

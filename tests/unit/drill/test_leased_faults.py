@@ -88,7 +88,10 @@ def test_a_lost_zone_and_a_lost_region(estate, objects):
 
 @pytest.mark.parametrize(
     ("how", "why"),
-    [("blind", "should have broken and works: z1 to z2 (tcp-held)"), ("wide", "broke and should not have: z2 to z3")],
+    [
+        ("blind", "should have broken and works: z1 to z2 (tcp-held)"),
+        ("wide", "broke and should not have: z2 to z3"),
+    ],
 )
 def test_the_flow_that_contradicts_the_fault_is_named(fake, estate, monkeypatch, how, why):
     monkeypatch.setattr(leased, "PROOF_S", 0.6)
