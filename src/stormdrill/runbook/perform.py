@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,14 +45,17 @@ class Performer:
         self._around = around
         self._attention = attention
 
-    def perform(self, step: Step, *, cut_off: bool) -> Result:
-        """StepFailedError when it is not as it should be; Leave when somebody wants to leave."""
+    def perform(self, step: Step, begun: Callable[[], None], *, cut_off: bool) -> Result:
+        """StepFailedError when it is not as it should be; Leave when somebody wants to leave.
+
+        `begun` is called when an action has been agreed to and is about to be done.
+        """
         if isinstance(step.work, Manual):
             return self._manual(step, step.work, cut_off=cut_off)
         if isinstance(step.work, Check):
             return self._look(step.work.expectation, "ok")
         if isinstance(step.work, Action):
-            return self._act(step, step.work, cut_off=cut_off)
+            return self._act(step, step.work, begun, cut_off=cut_off)
         raise TypeError(step.kind)
 
     def _manual(self, step: Step, work: Manual, *, cut_off: bool) -> Result:
@@ -61,15 +65,17 @@ class Performer:
             self._desk.by_hand(step)
         return self._look(work.proof, "done")
 
-    def _act(self, step: Step, work: Action, *, cut_off: bool) -> Result:
+    def _act(self, step: Step, work: Action, begun: Callable[[], None], *, cut_off: bool) -> Result:
         if work.already is not None:
             found = self._settle(work.already)
             if found.holds:
                 self._desk.say(f"  already so: {found.saw}")
                 return self._look(work.proof, "already", found)
+            self._desk.say(f"  not so yet: {found.saw}")
         if cut_off and self._desk.cut_off(step) == DONE:
             return self._look(work.proof, "done")
         self._desk.confirm(step, work.call.text)
+        begun()
         found = self._once(work.call)
         if isinstance(work.call, Command):
             self._show_output(found)

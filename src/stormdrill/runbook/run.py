@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from stormdrill.errors import ExitCode, InputError, Problem
@@ -112,9 +113,8 @@ class _Going:
             self._desk.show(step, len(self._steps))
             if isinstance(step.work, Decision | Approval):
                 return self._ask(step, step.work, started)
-            self._journal.mark(step, "start", self._desk.actor)
             try:
-                result = self._performer.perform(step, cut_off=cut_off)
+                result = self._performer.perform(step, partial(self._begun, step), cut_off=cut_off)
             except StepFailedError as error:
                 cut_off = False
                 if (ending := self._failed(step, error, started)) is not None:
@@ -122,13 +122,16 @@ class _Going:
                 if step.id in self._journal.state.settled:
                     return None
                 continue
-            proof = {"proof": result.saw}
+            proof: dict[str, Any] = {"proof": result.saw}
             if "write_ns" in result.evidence:
                 proof["write_ns"] = result.evidence["write_ns"]
-            self._journal.mark(step, "done", self._desk.actor, **proof)
+            self._journal.mark(step, "done", self._desk.actor, None, **proof)
             said = {"saw": result.saw, "evidence": result.evidence, "seconds": _since(started)}
             self._journal.of_step("step.done", step, self._desk.actor, result=result.result, **said)
             return None
+
+    def _begun(self, step: Step) -> None:
+        self._journal.mark(step, "start", self._desk.actor)
 
     def _ask(self, step: Step, work: Decision | Approval, started: Event) -> Ending | None:
         """A decision or an approval, on record with everybody's name and how long it took."""

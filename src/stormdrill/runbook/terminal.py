@@ -10,6 +10,7 @@ from stormdrill.runbook.values import END, GO_ON, STOP, Decision, Step
 
 _NAME_LENGTH = 80
 _QUIT = "q"
+_ENDS = {GO_ON: "go on", STOP: "hold here", END: "done, the rest is left out"}
 
 
 class Terminal:
@@ -37,7 +38,7 @@ class Terminal:
 
     def confirm(self, step: Step, text: str) -> None:  # noqa: ARG002 - it stands above
         """Wait for the word to do it."""
-        self.say(f"  will do:  {text}")
+        self.say("  will do:  " + text.strip().replace("\n", "\n            "))
         self._one_of({"y": GO_ON}, "do it?  y = yes, q = leave")
 
     def cut_off(self, step: Step) -> str:
@@ -48,10 +49,7 @@ class Terminal:
     def decide(self, step: Step, decision: Decision) -> Choice:  # noqa: ARG002 - it stands above
         """An option by its word, and everybody's name."""
         for option, target in decision.options.items():
-            ends = {GO_ON: "go on", STOP: "hold here", END: "done, the rest is left out"}.get(
-                target, f"go to '{target}'"
-            )
-            self.say(f"  {option}: {ends}")
+            self.say(f"  {option}: {_ENDS.get(target, f'go to {target}')}")
         option = self._one_of({option: option for option in decision.options}, "which?  (q = leave)")
         return Choice(option, self._names(decision.people, f"decides '{option}'"))
 
