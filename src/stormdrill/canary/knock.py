@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import select
 import socket
 import struct
 from collections.abc import Callable
+from typing import NamedTuple
 
 PATIENCE_S = 1.0
 _KIND = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
@@ -18,12 +20,17 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Knocks:
-    """The handshakes under way. To be made in a running event loop."""
+    """The handshakes under way. To be made in a running event loop.
+
+    They have a poll of their own, which the loop watches: to register each with asyncio costs more than all the rest.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._pending: dict[socket.socket, float] = {}
-        """By age, with when they began; one timer each would cost more than all the rest."""
+        self._poll = select.epoll()
+        self._pending: dict[int, _Knock] = {}
+        """By file number, the oldest first."""
+        self._loop.add_reader(self._poll.fileno(), self._take)
 
     def start(self, address: str, port: int, answered: Callable[[], None]) -> None:
         """Knock at an IPv4 address; `answered()` once it succeeds, nothing if not within PATIENCE_S.
@@ -40,27 +47,29 @@ class Knocks:
         if code not in (0, errno.EINPROGRESS):
             connection.close()
             return
-        self._pending[connection] = self._loop.time()
-        # By number: asyncio would write out the socket, with both its addresses, to find that it is new.
-        self._loop.add_writer(connection.fileno(), self._end, connection, answered)
+        self._poll.register(connection, select.EPOLLOUT)
+        self._pending[connection.fileno()] = _Knock(connection, self._loop.time(), answered)
 
     def sweep(self) -> None:
         """Give up what is not answered; to be called every so often."""
         before = self._loop.time() - PATIENCE_S
         while self._pending:
-            oldest, began = next(iter(self._pending.items()))
-            if began > before:
+            number, oldest = next(iter(self._pending.items()))
+            if oldest.began > before:
                 break
-            self._forget(oldest)
-            oldest.close()
+            del self._pending[number]
+            oldest.connection.close()
 
-    def _end(self, connection: socket.socket, answered: Callable[[], None]) -> None:
-        self._forget(connection)
-        code = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        connection.close()
-        if code == 0:
-            answered()
+    def _take(self) -> None:
+        for number, _ in self._poll.poll(0):
+            knock = self._pending.pop(number)
+            code = knock.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            knock.connection.close()
+            if code == 0:
+                knock.answered()
 
-    def _forget(self, connection: socket.socket) -> None:
-        self._loop.remove_writer(connection.fileno())
-        del self._pending[connection]
+
+class _Knock(NamedTuple):
+    connection: socket.socket
+    began: float
+    answered: Callable[[], None]
