@@ -43,7 +43,7 @@ class Rig:
     def status(self, name="cut"):
         return ((self.say(get=name) or {}).get("status") or {}).get("nodes", {}).get(NODE, {})
 
-    def until(self, state, name="cut", within_s=5.0):
+    def until(self, state, name="cut", within_s=20.0):
         """The node's status once it says that it is in this state."""
         found = eventually(lambda: (s := self.status(name)).get("state") == state and s, within_s)
         assert found, f"not {state}: {self.status(name)}; the agent said: {self.said()}"
@@ -97,7 +97,7 @@ class Rig:
         self.agent.kill()
         self.agent.wait()
 
-    def died(self, within_s=5.0):
+    def died(self, within_s=20.0):
         self.agent.wait(within_s)
 
     def terminate(self):
@@ -124,7 +124,7 @@ class Rig:
         self.api.communicate()
 
 
-def eventually(condition, within_s=5.0):
+def eventually(condition, within_s=20.0):
     """The condition's value once it is true, or its last."""
     end = time.monotonic() + within_s
     while not (value := condition()) and time.monotonic() < end:

@@ -39,7 +39,7 @@ def test_cuts_established_new_and_udp_flows_and_gives_them_back(rig, listeners):
     assert status["tookMs"] < 500
     assert status["evidence"]["rules"] == 4
     rig.put(desired="reverted", renewal=2)
-    status = rig.until("reverted", within_s=1.0)
+    status = rig.until("reverted")
     assert status["reason"] == "wanted"
     assert status["evidence"]["dropped_in"] > 0
     assert status["evidence"]["dropped_out"] > 0
@@ -47,8 +47,8 @@ def test_cuts_established_new_and_udp_flows_and_gives_them_back(rig, listeners):
     assert connects(rig.pod, FAR)
     assert datagram(rig.far, rig.pod, POD)
     assert (rig.tables(), rig.records()) == ([], [])
-    assert out.works(5)
-    assert back.works(5)
+    assert out.works(10)
+    assert back.works(10)
     for flow in (out, back, node, inner):
         flow.close()
 
