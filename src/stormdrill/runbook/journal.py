@@ -1,7 +1,8 @@
 """What was done, as events in a history, and what that means for going on after a `kill -9`.
 
-Events: `runbook.start`, `runbook.resumed`, `step.start`, `step.failed`, `step.done` (with `result`),
-`step.skipped`, `decision`, `approval`, `runbook.left`, `runbook.end`, and those a step's `marks` name.
+Events: `runbook.start`, `runbook.resumed`, `step.start`, `step.begun` (an action was agreed to), `step.failed`,
+`step.done` (with `result`), `step.skipped`, `decision`, `approval`, `runbook.left`, `runbook.end`, and those that a
+step's `marks` name.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class State:
         step = str(event.data.get("step", ""))
         if event.kind == "runbook.start":
             self.start = event.data
-        elif event.kind == "step.start":
+        elif event.kind == "step.begun" or (
+            event.kind == "step.start" and event.data.get("kind_of_step") != "action"
+        ):
             self.under_way = step
         elif event.kind in _CLOSING and self.under_way == step:
             self.under_way = None

@@ -131,6 +131,7 @@ class _Going:
             return None
 
     def _begun(self, step: Step) -> None:
+        self._journal.of_step("step.begun", step, self._desk.actor)
         self._journal.mark(step, "start", self._desk.actor)
 
     def _ask(self, step: Step, work: Decision | Approval, started: Event) -> Ending | None:
