@@ -19,6 +19,8 @@ HARMLESS = (WAIT, HEAL)
 """Actions that hurt nothing."""
 EACH = "each"
 """In place of a zone's name: every zone in which the service has pods, with as many in each."""
+PRIMARY = "primary"
+"""In place of a zone's name: the zone in which the primary of a cell's database runs when the fault is applied."""
 
 
 class Kind(StrEnum):
@@ -35,6 +37,7 @@ class Kind(StrEnum):
     DURATION = "duration"  # 20s
     TEXT = "text"
     FLAG = "flag"
+    PLACE = "place"  # a zone, or `primary` for the one in which a cell's database primary runs
     LEASE = "lease"  # 1s to 5m: how long a fault outlives whoever renews it
     FAR_SIDE = "far side"  # a zone, a region, or `anything`
     DIRECTION = "direction"  # both, in or out
@@ -82,14 +85,17 @@ ACTIONS: Mapping[str, Signature] = {
     "kill_primary": Signature({"cell": _CELL}, hurts_database=True),
     "partition_zone": Signature(
         {
-            "zone": Argument(Kind.ZONE, required=True),
+            "zone": Argument(Kind.PLACE, required=True),
+            "cell": _CELL,
             "cut_from": Argument(Kind.FAR_SIDE),
             "direction": Argument(Kind.DIRECTION),
             **_HELD,
         },
         needs_canaries=True,
     ),
-    "lose_zone": Signature({"zone": Argument(Kind.ZONE, required=True), **_HELD}, needs_canaries=True),
+    "lose_zone": Signature(
+        {"zone": Argument(Kind.PLACE, required=True), "cell": _CELL, **_HELD}, needs_canaries=True
+    ),
     "lose_region": Signature({"region": Argument(Kind.REGION, required=True), **_HELD}, needs_canaries=True),
     HEAL: Signature({"fault": Argument(Kind.FAULT)}),
     WAIT: Signature({"duration": Argument(Kind.DURATION, required=True)}),

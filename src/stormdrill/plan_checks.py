@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from stormdrill import metric_names
-from stormdrill.activities import ACTIONS, EACH, HARMLESS, HEAL, PROBES, Argument, Kind, Signature
+from stormdrill.activities import ACTIONS, EACH, HARMLESS, HEAL, PRIMARY, PROBES, Argument, Kind, Signature
 from stormdrill.content.problems import unknown
 from stormdrill.continuity import Continuity
 from stormdrill.errors import Problem
@@ -38,7 +38,7 @@ def _activity_problems(experiment: Experiment, topology: Topology) -> Iterable[P
         table = ACTIONS if activity.kind is ActivityKind.ACTION else PROBES
         signature = table[activity.function]  # known, or the experiment would not have been read
         found = [*_argument_problems(activity, signature, topology)]
-        if signature.hurts_database:
+        if signature.hurts_database or activity.arguments.get("zone") == PRIMARY:
             found += _database_problems(activity, topology)
         if signature.needs_canaries and topology.canaries is None:
             found.append(f"only canaries can prove it: {topology.path.name} has no 'canaries'")
@@ -113,6 +113,7 @@ def _value_problem(argument: Argument, value: Any, topology: Topology) -> str | 
         Kind.SERVICE: topology.services,
         Kind.ZONE: topology.zones,
         Kind.ZONES: (*topology.zones, EACH),
+        Kind.PLACE: (*topology.zones, PRIMARY),
         Kind.REGION: topology.regions,
         Kind.CELL: topology.cells,
         Kind.FAR_SIDE: (*topology.zones, *topology.regions, "anything"),
@@ -123,7 +124,7 @@ def _value_problem(argument: Argument, value: Any, topology: Topology) -> str | 
         return "substitutions cannot be checked before the start; write the value"
     if argument.kind in named:
         names = list(named[argument.kind])
-        what = Kind.ZONE if argument.kind is Kind.ZONES else argument.kind
+        what = Kind.ZONE if argument.kind in (Kind.ZONES, Kind.PLACE) else argument.kind
         return None if value in names else unknown(str(what), value, names)
     return _SCALARS[argument.kind](value)
 

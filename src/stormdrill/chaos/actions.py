@@ -49,21 +49,31 @@ def crash_primary(cell: str = "") -> Any:
 
 
 def partition_zone(
-    zone: str, cut_from: str = "anything", direction: str = "both", lease: str = "", duration: str = ""
+    zone: str,
+    *,
+    cell: str = "",
+    cut_from: str = "anything",
+    direction: str = "both",
+    lease: str = "",
+    duration: str = "",
 ) -> Any:
     """Drop all packets between `zone` and `cut_from`: a zone, a region, or `anything`.
 
-    `direction` is seen from the zone: `both`, `in` or `out`. Established connections are cut as well, and nothing
-    is refused: clients hear nothing. It lasts until `heal`, or the end of the method and the recovery; with
-    `duration` for so long, and the action returns when it is over. `lease` is how long it outlives us.
+    `zone: primary` is where the primary of `cell` (or of the only cell) runs at that moment. `direction` is seen
+    from the zone: `both`, `in` or `out`. Established connections are cut as well, and nothing is refused: clients
+    hear nothing. It lasts until `heal`, or the end of the method and the recovery; with `duration` for so long, and
+    the action returns when it is over. `lease` is how long it outlives us.
     """
-    fault = {"zone": zone, "cut_from": cut_from, "direction": direction, "lease": lease}
+    fault = {"zone": zone, "cell": cell, "cut_from": cut_from, "direction": direction, "lease": lease}
     return _hold("partition_zone", duration, fault)
 
 
-def lose_zone(zone: str, lease: str = "", duration: str = "") -> Any:
-    """Silence `zone`, then kill every container in it and keep them down. Lasts as `partition_zone`."""
-    return _hold("lose_zone", duration, {"zone": zone, "lease": lease})
+def lose_zone(zone: str, *, cell: str = "", lease: str = "", duration: str = "") -> Any:
+    """Silence `zone`, then kill every container in it and keep them down.
+
+    What `zone` may be and how long it lasts: as `partition_zone`.
+    """
+    return _hold("lose_zone", duration, {"zone": zone, "cell": cell, "lease": lease})
 
 
 def lose_region(region: str, lease: str = "", duration: str = "") -> Any:

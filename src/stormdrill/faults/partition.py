@@ -12,7 +12,7 @@ from stormdrill.errors import ActionError
 from stormdrill.faults import Estate
 from stormdrill.faults.canaries import Flow, Scope, severed
 from stormdrill.faults.leased import Cut, LeasedFault
-from stormdrill.faults.zones import zone_of
+from stormdrill.faults.zones import place_of, zone_of
 from stormdrill.faultspec import ANYWHERE, Direction, FaultKind, NodeTarget
 
 ANYTHING = "anything"
@@ -25,7 +25,7 @@ DIRECTIONS = {
 
 @dataclass(frozen=True)
 class Partition(LeasedFault):
-    """Cut `zone` from `from_`: a zone, a region, or `anything`, whatever its address.
+    """Cut `zone` (or that of the primary of `cell`) from `from_`: a zone, a region, or `anything`.
 
     `direction` is seen from the zone: `in` drops what comes to it, `out` what leaves it.
     """
@@ -34,12 +34,13 @@ class Partition(LeasedFault):
     from_: str = ANYTHING
     direction: str = "both"
     lease_s: float | None = None
+    cell: str = ""
     kind: str = "partition"
 
     def cut(self, estate: Estate) -> Cut:
         """The nodes of the zone, and the networks of those it is cut from."""
-        zone = zone_of(estate, self.zone)
-        others = self._others(estate)
+        zone = place_of(estate, self.zone, self.cell)
+        others = self._others(estate, zone.name)
         outside: tuple[str, ...] = (ANYWHERE,)
         if self.from_ != ANYTHING:
             networks = {net for name in others for net in zone_of(estate, name).networks}
@@ -54,7 +55,7 @@ class Partition(LeasedFault):
         )
         return Cut(FaultKind.PARTITION, (zone,), targets, Scope(broken), self.from_)
 
-    def _others(self, estate: Estate) -> list[str]:
+    def _others(self, estate: Estate, zone: str) -> list[str]:
         """The zones on the other side. ActionError when there are none."""
         zones, regions = estate.topology.zones, estate.topology.regions
         if self.from_ == ANYTHING:
@@ -64,8 +65,8 @@ class Partition(LeasedFault):
         elif self.from_ in zones:
             named = [self.from_]
         else:
-            raise ActionError(f"cut {self.zone} from {self.from_!r}? That is no zone and no region")
-        others = [name for name in named if name != self.zone]
+            raise ActionError(f"cut {zone} from {self.from_!r}? That is no zone and no region")
+        others = [name for name in named if name != zone]
         if not others:
-            raise ActionError(f"there is nothing to cut {self.zone} from")
+            raise ActionError(f"there is nothing to cut {zone} from")
         return others

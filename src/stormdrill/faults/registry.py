@@ -19,14 +19,16 @@ def _kill_pods(service: str, zone: str = "", count: int = 1, share: str | float 
     return PodKill(service, zone, count, parse_ratio(share) if share != "" else None)
 
 
-def _partition_zone(zone: str, cut_from: str = ANYTHING, direction: str = "both", lease: str = "") -> Fault:
+def _partition_zone(
+    zone: str, *, cell: str = "", cut_from: str = ANYTHING, direction: str = "both", lease: str = ""
+) -> Fault:
     if direction not in DIRECTIONS:
         raise ValueError(f"direction must be {', '.join(DIRECTIONS)}: {direction!r}")
-    return Partition(zone, cut_from, direction, _lease_s(lease))
+    return Partition(zone, cut_from, direction, _lease_s(lease), cell)
 
 
-def _lose_zone(zone: str, lease: str = "") -> Fault:
-    return ZoneLoss(zone, _lease_s(lease))
+def _lose_zone(zone: str, cell: str = "", lease: str = "") -> Fault:
+    return ZoneLoss(zone, _lease_s(lease), cell)
 
 
 def _lose_region(region: str, lease: str = "") -> Fault:

@@ -7,8 +7,10 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from stormdrill import faultspec
+from stormdrill.activities import PRIMARY
 from stormdrill.errors import ActionError
 from stormdrill.faults import Estate
+from stormdrill.faults.primary import cell_of, primary_of
 from stormdrill.kube import Cluster
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
@@ -37,6 +39,16 @@ def zone_of(estate: Estate, name: str) -> Zone:
         raise ActionError(f"zone {name}: no node of region {region} has {ZONE_LABEL}={name}")
     names = tuple(sorted(str(node["metadata"]["name"]) for node in nodes))
     return Zone(name, region, names, _networks(cluster, nodes))
+
+
+def place_of(estate: Estate, name: str, cell: str) -> Zone:
+    """The zone named, or the one of the cell's primary. ActionError when there is none, or no primary now."""
+    if name != PRIMARY:
+        return zone_of(estate, name)
+    primary = primary_of(estate, cell_of(estate, cell)).pod
+    if primary.zone is None:
+        raise ActionError(f"the node of the primary {primary.name} has no {ZONE_LABEL}")
+    return zone_of(estate, primary.zone)
 
 
 def without_agent(cluster: Cluster, zone: Zone) -> list[str]:

@@ -288,3 +288,39 @@ def test_a_directory_that_is_no_run(tmp_path, capsys):
     for command in ("measure", "judge", "report"):
         assert main([command, str(tmp_path)]) == 2
         assert "not a run directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("{zone: z1, cut_from: z9}", "cut_from: unknown far side 'z9'"),
+        ("{zone: z1, direction: up}", "direction: unknown direction 'up'"),
+        ("{zone: z1, lease: 10m}", "lease: must be from 1s to 5m"),
+        ("{zone: z1}", "partition_zone-2 to heal; faults that last so far: partition_zone-1"),
+    ],
+)
+def test_a_partition_that_cannot_be(whole, run, arguments, said):
+    whole.write_experiment(
+        **{
+            "func: kill_pods\n      arguments: {service: web, zone: z1, count: 1}": "func: partition_zone\n      "
+            f"arguments: {arguments}",
+            "func: kill_pods\n      arguments: {service: web, zone: z2, count: 1}": "func: heal\n      "
+            "arguments: {fault: partition_zone-2}",
+        }
+    )
+    code, told = run()
+    assert code == 2
+    assert said in told, told
+    assert untouched(whole)
+
+
+def test_a_partition_needs_canaries(whole, run):
+    edit(whole.root / "topology.yaml", "canaries: {}\n", "")
+    edit(
+        whole.experiment,
+        "kill_pods\n      arguments: {service: web, zone: z1, count: 1}",
+        "lose_zone\n      arguments: {zone: z1}",
+    )
+    code, said = run()
+    assert code == 2
+    assert "only canaries can prove it: topology.yaml has no 'canaries'" in said

@@ -76,6 +76,15 @@ def test_a_partition_from_one_zone_breaks_that_pair_only(fake, estate, direction
     assert fault.revert(estate, injection, 5).ok
 
 
+def test_the_zone_of_the_primary_is_the_one_it_is_in_now(fake, estate):
+    assert [zone.name for zone in Partition("primary").cut(estate).zones] == ["z1"]
+    fake.behave(replace_s=None)
+    cluster = estate.clusters["east"]
+    cluster.delete("/api/v1/namespaces/shop/pods/db-0", grace_s=0)
+    with pytest.raises(ActionError, match=r"no leader now|no pod of that name"):
+        Partition("primary").cut(estate)
+
+
 def test_a_lost_zone_and_a_lost_region(estate, objects):
     for fault, nodes in ((ZoneLoss("z2"), 1), (RegionLoss("east"), 3)):
         injection = fault.inject(estate, "lost-1")
