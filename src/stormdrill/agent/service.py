@@ -22,6 +22,7 @@ from stormdrill.agent.report import Reporter
 from stormdrill.priority import go_before_others
 
 _LAST_WORDS_S = 2.0
+_ENDS = (signal.SIGTERM, signal.SIGINT)
 _NICE = -10
 """A node at its limit must not keep a fault longer than its lease."""
 
@@ -43,7 +44,8 @@ def run(options: Options, access: Access) -> None:
     What was left by an earlier agent is ended before the first word to the API server.
     """
     go_before_others(_NICE)
-    inbox: watch.Inbox = queue.SimpleQueue()
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)  # for the thread that waits for them
+    inbox: watch.Inbox = queue.Queue()
     contact = watch.Contact()
     records = Records(options.state)
     reporter = Reporter(access, options.node, inbox, contact)
@@ -52,16 +54,22 @@ def run(options: Options, access: Access) -> None:
     with suppress(OSError):
         grip.api = tuple(access.addresses())
     engine = Engine(options.node, grip, inbox)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: inbox.put(Stop()))
     grip.take_up()
     pages = serve(options.listen, engine, contact)
+    _thread("signals", _await_end, inbox)
     _thread("pages", pages.serve_forever)
     _thread("reporter", reporter.run)
     _thread("watch", watch.watch, access, inbox, contact)
     engine.run()
     reporter.told(_LAST_WORDS_S)
     records.close()
+
+
+def _await_end(inbox: watch.Inbox) -> None:
+    """No handler: it would interrupt whoever holds the inbox, and wait for him."""
+    while True:
+        signal.sigwait(_ENDS)
+        inbox.put(Stop())
 
 
 def _thread(name: str, body: object, *arguments: object) -> None:

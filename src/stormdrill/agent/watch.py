@@ -66,7 +66,8 @@ class Contact:
         return self.at_s
 
 
-Inbox = queue.SimpleQueue[Any]
+Inbox = queue.Queue[Any]
+"""Not a SimpleQueue: CPython 3.11's may wait for ever when its timeout passes while it looks, and a lease with it."""
 
 
 def watch(access: Access, inbox: Inbox, contact: Contact) -> None:
