@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -66,7 +67,8 @@ def _evidence(said: str) -> dict[str, str]:
 def _end(process: subprocess.Popen[str]) -> str:
     """End the group, politely and then not; what it had printed."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        os.killpg(process.pid, number)
+        with suppress(ProcessLookupError):  # it may have ended by itself just now
+            os.killpg(process.pid, number)
         try:
             return process.communicate(timeout=_GRACE_S)[0] or ""
         except subprocess.TimeoutExpired:
