@@ -17,6 +17,14 @@ WAIT = "wait"
 HEAL = "heal"
 HARMLESS = (WAIT, HEAL)
 """Actions that hurt nothing."""
+FAIL_OVER = "fail_over"
+FAIL_BACK = "fail_back"
+MOVES = (FAIL_OVER, FAIL_BACK)
+"""Actions that are no faults: they move a cell's database from one site to the other."""
+RETURN = "return"
+FENCED = "fenced"
+SKIPPED = "skipped"
+"""In place of a fence: none, on purpose."""
 EACH = "each"
 """In place of a zone's name: every zone in which the service has pods, with as many in each."""
 PRIMARY = "primary"
@@ -41,6 +49,8 @@ class Kind(StrEnum):
     LEASE = "lease"  # 1s to 5m: how long a fault outlives whoever renews it
     FAR_SIDE = "far side"  # a zone, a region, or `anything`
     DIRECTION = "direction"  # both, in or out
+    RETURN = "return"  # fenced: the site comes back closed for writers, until a director opens it
+    FENCE = "fence"  # skipped: none, on purpose
     FAULT = "fault"  # an application before, by its name: partition_zone-1
 
 
@@ -96,7 +106,19 @@ ACTIONS: Mapping[str, Signature] = {
     "lose_zone": Signature(
         {"zone": Argument(Kind.PLACE, required=True), "cell": _CELL, **_HELD}, needs_canaries=True
     ),
-    "lose_region": Signature({"region": Argument(Kind.REGION, required=True), **_HELD}, needs_canaries=True),
+    "lose_region": Signature(
+        {"region": Argument(Kind.REGION, required=True), RETURN: Argument(Kind.RETURN), **_HELD},
+        needs_canaries=True,
+    ),
+    FAIL_OVER: Signature(
+        {
+            "cell": _CELL,
+            "why": Argument(Kind.TEXT, required=True),
+            "after": Argument(Kind.DURATION),
+            "fence": Argument(Kind.FENCE),
+        }
+    ),
+    FAIL_BACK: Signature({"cell": _CELL, "why": Argument(Kind.TEXT, required=True)}),
     HEAL: Signature({"fault": Argument(Kind.FAULT)}),
     WAIT: Signature({"duration": Argument(Kind.DURATION, required=True)}),
 }

@@ -7,11 +7,24 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from stormdrill import metric_names
-from stormdrill.activities import ACTIONS, EACH, HARMLESS, HEAL, PRIMARY, PROBES, Argument, Kind, Signature
+from stormdrill.activities import (
+    ACTIONS,
+    EACH,
+    FENCED,
+    HARMLESS,
+    HEAL,
+    PRIMARY,
+    PROBES,
+    SKIPPED,
+    Argument,
+    Kind,
+    Signature,
+)
 from stormdrill.content.problems import unknown
 from stormdrill.continuity import Continuity
 from stormdrill.errors import Problem
 from stormdrill.estate import Topology
+from stormdrill.plan_moves import move_problems
 from stormdrill.profile import Profile
 from stormdrill.scenario import Activity, ActivityKind, Experiment
 from stormdrill.units import parse_duration_s, parse_ratio
@@ -25,6 +38,7 @@ def check(
         *_activity_problems(experiment, topology),
         *_rollback_problems(experiment),
         *_heal_problems(experiment),
+        *move_problems(experiment, topology),
         *_objective_problems(experiment, topology, continuity),
         *_metric_problems(experiment, topology),
         *metric_names.problems(experiment),
@@ -158,6 +172,8 @@ _SCALARS: dict[Kind, Callable[[Any], str | None]] = {
     Kind.LEASE: _lease,
     Kind.FAULT: lambda value: None if isinstance(value, str) and value else f"must be a name: {value!r}",
     Kind.TEXT: lambda value: None if isinstance(value, str) and value else f"must be text: {value!r}",
+    Kind.RETURN: lambda value: None if value == FENCED else f"must be {FENCED!r}, or left out: {value!r}",
+    Kind.FENCE: lambda value: None if value == SKIPPED else f"must be {SKIPPED!r}, or left out: {value!r}",
     Kind.FLAG: lambda value: None if isinstance(value, bool) else f"must be true or false: {value!r}",
 }
 

@@ -12,6 +12,8 @@ from stormdrill.chaos.client import call
 
 __all__ = [
     "crash_primary",
+    "fail_back",
+    "fail_over",
     "heal",
     "kill_pods",
     "kill_primary",
@@ -76,9 +78,26 @@ def lose_zone(zone: str, *, cell: str = "", lease: str = "", duration: str = "")
     return _hold("lose_zone", duration, {"zone": zone, "cell": cell, "lease": lease})
 
 
-def lose_region(region: str, lease: str = "", duration: str = "") -> Any:
-    """Silence every zone of `region`, then kill every container there. Lasts as `partition_zone`."""
-    return _hold("lose_region", duration, {"region": region, "lease": lease})
+def lose_region(region: str, lease: str = "", duration: str = "", **returning: str) -> Any:
+    """Silence every zone of `region`, then kill every container there. Lasts as `partition_zone`.
+
+    With `return: fenced` the region's fence is armed before: a failover closes it, and it comes back closed.
+    """
+    return _hold("lose_region", duration, {"region": region, "lease": lease, **returning})
+
+
+def fail_over(why: str, cell: str = "", after: str = "", fence: str = "") -> Any:
+    """Move the database of `cell` to its other site: close the lost one, promote, lead phones there.
+
+    The experiment decides, `after` so long from the fault. The region must have been lost with `return: fenced`.
+    `fence: skipped` promotes without closing anything: to show what comes of that.
+    """
+    return call("fail_over", cell=cell, why=why, after=after, fence=fence)
+
+
+def fail_back(why: str, cell: str = "") -> Any:
+    """Come back, as the method's last action: wait until customers are served, end all faults, rebuild, switch back."""
+    return call("fail_back", cell=cell, why=why)
 
 
 def heal(fault: str = "") -> Any:

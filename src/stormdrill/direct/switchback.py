@@ -7,6 +7,7 @@ the last of the log. The pause of writes runs from the demotion to the first com
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from stormdrill import wait
@@ -32,8 +33,18 @@ class Switched:
     took: dict[str, float]
 
 
-def switch(leading: Side, to: Side, by: str, why: str, tell: Tell) -> Switched:
+def switch(
+    leading: Side,
+    to: Side,
+    by: str,
+    why: str,
+    tell: Tell,
+    *,
+    lead: Callable[[str], object] = lambda _: None,
+) -> Switched:
     """Make `to` the leading site and `leading` its standby.
+
+    `lead` is told the region where phones are to go, as soon as nobody can write: they need a while to follow.
 
     ActionError, with nothing changed, when `to` is not a whole and nearly up-to-date standby of `leading`, or is
     fenced. When the last of the log does not arrive in time, `leading` is given its writes back (TargetError).
@@ -49,11 +60,14 @@ def switch(leading: Side, to: Side, by: str, why: str, tell: Tell) -> Switched:
         with steps.step("demote"):
             leading.config.patch({"standby_cluster": standby_of(to, leading)})
             end_lsn = _demoted(leading)
+        lead(to.region)
         with steps.step("last of the log"):
             _arrived(to, end_lsn)
     except TargetError:
         _give_back(leading, to, by, tell)
+        lead(leading.region)
         raise
+    tell("promote.started", by, database=to.cell, region=to.region)
     with steps.step("promote"):
         to.config.patch({"standby_cluster": None})
         proof = to.writes_within(_DEMOTED_S)
@@ -83,19 +97,26 @@ def switch(leading: Side, to: Side, by: str, why: str, tell: Tell) -> Switched:
 
 def _demoted(leading: Side) -> int:
     """Wait until every member of it runs as a standby again; the end of its log (bytes)."""
+    last = ""
 
     def standby() -> int | None:
+        nonlocal last
         try:
             state = leading.director.cluster()
-        except TargetError:
+        except TargetError as error:
+            last = str(error)
             return None
+        last = ", ".join(f"{one.name} is {one.role} {one.state} at {one.lsn}" for one in state.members)
         ends = [
             one.lsn for one in state.members if one.role == "standby_leader" and one.reachable and one.lsn
         ]
         well = not state.primaries and all(one.state in ("running", "streaming") for one in state.members)
         return ends[0] if well and ends else None
 
-    return wait.until(standby, deadline_s=_DEMOTED_S, what=f"{leading.region} as standby", poll_s=_POLL_S)
+    try:
+        return wait.until(standby, deadline_s=_DEMOTED_S, what=f"{leading.region} as standby", poll_s=_POLL_S)
+    except DeadlineError as error:
+        raise DeadlineError(f"{error}: {last}") from None
 
 
 def _arrived(to: Side, end_lsn: int) -> None:

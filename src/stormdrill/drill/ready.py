@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import random
 
-from stormdrill.activities import HARMLESS
+from stormdrill.activities import HARMLESS, MOVES
+from stormdrill.drill import moves
 from stormdrill.drill.connect import Targets
 from stormdrill.drill.stop import Stop
 from stormdrill.drill.view import View
@@ -35,7 +36,7 @@ def await_ready(plan: Plan, targets: Targets, stop: Stop, view: View) -> None:
 
     A selector that matches nothing does not get better by waiting and is reported at once.
     """
-    problems = stop.during(lambda: _missing(plan, targets))
+    problems = stop.during(lambda: moves.unusual(plan.topology, targets.clusters) or _missing(plan, targets))
     if problems:
         raise InputError([Problem(str(plan.topology.path), 0, text) for text in problems])
     said: list[str] = []
@@ -76,6 +77,9 @@ def rehearse(plan: Plan, targets: Targets, stop: Stop) -> None:
             continue
         stop.check()
         try:
+            if activity.function in MOVES:
+                moves.rehearse(plan.topology, targets.clusters, activity)
+                continue
             fault_of(activity.function, activity.arguments).rehearse(estate)
         except (ActionError, TargetError) as error:
             problems.append(Problem(str(plan.experiment.path), activity.line, f"{activity.name}: {error}"))

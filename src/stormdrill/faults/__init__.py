@@ -72,7 +72,8 @@ class Estate:
 
     `check_stop` raises once the run has to end: nothing more may be hurt. `hurry` says that it is time to stop
     waiting for the estate to be whole again. `holder` is who a fault says that it belongs to. `severed` are the
-    flows between zones that faults break now.
+    flows between zones that faults break now. `closed` are cells whose database stands closed on purpose: nobody waits
+    for it to be whole.
     """
 
     topology: Topology
@@ -85,6 +86,7 @@ class Estate:
     canaries: Canaries | None = None
     holder: str = "stormdrill"
     severed: Callable[[], frozenset[Flow]] = frozenset
+    closed: Callable[[], frozenset[str]] = frozenset
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,8 @@ def _not_whole(estate: Estate, standbys: Mapping[str, int]) -> str:
                 return f"pods of {service.name} are not ready: {', '.join(idle)}"
     except StormdrillError as error:
         return str(error)
+    closed = estate.closed()
     for cell, director in estate.directors.items():
-        if why := trouble(director, standbys.get(cell, 0)):
+        if cell not in closed and (why := trouble(director, standbys.get(cell, 0))):
             return f"the database of {cell} is not whole: {why}"
     return ""

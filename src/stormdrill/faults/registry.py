@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from stormdrill.activities import RETURN
 from stormdrill.errors import ActionError
 from stormdrill.faults import Fault
 from stormdrill.faults.partition import ANYTHING, DIRECTIONS, Partition
@@ -54,7 +55,8 @@ def fault_of(name: str, arguments: Mapping[str, Any]) -> Fault:
     make = FAULTS.get(name)
     if make is None:
         raise ActionError(f"no fault {name!r}; known: {', '.join(FAULTS)}")
-    held = {name: value for name, value in arguments.items() if name != "duration"}  # the action's own wait
+    # The action's own wait, and the fence, are no parts of the fault.
+    held = {name: value for name, value in arguments.items() if name not in ("duration", RETURN)}
     try:
         return make(**held)
     except (TypeError, ValueError) as error:

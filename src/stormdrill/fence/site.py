@@ -91,6 +91,13 @@ class Fencing:
         self.tell("fence.armed", by, **armed.to_json())
         return armed
 
+    def disarm(self, by: str) -> None:
+        """Take back that it was armed; nothing happens to a fence that is not."""
+        found = self.record()
+        if found and found.state is State.ARMED:
+            self._keep(replace(found, state=State.OPEN, by=by))
+            self.tell("fence.disarmed", by, site=self.site.region)
+
     def close(self, by: str, deadline_s: float = 10.0) -> FenceRecord:
         """Close the site for writers and wait until that is proven, for `deadline_s`; else say how far it holds.
 
