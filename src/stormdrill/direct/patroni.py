@@ -160,9 +160,10 @@ def _leads(said: Mapping[str, Any]) -> bool:
 
 
 def _lsn(said: Mapping[str, Any]) -> int | None:
+    """The end of its log. A standby that was just started has received nothing yet, or only a segment's beginning."""
     xlog = said.get("xlog") or {}
-    position = xlog.get("location", xlog.get("received_location"))
-    return position if isinstance(position, int) else None
+    found = [xlog.get(name) for name in ("location", "received_location", "replayed_location")]
+    return max((one for one in found if isinstance(one, int)), default=None)
 
 
 def _member(

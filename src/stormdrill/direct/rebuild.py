@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stormdrill import wait
 from stormdrill.direct.bench import Bench
 from stormdrill.direct.following import followed_within, keep_slot, standby_of
 from stormdrill.direct.fork import Fork, export, refuse_unread
@@ -25,7 +24,6 @@ from stormdrill.estate import SqlAudit
 from stormdrill.fence.site import Tell
 
 FOLLOWS_WITHIN_S = 180.0
-_STORE_S = 60.0  # a leader's key that nobody renews lasts its ttl
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,8 @@ def rebuild(old: Side, new: Side, wanted: Wanted, tell: Tell) -> Rebuilt:
             tell("fork.exported", wanted.by, **_summary(fork, old))
             refuse_unread(fork, wanted.unread)
         with steps.step("store says standby"):
-            _founded_as_standby(benches[0], standby_of(new, old))
+            change = {"standby_cluster": standby_of(new, old), "slots": None}
+            benches[0].ask("follow", json.dumps(change))
         with steps.step("empty volumes"):
             _each(benches, lambda bench: bench.ask("wipe"))
         with steps.step("close volumes"):
@@ -117,19 +116,6 @@ def _each(benches: Sequence[Bench], do: Callable[[Bench], object]) -> None:
     with ThreadPoolExecutor(max_workers=len(benches)) as pool:
         for future in [pool.submit(do, bench) for bench in benches]:
             future.result()
-
-
-def _founded_as_standby(bench: Bench, standby: dict[str, object]) -> None:
-    def written() -> bool:
-        try:
-            bench.ask("follow", json.dumps({"standby_cluster": standby, "slots": None}))
-        except ActionError as error:
-            if "holds the leader's key" in str(error):
-                return False
-            raise
-        return True
-
-    wait.until(written, deadline_s=_STORE_S, what="the old leader's key to run out", poll_s=0.5)
 
 
 def _summary(fork: Fork, old: Side) -> dict[str, Any]:

@@ -37,16 +37,14 @@ def fork(old: Log, new_history: Ended, new_timeline: int) -> tuple[int, tuple[St
     new_ends = dict(new_history)
     for index, (timeline, end) in enumerate(old_all):
         last = index == len(old_all) - 1
-        if timeline not in new_ends:
-            # The new one is still on it (or behind it): nothing parted here as far as is known.
-            if timeline == new_timeline and last:
-                return end, ()
-            new_end = end
+        if timeline in new_ends:
+            if new_ends[timeline] == end and not last:
+                continue
+            parted = min(new_ends[timeline], end)
+        elif timeline == new_timeline and last:
+            break  # both are on it
         else:
-            new_end = new_ends[timeline]
-        if new_end == end and not last:
-            continue
-        parted = min(new_end, end)
+            parted = end  # the new one stayed on it, or never was
         mine = [Stretch(timeline, parted, end)] if end > parted else []
         begin = end
         for later, later_end in old_all[index + 1 :]:
