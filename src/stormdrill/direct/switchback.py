@@ -33,7 +33,7 @@ class Switched:
     took: dict[str, float]
 
 
-def switch(  # noqa: PLR0917 - who, whereto, by whom and why
+def switch(
     leading: Side,
     to: Side,
     by: str,
