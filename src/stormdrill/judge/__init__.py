@@ -80,6 +80,10 @@ def _notes(case: Case) -> Iterator[str]:
     yield from case.plan.notes
     if case.plan.topology.audit.kind == "none":
         yield "the books were not audited: data loss is not shown by this run"
+    defaults = [one.what for one in case.measured.failover.decisions if one.by_default]
+    if defaults:
+        what = ", ".join(dict.fromkeys(defaults))
+        yield f"decided by default ({what}): the time that people take to decide was not exercised"
     for end in case.measured.ended:
         if end.kind == "cut":
             yield f"the run was cut short: {end.why}"

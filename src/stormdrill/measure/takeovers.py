@@ -59,12 +59,14 @@ def _write_ns(event: Event) -> int:
 
 def _elections(story: Chronicle, cell: str) -> list[Event]:
     """Leader changes after t0 to another member than before."""
-    led = None
+    t0_ns = story.t0_ns or 0
+    synced = [e for e in story.of("db.sync") if e.data.get("database") == cell and e.mono_ns < t0_ns]
+    led = synced[-1].data.get("leader") if synced else None
     found = []
     for event in story.of("db.leader"):
         if event.data.get("database") != cell or not event.data.get("member"):
             continue
-        if led not in (None, event.data["member"]) and event.mono_ns >= (story.t0_ns or 0):
+        if led not in (None, event.data["member"]) and event.mono_ns >= t0_ns:
             found.append(event)
         led = event.data["member"]
     return found

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from stormdrill.measure.money_values import HARMS, Loss, Movement, Tally
 from stormdrill.measure.values import Measurements, Recovery, Share
 from stormdrill.plan import Plan
+from stormdrill.report.story import Story, story
 from stormdrill.report.words import NOTHING, money, percent, seconds
 from stormdrill.verdict import Check, Outcome, Verdict
 
 SHOWN = 50  # movements of a class that a page lists; all of them are in measurements.json
 GROUPS = (
     ("What customers felt", ("recovery_time", "hurt", "success", "goodput", "guard", "hypothesis")),
-    ("Money", ("data_loss", "books", "invariant")),
+    ("Money", ("data_loss", "dual_writes", "books", "invariant")),
+    ("Failover and return", ("failover", "return")),
     ("Assertions on metrics", ("assertion",)),
     ("Flow control", ("flow_control",)),
 )
@@ -79,6 +81,7 @@ class View:
     settings: tuple[tuple[str, str], ...]
     hurt_until_s: float | None
     deadline_ms: float | None
+    story: Story | None
 
 
 def view(plan: Plan, measured: Measurements, verdict: Verdict) -> View:
@@ -98,6 +101,7 @@ def view(plan: Plan, measured: Measurements, verdict: Verdict) -> View:
         settings=_settings(plan),
         hurt_until_s=_hurt_until_s(recoveries),
         deadline_ms=_deadline_ms(plan),
+        story=story(measured, recoveries),
     )
 
 
