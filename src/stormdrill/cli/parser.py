@@ -138,12 +138,16 @@ def _recover(commands: _Commands) -> None:
         commands,
         "recover",
         _lazy("recover", "recover"),
-        "end what a killed drill left on an estate: faults, the drill lock",
+        "end what a killed drill left on an estate (faults, the drill lock), and say where a failover stands",
         "exit codes: 0 nothing is left, 2 bad input or a drill is running, 5 something is still there\n",
     )
     parser.add_argument(
         "--topology", type=Path, metavar="FILE", default=Path("topology/small.yaml"),
         help="the estate (topology/small.yaml)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--come-back", nargs="?", const="", metavar="CELL",
+        help="rebuild the home of a database that was failed over, and switch back to it",
     )  # fmt: skip
     parser.add_argument(
         "--context", action="append", default=[], metavar="C", type=context,

@@ -23,7 +23,9 @@ def recover(arguments: argparse.Namespace) -> int:
     stop = Stop()
     with stopping(stop):
         say = complain if arguments.json else _say
-        remains = cleaning.recover(topology, arguments.kubeconfig, arguments.runs, stop, say)
+        remains = cleaning.recover(
+            topology, arguments.kubeconfig, arguments.runs, stop, say, come_back=arguments.come_back
+        )
     code = ExitCode.NOT_REVERTED if remains.left else ExitCode.PASS
     with reader_may_leave():
         if arguments.json:

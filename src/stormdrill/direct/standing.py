@@ -26,7 +26,7 @@ class Place(StrEnum):
     AWAY = "away"  # the other site leads, the home is closed
     RETURNING = "returning"  # the other site leads, the home follows it
     OPEN = "open"  # the other site leads, and nothing keeps the home from writing
-    SPLIT = "split"  # both write
+    SPLIT = "split"  # the other site was promoted, and the home writes
     UNKNOWN = "unknown"
 
 
@@ -82,8 +82,7 @@ def stand(pair: Pair) -> Standing:
     elif follows is None:
         place = Place.UNKNOWN
     elif home.takes_writes():
-        place = Place.SPLIT if away.takes_writes() else Place.UNKNOWN
-        trouble.append(f"{away.region} is no standby and {home.region} takes writes")
+        place = Place.SPLIT
     elif fence and fence.state is State.CLOSED:
         place = Place.AWAY
     else:
@@ -121,8 +120,8 @@ _SAID: dict[Place, Callable[[Standing], str]] = {
         f"(`stormdrill recover`). Refused: a drill"
     ),
     Place.SPLIT: lambda s: (
-        f"BOTH {s.home} and {s.away} TAKE WRITES. Close one of them now (`stormdrill recover` closes {s.home}), then "
-        f"compare the books. Refused: a drill"
+        f"{s.away} has been promoted, and {s.home} TAKES WRITES as well. Safe: close {s.home} now "
+        f"(`stormdrill recover`), then rebuild it, which lists what it wrote. Refused: a drill"
     ),
     Place.UNKNOWN: lambda s: (
         f"where it stands is not known ({s.why}); {_fence(s)}. Safe: hold, until both sites can be asked"

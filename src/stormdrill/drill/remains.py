@@ -12,11 +12,18 @@ from pathlib import Path
 
 from stormdrill import wait
 from stormdrill.credential import resolve
-from stormdrill.drill import leftover
+from stormdrill.drill import leftover, remains_of_moves
 from stormdrill.drill.connect import canaries_of
 from stormdrill.drill.lock import Lock
 from stormdrill.drill.stop import Stop
-from stormdrill.errors import DeadlineError, InputError, RevertError, StormdrillError
+from stormdrill.errors import (
+    ActionError,
+    DeadlineError,
+    InputError,
+    RevertError,
+    StormdrillError,
+    TargetError,
+)
 from stormdrill.estate import Topology
 from stormdrill.faults.canaries import Canaries, not_green
 from stormdrill.faults.ending import await_gone, remove
@@ -37,9 +44,17 @@ class Remains:
 
 
 def recover(
-    topology: Topology, kubeconfig: Path | None, runs: Path, stop: Stop, say: Callable[[str], None]
+    topology: Topology,
+    kubeconfig: Path | None,
+    runs: Path,
+    stop: Stop,
+    say: Callable[[str], None],
+    *,
+    come_back: str | None = None,
 ) -> Remains:
     """End everything that a dead drill left; `say` hears each step.
+
+    `come_back`: a cell that was failed over (empty: the only one), to be brought back as well.
 
     InputError when a drill is running on the estate, or no region can be asked; Aborted when stopped.
     """
@@ -50,11 +65,32 @@ def recover(
         for run in leftover.mark_dead(runs):
             remains.found.append(f"{run.path}: its harness was killed; marked as aborted")
         _end_faults(clusters, remains, say)
+        if set(clusters) == set(topology.regions):
+            found, left = remains_of_moves.settle(topology, clusters, say, stop.check)
+            remains.found += found
+            if come_back is not None and not remains.left:
+                left = _bring_back(
+                    lambda: remains_of_moves.bring_back(
+                        topology, clusters, come_back, runs, say=say, check=stop.check
+                    ),
+                    lambda: remains_of_moves.settle(topology, clusters, say, stop.check)[1],
+                    remains,
+                )
+            remains.left += left
         _prove(topology, clusters, stop, remains, say)
     finally:
         if lock:
             lock.release()
     return remains
+
+
+def _bring_back(bring: Callable[[], Path], look: Callable[[], list[str]], remains: Remains) -> list[str]:
+    """Bring a cell back; what is not as always after it."""
+    try:
+        remains.found.append(f"came back; the old timeline is kept in {bring()}")
+    except (ActionError, TargetError) as error:
+        return [f"not come back: {error}", *look()]
+    return look()
 
 
 def _clusters(

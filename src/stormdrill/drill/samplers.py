@@ -15,6 +15,7 @@ from stormdrill.direct.patroni import PatroniDirector
 from stormdrill.drill.guarding import GuardQueries
 from stormdrill.drill.pressure import PressureSampler
 from stormdrill.drill.session import Session
+from stormdrill.drill.standby_sampler import StandbySampler
 from stormdrill.errors import StormdrillError
 from stormdrill.faults.canaries import Canaries, Flow
 from stormdrill.prometheus import Prometheus
@@ -37,6 +38,9 @@ class Samplers:
         session = self._session
         for cell, director in session.targets.directors.items():
             self._every(_LEADER_S, DatabaseSampler(cell, director, session.record).sample, f"database {cell}")
+            if standby := session.plan.topology.databases[cell].standby:
+                standing = StandbySampler(cell, director, standby, session.record)
+                self._every(_SECOND_S, standing.sample, f"standby of {cell}")
         if session.targets.prometheus:
             self._every(
                 _SECOND_S, PrometheusSampler(session, session.targets.prometheus).sample, "prometheus"
