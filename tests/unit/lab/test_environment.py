@@ -26,13 +26,15 @@ class Objects:
 
     async def get(self, path):
         kind, name = path.split("/")[-2:]
-        if f"{kind}_{name}" not in self._objects:
+        found = self._objects.get(f"{kind}_{name}".replace("-", "_"))
+        if found is None:
             raise ApiError(404, "NotFound", f'{kind} "{name}" not found')
-        return self._objects[f"{kind}_{name}"]
+        return found
 
 
 OBJECTS = Objects(
     configmaps_cm={"data": {"a": "1", "b": "2"}, "binaryData": {"bin": base64.b64encode(b"\0\1").decode()}},
+    persistentvolumeclaims_data_p={"metadata": {"uid": "claim-1"}},
     secrets_sec={"data": {"pw": base64.b64encode(b"geheim").decode()}},
 )
 
@@ -112,7 +114,7 @@ def test_volumes_become_files_with_their_modes(tmp_path):
     assert (found["cm"] / "deep/a.txt").read_bytes() == b"1"
     assert not (found["cm"] / "b").exists()
     assert (found["sec"] / "pw").stat().st_mode & 0o777 == 0o400
-    assert found["data"] == claims / "bank" / "data-p"
+    assert found["data"] == claims / "bank" / "data-p" / "claim-1"
     seen = {mount.target: mount for mount in mounts(spec.containers[0], found, spec)}
     assert seen["/etc/one"].source.endswith("volumes/cm/deep/a.txt")
     assert seen["/etc/cm"].read_only
