@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from stormdrill.audit import Reader, reader_of
 from stormdrill.credential import resolve
+from stormdrill.direct.names import NameDirector
 from stormdrill.direct.patroni import PatroniDirector
 from stormdrill.drill import pressure
 from stormdrill.drill.queries import Query, queries_of
@@ -91,6 +92,7 @@ def connect(plan: Plan, stop: Stop) -> Targets:
     problems.attempt(lambda: _distinct(topology, identities), "regions")
     for edge in topology.edges:
         problems.attempt(partial(_reach, f"edge {edge.name}", edge.url), f"edges.{edge.name}")
+    problems.attempt(lambda: _resolve(topology), "resolver.url")
     books = problems.attempt(lambda: _reader(topology, clusters), "audit")
     prometheus = problems.attempt(lambda: _prometheus(topology, clusters), "prometheus")
     if prometheus:
@@ -151,6 +153,18 @@ def _reach(what: str, url: str) -> None:
         socket.create_connection((parts.hostname or "", port), timeout=_CONNECT_S).close()
     except OSError as error:
         raise InputError(f"{what} at {url} cannot be reached: {error.strerror or error}") from None
+
+
+def _resolve(topology: Topology) -> None:
+    """Ask the name that phones resolve; it must lead to edges of the topology."""
+    if topology.resolver is None:
+        return
+    found = NameDirector(topology.resolver.url).resolve()
+    known = {edge.name for edge in topology.edges}
+    if strange := [edge for edge in found.edges if edge not in known]:
+        raise InputError(
+            f"the name at {topology.resolver.url} leads to {', '.join(strange)}: no edge below `edges`"
+        )
 
 
 def _secret(credential: Credential | None, clusters: Mapping[str, Cluster]) -> str | None:

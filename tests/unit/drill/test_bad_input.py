@@ -70,6 +70,22 @@ def test_everything_that_does_not_answer_is_named_together(whole, run):
     assert untouched(whole)
 
 
+def test_a_name_that_answers_nothing_is_told_with_its_line(whole, run):
+    """The stub bank's own name: nobody has told it any edges yet."""
+    text = (whole.root / "topology.yaml").read_text()
+    bank = text.partition("127.0.0.1:")[2].partition('"')[0]
+    edit(
+        whole.root / "topology.yaml", "cells:", f'resolver: {{url: "http://127.0.0.1:{bank}/_name"}}\ncells:'
+    )
+    code, said = run()
+    assert code == 2
+    assert f"http://127.0.0.1:{bank}/_name: not an answer of a name" in said
+    lines = (whole.root / "topology.yaml").read_text().splitlines()
+    number = next(number for number, line in enumerate(lines, 1) if line.startswith("resolver:"))
+    assert f"topology.yaml:{number}:" in said
+    assert untouched(whole)
+
+
 def test_a_cluster_with_another_identity_is_refused(whole, run):
     edit(whole.root / "topology.yaml", "{context: east,", "{context: east, cluster_id: cluster-2,")
     code, said = run()
