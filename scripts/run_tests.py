@@ -37,7 +37,12 @@ BESIDE = Part(
     "computing",
     ("tests/unit", "tests/golden", "tests/contract", "tests/content"),
     nice=19,
-    without=("tests/unit/load", "tests/unit/drill/test_whole_drill.py"),
+    without=(
+        "tests/unit/agent",
+        "tests/unit/canary",
+        "tests/unit/load",
+        "tests/unit/drill/test_whole_drill.py",
+    ),
 )
 """What gives way to all others, and runs beside them from the start."""
 
@@ -46,6 +51,8 @@ ROUNDS: tuple[tuple[Part, ...], ...] = (
         Part(
             "measuring",
             (
+                "tests/unit/agent",
+                "tests/unit/canary",
                 "tests/unit/load",
                 "tests/unit/drill/test_whole_drill.py",
                 "tests/lab/machine",
