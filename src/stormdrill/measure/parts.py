@@ -96,6 +96,18 @@ def parts(
             result.append(Part("warm up", round(at_s, 6), recovered_s, "bins still bad between good answers"))
     elif recovered_s > at_s:
         result.append(Part("unexplained", round(at_s, 6), recovered_s, "no event bounds it"))
+    return _joined(result)
+
+
+def _joined(found: Sequence[Part]) -> tuple[Part, ...]:
+    """Neighbours of one name as one: a route that was changed, and phones that then follow it."""
+    result: list[Part] = []
+    for part in found:
+        last = result[-1] if result else None
+        if last and last.name == part.name:
+            result[-1] = Part(part.name, last.start_s, part.end_s, f"{last.how}; {part.how}")
+        else:
+            result.append(part)
     return tuple(result)
 
 

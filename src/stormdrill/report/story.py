@@ -25,6 +25,7 @@ class Sum:
     """The recovery of one operation as a sum, parts of one name together; `rest_s` is what nothing explains."""
 
     operation: str
+    tier: str
     total_s: float
     parts: tuple[tuple[str, float, str], ...]
     rest_s: float
@@ -59,11 +60,12 @@ def story(measured: Measurements, recoveries: Sequence[Recovery]) -> Story | Non
 
 
 def _sum(recoveries: Sequence[Recovery]) -> Sum | None:
-    """Of the operation that took longest to recover."""
-    ended = [entry for entry in recoveries if entry.value_s and entry.parts]
+    """Of the operation of the most important tier that took longest to recover."""
+    ended = [entry for entry in recoveries if entry.value_s and entry.parts and entry.cell != "all"]
     if not ended:
         return None
-    worst = max(ended, key=lambda entry: (entry.value_s or 0.0, entry.cell != "all"))
+    most = min(entry.tier[:1] for entry in ended)
+    worst = max((one for one in ended if one.tier[:1] == most), key=lambda entry: entry.value_s or 0.0)
     by_name: dict[str, list[Part]] = {}
     for part in worst.parts:
         by_name.setdefault(part.name, []).append(part)
@@ -72,7 +74,7 @@ def _sum(recoveries: Sequence[Recovery]) -> Sum | None:
         for name, group in by_name.items()
     )
     rest_s = sum(length for name, length, _ in parts if name == "unexplained")
-    return Sum(worst.operation, worst.value_s or 0.0, parts, rest_s)
+    return Sum(worst.operation, most, worst.value_s or 0.0, parts, rest_s)
 
 
 def _figures(found: Failover) -> tuple[tuple[str, str, str], ...]:

@@ -148,10 +148,23 @@ def _tiles(measured: Measurements, verdict: Verdict, recoveries: Sequence[Recove
         tiles.append(_counted("movements lost", lost, note, _of(verdict, "lost")))
         note = f"of {loss.intents:,} meant"
         tiles.append(_counted("booked twice", twice, note, _of(verdict, "duplicated")))
+    tiles += _dual_tile(measured, verdict)
     share = next((share for share in measured.hurt if share.subject == f"tier {most}"), None)
     if share is not None:
         tiles.append(_availability(most, share, verdict))
     return tuple(tiles)
+
+
+def _dual_tile(measured: Measurements, verdict: Verdict) -> list[Tile]:
+    """Writes of two sites at once, where a site changed hands."""
+    duals = measured.failover.duals
+    graded = [check for check in verdict.checks if check.kind == "dual_writes"]
+    if not duals:
+        return []
+    note = (
+        "old timeline read" if all(dual.fork == "read" for dual in duals) else "old timeline not read in full"
+    )
+    return [Tile("dual writes", f"{sum(dual.count for dual in duals):,}", note, _worst(graded))]
 
 
 def _counted(name: str, tally: Tally, note: str, outcome: Outcome) -> Tile:
