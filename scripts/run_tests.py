@@ -63,7 +63,15 @@ ROUNDS: tuple[tuple[Part, ...], ...] = (
     ),
     (
         Part("drills", ("tests/lab/drill", "tests/lab/test_small.py", "tests/lab/test_harness_clients.py")),
-        Part("labs", ("tests/lab/lost", "tests/lab/second_estate", "tests/lab/test_life_cycle.py")),
+        Part(
+            "labs",
+            (
+                "tests/lab/lost",
+                "tests/lab/failover",
+                "tests/lab/second_estate",
+                "tests/lab/test_life_cycle.py",
+            ),
+        ),
     ),
 )
 
