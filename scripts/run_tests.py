@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+_LEADER = ("sh", "-c", '"$@"; exit $?', "sh")
+"""Leads the session in pytest's place: what a test makes of its own process's priority is not the session's then."""
 _END_S = 90
 """For a part to take down what it made after Ctrl-C."""
 
@@ -104,7 +106,7 @@ class _Running:
     def __init__(self, part: Part, interrupt: _Interrupt) -> None:
         self.name = part.name
         self._process = subprocess.Popen(
-            _argv(part), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            [*_LEADER, *_argv(part)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             bufsize=1, start_new_session=True,
         )  # fmt: skip
         interrupt.watch(self._process)
@@ -177,7 +179,7 @@ class _Interrupt:
             if again:
                 self._kill(process)
             elif process.poll() is None:
-                process.send_signal(signal.SIGINT)
+                os.killpg(process.pid, signal.SIGINT)
         if not again:
             late = threading.Timer(_END_S, lambda: [self._kill(process) for process in self._watched])
             late.daemon = True
