@@ -106,8 +106,8 @@ class _Running:
     def __init__(self, part: Part, interrupt: _Interrupt) -> None:
         self.name = part.name
         self._process = subprocess.Popen(
-            [*_LEADER, *_argv(part)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            bufsize=1, start_new_session=True,
+            [*_LEADER, *_argv(part)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, bufsize=1, start_new_session=True,
         )  # fmt: skip
         interrupt.watch(self._process)
         _give_way(self._process.pid, part.nice)
