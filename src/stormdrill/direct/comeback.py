@@ -20,7 +20,7 @@ from stormdrill.errors import ActionError, DeadlineError, TargetError
 from stormdrill.fence import State
 from stormdrill.fence.site import Tell
 
-GONE_WITHIN_S = 90.0
+WITHIN_S = 90.0
 _POLL_S = 0.5
 
 
@@ -49,7 +49,7 @@ def come_back(journey: Journey, why: str, tell: Tell) -> Switched:
     if not _follows(home):
         _rebuilt(journey, tell)
     journey.check()
-    home.fencing.open_edges()
+    _edges_open(home, journey.check)
 
     def lead(region: str) -> None:
         journey.routes.turn_to(region, by, tell)
@@ -105,9 +105,27 @@ def _pods_gone(home: Side, check: Callable[[], None]) -> None:
         return seen.closed and not seen.alive and not seen.trouble
 
     try:
-        wait.until(
-            gone, deadline_s=GONE_WITHIN_S, what=f"the end of {home.region}'s old pods", poll_s=_POLL_S
-        )
+        wait.until(gone, deadline_s=WITHIN_S, what=f"the end of {home.region}'s old pods", poll_s=_POLL_S)
+    except DeadlineError as error:
+        raise DeadlineError(f"{error}: {last}") from None
+
+
+def _edges_open(home: Side, check: Callable[[], None]) -> None:
+    """Open its edges before anybody is led there; after a site's loss they may take a while to run again."""
+    last = ""
+
+    def opened() -> bool:
+        nonlocal last
+        check()
+        try:
+            home.fencing.open_edges()
+        except (ActionError, TargetError) as error:
+            last = str(error)
+            return False
+        return True
+
+    try:
+        wait.until(opened, deadline_s=WITHIN_S, what=f"{home.region}'s edges", poll_s=_POLL_S)
     except DeadlineError as error:
         raise DeadlineError(f"{error}: {last}") from None
 

@@ -19,6 +19,7 @@ from stormdrill.credential import resolve
 from stormdrill.direct.names import NameDirector
 from stormdrill.direct.patroni import PatroniDirector
 from stormdrill.drill import pressure
+from stormdrill.drill.moves import unusual
 from stormdrill.drill.queries import Query, queries_of
 from stormdrill.drill.stop import Stop
 from stormdrill.errors import Aborted, InputError, Problem, StormdrillError, TargetError
@@ -90,6 +91,8 @@ def connect(plan: Plan, stop: Stop) -> Targets:
         if found:
             clusters[region.name], identities[region.name] = found
     problems.attempt(lambda: _distinct(topology, identities), "regions")
+    if set(clusters) == set(topology.regions):
+        problems.attempt(lambda: _failed_over(topology, clusters), "databases")
     for edge in topology.edges:
         problems.attempt(partial(_reach, f"edge {edge.name}", edge.url), f"edges.{edge.name}")
     problems.attempt(lambda: _resolve(topology), "resolver.url")
@@ -134,6 +137,12 @@ def _cluster(kubeconfig: Path | None, region: Region) -> tuple[Cluster, str]:
             f"{context}: wrong cluster? no node has {_ZONE} {' or '.join(missing)} (its nodes have: {there})"
         )
     return cluster, identity
+
+
+def _failed_over(topology: Topology, clusters: Mapping[str, Cluster]) -> None:
+    """Refuse an estate whose databases do not stand where they belong, saying where they do and what is safe."""
+    if found := unusual(topology, clusters):
+        raise InputError("; ".join(found))
 
 
 def _distinct(topology: Topology, identities: Mapping[str, str]) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import random
 
 from stormdrill.activities import HARMLESS, MOVES
-from stormdrill.drill import moves
 from stormdrill.drill.connect import Targets
+from stormdrill.drill.moves import rehearse as rehearse_move
 from stormdrill.drill.stop import Stop
 from stormdrill.drill.view import View
 from stormdrill.errors import (
@@ -36,7 +36,7 @@ def await_ready(plan: Plan, targets: Targets, stop: Stop, view: View) -> None:
 
     A selector that matches nothing does not get better by waiting and is reported at once.
     """
-    problems = stop.during(lambda: moves.unusual(plan.topology, targets.clusters) or _missing(plan, targets))
+    problems = stop.during(lambda: _missing(plan, targets))
     if problems:
         raise InputError([Problem(str(plan.topology.path), 0, text) for text in problems])
     said: list[str] = []
@@ -78,7 +78,7 @@ def rehearse(plan: Plan, targets: Targets, stop: Stop) -> None:
         stop.check()
         try:
             if activity.function in MOVES:
-                moves.rehearse(plan.topology, targets.clusters, activity)
+                rehearse_move(plan.topology, targets.clusters, activity)
                 continue
             fault_of(activity.function, activity.arguments).rehearse(estate)
         except (ActionError, TargetError) as error:
