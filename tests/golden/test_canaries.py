@@ -89,6 +89,35 @@ def test_what_does_not_come_back_is_no_revert(tmp_path: Path) -> None:
     assert why == "not back after kill-1: city1-b -> city1-a (tcp-new)"
 
 
+def test_what_nobody_tells_of_is_neither_broken_nor_whole(tmp_path: Path) -> None:
+    word = {"zone": "city1-b", "peer": "city2-a", "path": "udp"}
+    gone = (10.0, "recover", "canary.changed", {**word, "up": None})
+    back = (12.0, "recover", "canary.changed", {**word, "up": True})
+    scene = partition()
+    again = verdict_of(tmp_path / "a", replace(scene, told=(*scene.told, gone, back)))
+    assert again.verdict is Outcome.PASS
+    never = verdict_of(tmp_path / "b", replace(scene, told=(*scene.told, gone)))
+    assert rule(never, "fault_proven")[0] is Outcome.PASS
+    assert rule(never, "revert_proven") == (
+        Outcome.INCONCLUSIVE,
+        "not back after kill-1: city1-b -> city2-a (udp)",
+    )
+    silent = tuple(
+        (*one[:3], {**one[3], "up": None}) if one[2] == "canary.changed" and one[3]["up"] is False else one
+        for one in scene.told
+    )
+    assert "did not break" in rule(verdict_of(tmp_path / "c", replace(scene, told=silent)), "fault_proven")[1]
+
+
+def test_the_way_to_the_database_may_end_elsewhere(tmp_path: Path) -> None:
+    word = {"zone": "city1-b", "peer": "city1-a", "path": "database"}
+    gone = [
+        (at_s, "steady", "canary.changed", {**word, "up": up}) for at_s, up in ((-24.0, True), (9.0, False))
+    ]
+    scene = partition()
+    assert verdict_of(tmp_path, replace(scene, told=(*scene.told, *gone))).verdict is Outcome.PASS
+
+
 def test_harm_stays_harm_whatever_the_canaries_say(tmp_path: Path) -> None:
     scene = replace(partition(told=(REVERTING,)), lost=frozenset({3}))
     assert verdict_of(tmp_path, scene).verdict is Outcome.FAIL

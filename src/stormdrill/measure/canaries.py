@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from stormdrill.measure.canary_values import Canaries, Pair, Proof
 from stormdrill.measure.chronicle import Chronicle, Fault
-from stormdrill.measure.cuts import FLOWS, Cut, Expected, cuts_of, expected
+from stormdrill.measure.cuts import DATABASE, FLOWS, Cut, Expected, cuts_of, expected
 from stormdrill.measure.trust_values import Stretch
 from stormdrill.units import NS_PER_S
 
@@ -24,12 +24,12 @@ Name = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class _Line:
-    """The states of one pair in order: when (ns) and whether it was up. What is no longer told is not up."""
+    """The states of one pair in order: when (ns) and whether it was up; None: nobody told of it any more."""
 
-    changes: tuple[tuple[int, bool], ...]
+    changes: tuple[tuple[int, bool | None], ...]
 
     def at(self, at_ns: int) -> bool | None:
-        """Whether it was up; None before anything was told."""
+        """Whether it was up; None when nobody told."""
         states = [up for when_ns, up in self.changes if when_ns <= at_ns]
         return states[-1] if states else None
 
@@ -75,11 +75,13 @@ def network(story: Chronicle, zones: Mapping[str, str]) -> bool:
 
 
 def _lines(story: Chronicle) -> dict[Name, _Line]:
-    found: dict[Name, list[tuple[int, bool]]] = {}
+    found: dict[Name, list[tuple[int, bool | None]]] = {}
     for event in story.of("canary.changed"):
         data = event.data
         name = (str(data.get("zone", "")), str(data.get("peer") or ""), str(data.get("path", "")))
-        found.setdefault(name, []).append((event.mono_ns, bool(data.get("up"))))
+        found.setdefault(name, []).append(
+            (event.mono_ns, None if data.get("up") is None else bool(data["up"]))
+        )
     return {name: _Line(tuple(found[name])) for name in sorted(found)}
 
 
@@ -90,18 +92,18 @@ def _active(story: Chronicle, zones: Mapping[str, str]) -> list[_Active]:
 
 
 def _pair(name: Name, line: _Line, story: Chronicle) -> Pair:
-    down, since_ns = [], None
-    for at_ns, up in line.changes:
-        if not up and since_ns is None:
-            since_ns = at_ns
-        elif up and since_ns is not None:
-            down.append(Stretch(_s(since_ns, story.zero_ns), _s(at_ns, story.zero_ns)))
-            since_ns = None
-    if since_ns is not None:
-        down.append(
-            Stretch(_s(since_ns, story.zero_ns), _s(max(story.watched_end_ns, since_ns), story.zero_ns))
-        )
-    return Pair(*name, _s(line.changes[0][0], story.zero_ns), tuple(down), line.changes[-1][1])
+    ends_ns = [at_ns for at_ns, _ in line.changes[1:]] + [max(story.watched_end_ns, line.changes[-1][0])]
+    spans = [
+        (up, Stretch(_s(at_ns, story.zero_ns), _s(end_ns, story.zero_ns)))
+        for (at_ns, up), end_ns in zip(line.changes, ends_ns, strict=True)
+    ]
+    return Pair(
+        *name,
+        known_from_s=_s(line.changes[0][0], story.zero_ns),
+        down=tuple(span for up, span in spans if up is False),
+        dark=tuple(span for up, span in spans if up is None),
+        up_at_end=line.changes[-1][1] is True,
+    )
 
 
 def _proof(
@@ -165,7 +167,7 @@ def _strayed(one: _Active, active: Sequence[_Active], name: Name, line: _Line) -
     """What a pair did that had to stay up under this fault and every other of its time; empty when it stayed."""
     t0_ns, end_ns = one.fault.t0_ns, one.reverting_ns or one.fault.reverted_ns
     for at_ns, up in line.changes:
-        if up or at_ns < t0_ns or (end_ns is not None and at_ns >= end_ns):
+        if up is not False or at_ns < t0_ns or (end_ns is not None and at_ns >= end_ns):
             continue
         causes = [other for other in active if other.covers(at_ns)]
         if all(expected(other.cuts, *name) is Expected.STAYS for other in causes):
@@ -174,15 +176,18 @@ def _strayed(one: _Active, active: Sequence[_Active], name: Name, line: _Line) -
 
 
 def _back(one: _Active, lines: Mapping[Name, _Line]) -> tuple[list[str], list[int]]:
-    """Pairs that were up before the fault and are not at the end; and when each broken one came back."""
+    """Pairs that were up before the fault and are not at the end; and when each broken one came back.
+
+    Where the database lives may have changed meanwhile: that path is no sign of the network.
+    """
     missing, times_ns = [], []
     reverted_ns = one.reverting_ns or one.fault.reverted_ns
     for name, line in lines.items():
-        if not line.at(one.fault.t0_ns - round(EARLY_S * NS_PER_S)):
+        if name[2] == DATABASE or not line.at(one.fault.t0_ns - round(EARLY_S * NS_PER_S)):
             continue
-        if not line.changes[-1][1]:
+        if line.changes[-1][1] is not True:
             missing.append(_said(name))
-        elif reverted_ns is not None and line.at(reverted_ns) is False:
+        elif reverted_ns is not None and line.at(reverted_ns) is not True:
             times_ns += [at] if (at := line.first(True, reverted_ns)) is not None else []
     return missing, times_ns
 

@@ -9,13 +9,17 @@ from stormdrill.measure.trust_values import Stretch
 
 @dataclass(frozen=True)
 class Pair:
-    """One path from one canary to another, and when it was down. `known_from_s` is when it was first told of."""
+    """One path from one canary to another, when it was down, and when nobody told of it (`dark`).
+
+    `known_from_s` is when it was first told of.
+    """
 
     zone: str
     peer: str
     path: str
     known_from_s: float
     down: tuple[Stretch, ...]
+    dark: tuple[Stretch, ...]
     up_at_end: bool
 
     @property

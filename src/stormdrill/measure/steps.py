@@ -52,6 +52,13 @@ def site_of(data: Data) -> str:
     return str(data.get("site") or data.get("region") or "")
 
 
+def _led(data: Data) -> str:
+    timeline = f", timeline {data['timeline']}" if data.get("timeline") is not None else ""
+    if not data.get("member"):
+        return f"{data.get('database')} has no leader"
+    return f"{data['member']} is leader of {data.get('database')}{timeline}"
+
+
 def _exported(data: Data) -> str:
     unread = data.get("unread")
     part = f"; not read: {as_text(unread)}" if unread else ""
@@ -89,6 +96,7 @@ SAID: Mapping[str, Callable[[Data], str]] = {
     "revert.failed": lambda data: f"{_fault(data)} could NOT be reverted: {as_text(data.get('why'))}",
     "alert.fired": lambda data: _alert(data, "fired"),
     "alert.resolved": lambda data: _alert(data, "resolved"),
+    "db.leader": _led,
     "decision": _decided,
     "approval": lambda data: f"approved: {data.get('what', '')}",
     "fence.armed": _fenced,

@@ -82,7 +82,13 @@ def _figures(found: Failover) -> tuple[tuple[str, str, str], ...]:
     rows = []
     first = next((one for one in found.alerts if one.fired_s == found.detected_s), None)
     if found.steps:
-        note = f"{first.alert} ({first.labels})" if first else "no alert fired after the fault"
+        note = (
+            f"{first.alert} ({first.labels})"
+            if first
+            else "none fired"
+            if found.alerts
+            else "no alert was recorded"
+        )
         rows.append(("first alert", seconds(found.detected_s), note))
     if found.decisions:
         names = ", ".join(dict.fromkeys(one.actor for one in found.decisions))

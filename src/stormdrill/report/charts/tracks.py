@@ -140,6 +140,18 @@ def _flows(found: Failover) -> list[Lane]:
         for span in pair.down:
             hover = f"{pair.name}: down from {span.start_s:.1f} s to {span.end_s:.1f} s"
             by_ends.setdefault(name, []).append((span, hover))
-    lanes = [Lane(name, tuple(spans), "track-flow") for name, spans in by_ends.items()]
+    dark = {pair.zone: pair.dark for pair in found.canaries.pairs if pair.dark}
+    blind = [
+        Lane(
+            f"no word of {zone}",
+            tuple(
+                (span, f"{zone}: its canary could not be asked from {span.start_s:.1f} s on")
+                for span in spans
+            ),
+            "track-dark",
+        )
+        for zone, spans in dark.items()
+    ]
+    lanes = blind + [Lane(name, tuple(spans), "track-flow") for name, spans in by_ends.items()]
     rest = len(lanes) - MAX_LANES
     return [*lanes[:MAX_LANES], *([Lane(f"and {rest} more", (), "track-flow")] if rest > 0 else [])]
