@@ -56,13 +56,15 @@ def batch_until_the_primary_dies(lab: Any, run: Path) -> None:
 
 
 def _write_until_cut_off(connection: psycopg.Connection[Any]) -> None:
+    written = 0
     with contextlib.suppress(psycopg.OperationalError):
         connection.execute("CREATE TABLE public.batch (i int, line text)")
-        for _ in range(BATCH_PARTS):
+        for written in range(1, BATCH_PARTS + 1):
             connection.execute(
                 "INSERT INTO public.batch SELECT i, repeat('x', 180) FROM generate_series(1, 30000) i"
             )
         raise AssertionError("the primary outlived the batch job")
+    assert written, "the primary died before the batch job had begun"
 
 
 def cordon_primary(lab: Any) -> None:
