@@ -59,10 +59,11 @@ def _write_until_cut_off(connection: psycopg.Connection[Any]) -> None:
     written = 0
     with contextlib.suppress(psycopg.OperationalError):
         connection.execute("CREATE TABLE public.batch (i int, line text)")
-        for written in range(1, BATCH_PARTS + 1):
+        for _ in range(BATCH_PARTS):
             connection.execute(
                 "INSERT INTO public.batch SELECT i, repeat('x', 180) FROM generate_series(1, 30000) i"
             )
+            written += 1
         raise AssertionError("the primary outlived the batch job")
     assert written, "the primary died before the batch job had begun"
 
