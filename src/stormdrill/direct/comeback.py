@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stormdrill import wait
-from stormdrill.direct.failover import close
+from stormdrill.direct.failover import close, retried
 from stormdrill.direct.following import behind
 from stormdrill.direct.rebuild import Wanted, rebuild
 from stormdrill.direct.routes import Routes
@@ -49,7 +49,8 @@ def come_back(journey: Journey, why: str, tell: Tell) -> Switched:
     if not _follows(home):
         _rebuilt(journey, tell)
     journey.check()
-    _edges_open(home, journey.check)
+    # Before anybody is led there; after a site's loss edges may take a while to run again.
+    retried(home.fencing.open_edges, WITHIN_S, f"{home.region}'s edges")
 
     def lead(region: str) -> None:
         journey.routes.turn_to(region, by, tell)
@@ -106,26 +107,6 @@ def _pods_gone(home: Side, check: Callable[[], None]) -> None:
 
     try:
         wait.until(gone, deadline_s=WITHIN_S, what=f"the end of {home.region}'s old pods", poll_s=_POLL_S)
-    except DeadlineError as error:
-        raise DeadlineError(f"{error}: {last}") from None
-
-
-def _edges_open(home: Side, check: Callable[[], None]) -> None:
-    """Open its edges before anybody is led there; after a site's loss they may take a while to run again."""
-    last = ""
-
-    def opened() -> bool:
-        nonlocal last
-        check()
-        try:
-            home.fencing.open_edges()
-        except (ActionError, TargetError) as error:
-            last = str(error)
-            return False
-        return True
-
-    try:
-        wait.until(opened, deadline_s=WITHIN_S, what=f"{home.region}'s edges", poll_s=_POLL_S)
     except DeadlineError as error:
         raise DeadlineError(f"{error}: {last}") from None
 

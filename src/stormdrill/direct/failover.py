@@ -85,25 +85,37 @@ def _led(promotion: Promotion, routes: Routes, by: str, tell: Tell) -> Promotion
 
 
 def call_off(old: Side, by: str, tell: Tell, deadline_s: float = BACK_WITHIN_S) -> None:
-    """Give a closed site back to writers, nobody having been promoted, and prove it by a write.
+    """Give a closed site back to writers, nobody having been promoted; prove it by a write, then open its edges.
 
-    The caller has seen that nobody was. TargetError when no write is committed by the deadline.
+    The caller has seen that nobody was. TargetError when that is not done by the deadline: what was opened stays open.
     """
     end = time.monotonic() + deadline_s
+
+    def left_s() -> float:
+        return max(1.0, end - time.monotonic())
+
+    opened = old.fencing.record()
+    if opened is None or opened.state is State.CLOSED:
+        retried(lambda: old.fencing.open(by, edges=False), left_s(), f"{old.region} opened again")
+    proof = old.writes_within(left_s())
+    retried(old.fencing.open_edges, left_s(), f"{old.region}'s edges")
+    tell("failover.called_off", by, database=old.cell, region=old.region, proof=proof.to_json())
+
+
+def retried(do: Callable[[], object], deadline_s: float, what: str) -> None:
+    """Try until it succeeds: a site that is just coming back refuses for a while. DeadlineError with its last word."""
     last = ""
 
-    def opened() -> bool:
+    def done() -> bool:
         nonlocal last
         try:
-            old.fencing.open(by)
-        except (ActionError, TargetError) as error:  # an edge of a site that is just coming back
+            do()
+        except (ActionError, TargetError) as error:
             last = str(error)
             return False
         return True
 
     try:
-        wait.until(opened, deadline_s=deadline_s, what=f"{old.region} opened again", poll_s=_POLL_S)
+        wait.until(done, deadline_s=deadline_s, what=what, poll_s=_POLL_S)
     except DeadlineError as error:
         raise DeadlineError(f"{error}: {last}") from None
-    proof = old.writes_within(max(1.0, end - time.monotonic()))
-    tell("failover.called_off", by, database=old.cell, region=old.region, proof=proof.to_json())

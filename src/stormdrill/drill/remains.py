@@ -87,7 +87,9 @@ def recover(
 def _bring_back(bring: Callable[[], Path], look: Callable[[], list[str]], remains: Remains) -> list[str]:
     """Bring a cell back; what is not as always after it."""
     try:
-        remains.found.append(f"came back; the old timeline is kept in {bring()}")
+        fork = bring()
+        kept = f"its old timeline is kept in {fork}" if fork.exists() else "it had been rebuilt before"
+        remains.found.append(f"came back; {kept}")
     except (ActionError, TargetError) as error:
         return [f"not come back: {error}", *look()]
     return look()

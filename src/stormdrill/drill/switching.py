@@ -168,8 +168,8 @@ class Switching:
             call_off(old, self.by, self._tell)
         except StormdrillError as error:
             return self._hold(
-                f"{cell}: {new.region} was not promoted; {old.region} could not be opened again: {error}. "
-                f"`stormdrill recover` tries again"
+                f"{cell}: {new.region} was not promoted, and {old.region} is not known to be back: {error}. "
+                f"Safe: `stormdrill recover` tries again and says where it stands"
             )
         move.back = True
         return ""
