@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[3]
 DRILL_S = 240
 SHORT = "warmup=3s,steady=5s,window=5s"
 """Shorter than the presets: what these drills show does not depend on the times."""
+LONGER = SHORT.replace("window=5s", "window=8s")
+"""For what happens after the start of the window and lasts five seconds."""
 LIGHT = ("--profile", str(Path(__file__).parent / "light.yaml"))
 
 

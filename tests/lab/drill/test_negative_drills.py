@@ -76,7 +76,7 @@ def test_prometheus_stopped_in_the_window_is_inconclusive(small_lab, runs):
         "experiments/pod-kill.yaml",
         *LIGHT,
         "--times",
-        SHORT,
+        LONGER,
         during=lambda run: stop_prometheus(small_lab, run, phase="settle"),
     )
     assert "prometheus_fresh" in ended.broken()
@@ -100,7 +100,7 @@ def test_a_frozen_generator_is_inconclusive(small_lab, runs):
         "experiments/pod-kill.yaml",
         *LIGHT,
         "--times",
-        SHORT.replace("window=5s", "window=8s"),
+        LONGER,
         during=freeze,
     )
     assert "generator_on_time" in ended.broken()

@@ -1,7 +1,6 @@
 """How acknowledged money is lost on purpose: replication behind, and a primary that does not come back."""
 
 import base64
-import contextlib
 import json
 import urllib.request
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Any
 import psycopg
 from tests.lab.drill.estate import cluster, event, patroni, until, whole
 
-BATCH_PARTS = 60  # of 6.5 MB
+BATCH_PARTS = 10  # of 6.5 MB, then small ones
+BATCH_S = 90
 
 
 def configure(lab: Any, patch: dict[str, Any]) -> None:
@@ -56,16 +56,21 @@ def batch_until_the_primary_dies(lab: Any, run: Path) -> None:
 
 
 def _write_until_cut_off(connection: psycopg.Connection[Any]) -> None:
-    written = 0
-    with contextlib.suppress(psycopg.OperationalError):
-        connection.execute("CREATE TABLE public.batch (i int, line text)")
-        for _ in range(BATCH_PARTS):
-            connection.execute(
-                "INSERT INTO public.batch SELECT i, repeat('x', 180) FROM generate_series(1, 30000) i"
-            )
-            written += 1
-        raise AssertionError("the primary outlived the batch job")
-    assert written, "the primary died before the batch job had begun"
+    connection.execute("CREATE TABLE public.batch (i int, line text)")
+    for _ in range(BATCH_PARTS):
+        if _write(connection, 30_000):
+            return
+    until(lambda: _write(connection, 3_000), BATCH_S, "the death of the primary under the batch job")
+
+
+def _write(connection: psycopg.Connection[Any], rows: int) -> bool:
+    """Write so many rows of 0.2 kB; whether the connection broke over it."""
+    insert = "INSERT INTO public.batch SELECT i, repeat('x', 180) FROM generate_series(1, %s) i"
+    try:
+        connection.execute(insert, [rows])
+    except psycopg.OperationalError:
+        return True
+    return False
 
 
 def cordon_primary(lab: Any) -> None:
