@@ -14,6 +14,7 @@ import pytest
 from tests.lab.drill import books
 from tests.lab.drill.estate import (
     LIGHT,
+    LONGER,
     ROOT,
     SHORT,
     bank_with,
