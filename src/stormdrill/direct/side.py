@@ -42,6 +42,10 @@ class Side:
         """Whether it is a standby cluster, by its own settings."""
         return bool(self.config.read().get("standby_cluster"))
 
+    def follows_now(self) -> bool:
+        """As `follows`, by its store and not by a copy: a promotion asked for a moment ago counts."""
+        return bool(self.config.current().get("standby_cluster"))
+
     def write(self) -> WriteProof:
         """A committed write, now."""
         return write_once(self.site.dsn, self.password)

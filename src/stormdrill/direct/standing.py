@@ -74,7 +74,7 @@ def stand(pair: Pair) -> Standing:
             trouble.append(f"{what}: {error}")
             return None
 
-    follows = asked(f"{away.region}'s database", away.follows)
+    follows = asked(f"{away.region}'s database", away.follows_now)
     fence = asked(f"{home.region}'s fence", home.fencing.record)
     if follows:
         places = {State.CLOSED: Place.CLOSED, State.ARMED: Place.ARMED}

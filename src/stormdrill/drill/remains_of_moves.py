@@ -38,7 +38,7 @@ def settle(
         try:
             pair = _pair(topology, cell, clusters, say)
             before = stand(pair)
-            done = _mend(pair, before, check)
+            done = _mend(topology, pair, before, check)
             after = stand(pair) if done else before
         except StormdrillError as error:
             left.append(f"{cell}: its database could not be looked at: {error}")
@@ -79,7 +79,7 @@ def bring_back(
     return fork
 
 
-def _mend(pair: Pair, standing: Standing, check: Callable[[], None]) -> str:
+def _mend(topology: Topology, pair: Pair, standing: Standing, check: Callable[[], None]) -> str:
     """Do what is safe; what that was, empty when there was nothing."""
     home = pair.home
     if standing.place is Place.ARMED and standing.of_a_drill:
@@ -92,7 +92,20 @@ def _mend(pair: Pair, standing: Standing, check: Callable[[], None]) -> str:
         record = close(home, BY, check)
         how = record.how.value if record.how else "not proven"
         return f"{home.region} was not closed although {pair.standby.region} leads: closed ({how})"
+    if standing.place in (Place.AWAY, Place.RETURNING):
+        return _led(topology, pair)
     return ""
+
+
+def _led(topology: Topology, pair: Pair) -> str:
+    """Whoever promoted may have died before phones were led there."""
+    there = pair.standby
+    routes = Routes.of(topology)
+    if routes.regions() == {there.region}:
+        return ""
+    routes.turn_to(there.region, BY, there.fencing.tell)
+    routes.serving(there.region)
+    return f"phones were not led to {there.region}, where the database leads: they are now"
 
 
 def _pair(topology: Topology, cell: str, clusters: Mapping[str, Cluster], say: Say) -> Pair:

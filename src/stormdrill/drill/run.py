@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,9 +134,16 @@ def _play(session: Session, method: Method, options: Options, channel: Channel, 
         if toolkit:
             toolkit.kill()
         _record_stop(session)
-        if not session.reverted:
-            phases.revert(session)
-        session.switching.end()
+        _give_back(session)
+
+
+def _give_back(session: Session) -> None:
+    """End the faults, and what was failed over or not: neither waits for the other."""
+    ending = threading.Thread(target=session.switching.end, name="end of moves", daemon=True)
+    ending.start()
+    if not session.reverted:
+        phases.revert(session)
+    ending.join()
 
 
 def _record_stop(session: Session) -> None:

@@ -22,7 +22,7 @@ from stormdrill.direct.promotion import Decision, refuse_second
 from stormdrill.direct.rebuild import Wanted
 from stormdrill.direct.routes import Routes
 from stormdrill.direct.side import Pair, Side, fencing_of, pair_of
-from stormdrill.direct.standing import DRILL, Place, stand
+from stormdrill.direct.standing import DRILL, stand
 from stormdrill.drill.moves import cell_of
 from stormdrill.errors import ActionError, StormdrillError, TargetError
 from stormdrill.estate import SqlAudit, Topology
@@ -61,6 +61,7 @@ class _Move:
     new: Side
     routes: Routes
     begun: bool = False  # its promotion was asked for: nothing is as it was any more
+    unsure: bool = False  # it was not answered: it may come about yet
     back: bool = False
 
 
@@ -113,7 +114,11 @@ class Switching:
             self.given.check()
             move.begun = True  # from here on only `stand` knows
             take = take_over_unfenced if fence == SKIPPED else take_over
-            promotion = take(new, old, move.routes, decision, self._tell)
+            try:
+                promotion = take(new, old, move.routes, decision, self._tell)
+            except TargetError:
+                move.unsure = True
+                raise
         written_s = (promotion.proof.mono_ns - begun_ns) / NS_PER_S
         self._tell(
             "failover.done", self.by, database=cell, region=new.region, first_write_s=round(written_s, 3)
@@ -175,15 +180,12 @@ class Switching:
         return ""
 
     def _held(self, cell: str, move: _Move) -> str:
-        """Say how it is held; empty when the promotion that was asked for is known not to have come about."""
-        with suppress(TargetError):
-            if move.new.follows():
-                return ""
-        pair = pair_of(self.given.topology, cell, self.given.clusters, self._tell)
-        found = stand(pair)
-        if found.place is Place.HOME:
-            return ""
-        return self._hold(found.text())
+        """Say how it is held; empty when the promotion that was asked for is known not to come about."""
+        if not move.unsure:
+            with suppress(TargetError):
+                if move.new.follows_now():
+                    return ""
+        return self._hold(stand(pair_of(self.given.topology, cell, self.given.clusters, self._tell)).text())
 
     def _hold(self, text: str) -> str:
         self.given.record("hold", self.by, why=text)

@@ -38,7 +38,7 @@ FOLLOWS = {"host": "pg-a-0.pg"}
 
 
 class Sites:
-    """The fakes and what was asked of them. `refuse_promotion`: Patroni takes no PATCH; `deaf`: away is not asked."""
+    """The fakes and what was asked of them. `refuse_promotion`: Patroni takes no PATCH; `stale`: a member's old copy."""
 
     def __init__(self, database) -> None:
         self.database = database
@@ -46,6 +46,7 @@ class Sites:
         self.drained = {"city1-a": False, "city2-a": True}
         self.calls = []
         self.refuse_promotion = False
+        self.stale = {}
         self.on_patch = lambda: None
         for name in ("home", "away"):
             database.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -79,14 +80,14 @@ class Sites:
                 self.calls.append(f"{'drain' if said['drained'] else 'restore'} {rest[-1]}")
             edges = [{"edge": edge, "up": True, "drained": out} for edge, out in self.drained.items()]
             return {"ttl_s": 5, "edges": [e["edge"] for e in edges if not e["drained"]], "all": edges}
-        if method == "PATCH":
+        if method == "PATCH" and said != {"stormdrill": None}:
             if self.refuse_promotion:
                 return None
             self.on_patch()
             self.calls.append(f"promote {site}")
             self.promote()
         if rest == ["config"]:
-            return self.settings[site]
+            return self.stale.get(site, self.settings[site]) if method == "GET" else self.settings[site]
         if rest == ["history"]:
             return []
         follows = "standby_cluster" in self.settings[site]

@@ -191,13 +191,15 @@ def test_a_stop_in_the_promotion_is_waited_out_and_then_held(drill):
     assert drill.replicas == 0
 
 
-def test_a_promotion_that_is_refused_at_the_wire_is_taken_back(drill):
+def test_a_promotion_without_an_answer_may_come_about_yet_and_is_held(drill):
     drill.switching.arm("city1")
     drill.sites.refuse_promotion = True
     with pytest.raises(TargetError, match="PATCH"):
         drill.fail_over()
-    assert drill.switching.end() == []
-    assert drill.replicas == 1
+    (held,) = drill.switching.end()
+    assert "nobody takes writes. Safe: open city1 again (`stormdrill recover`" in held
+    assert drill.replicas == 0
+    assert (len(drill.settle()[0]), drill.replicas) == (1, 1)
 
 
 def test_a_fence_skipped_on_purpose_is_said_and_leaves_both_writing(drill):
@@ -221,6 +223,19 @@ def test_killed_after_the_promotion_the_next_run_is_refused_and_recover_opens_no
     assert "city2 has been promoted" in why
     found, left = drill.settle()
     assert (found, left) == ([], [why])
+    assert drill.replicas == 0
+
+
+def test_killed_in_the_promotion_a_member_with_an_old_copy_misleads_nobody_and_phones_are_led_on(drill):
+    drill.switching.arm("city1")
+    drill.switching._armed["city1"].close(drill.switching.by)
+    drill.sites.stale = {"away": {"standby_cluster": {"host": "pg-a-0.pg"}}}
+    drill.sites.promote()  # and the harness is dead
+    drill.sites.writes("home", False)
+    found, left = drill.settle()
+    assert "phones were not led to city2" in found[0]
+    assert "city2 has been promoted and leads" in left[0]
+    assert drill.sites.calls == ["restore city2-a", "drain city1-a"]
     assert drill.replicas == 0
 
 
