@@ -38,7 +38,7 @@ FOLLOWS = {"host": "pg-a-0.pg"}
 
 
 class Sites:
-    """The fakes and what was asked of them. `refuse_promotion`: Patroni takes no PATCH; `stale`: a member's old copy."""
+    """The fakes and what was asked of them. `refuse_promotion`: no PATCH is taken; `stale`: a member's old copy."""
 
     def __init__(self, database) -> None:
         self.database = database
