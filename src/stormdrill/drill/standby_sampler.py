@@ -34,6 +34,8 @@ class StandbySampler:
         if state.primaries:
             return
         end = self._end()
+        if end is None:  # it fell silent meanwhile: this is news of now, not of before
+            at_ns = time.monotonic_ns()
         for member in state.members:
             self._record(
                 "db.standby",
