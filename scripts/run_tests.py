@@ -38,7 +38,7 @@ class Part:
 BESIDE = Part(
     "computing",
     ("tests/unit", "tests/golden", "tests/contract", "tests/content"),
-    nice=19,
+    nice=5,
     without=(
         "tests/unit/agent",
         "tests/unit/canary",

@@ -119,7 +119,9 @@ def test_a_check_must_hold_for_its_time_on_end(tmp_path, run):
     flicker = "n=$(cat n 2>/dev/null || echo 0); echo $((n+1)) > n; test $n -ne 1"
     write(tmp_path, check(flicker, **{"for": "1s", "within": "8s"}))
     assert run("--auto").returncode == 0
-    assert int((tmp_path / "n").read_text()) >= 5  # 0 held, 1 not, and from 2 on for a second
+    assert (
+        int((tmp_path / "n").read_text()) >= 4
+    )  # 0 held, 1 not, 2 did, and once more after a second at least
 
 
 def test_what_must_be_done_by_hand_is_refused_before_anything_is_done(tmp_path, run):

@@ -60,20 +60,21 @@ def test_everything_since_the_mark_is_read(database):
 def test_all_of_it_is_one_snapshot(database):
     """A movement that commits between two of the queries is in none of them."""
     count = Invariant("count", "SELECT count(*) FROM movement", 2)
-    slow = "SELECT key, amount, source, target, id FROM movement, pg_sleep(0.5) WHERE id > %(since)s"
+    held = "SELECT key, amount, source, target, id FROM movement, pg_advisory_xact_lock_shared(7) WHERE id > %(since)s"
     found = []
     reading = threading.Thread(
-        target=lambda: found.append(audit(database, movements=slow, invariants=(count,)).read(0, []))
+        target=lambda: found.append(audit(database, movements=held, invariants=(count,)).read(0, []))
     )
-    reading.start()
+    with psycopg.connect(database.dsn, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(7)")
+        reading.start()
 
-    def asleep():
-        with psycopg.connect(database.dsn) as connection:
-            query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+        def waiting():
+            query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'"
             return connection.execute(query).fetchone()[0]
 
-    wait.until(asleep, deadline_s=5, what="the audit to be in its first query", poll_s=0.02)
-    database.execute("INSERT INTO movement VALUES (3, %s, 1, 1, 1)", KEYS[0])
+        wait.until(waiting, deadline_s=20, what="the audit to be in its first query", poll_s=0.02)
+        database.execute("INSERT INTO movement VALUES (3, %s, 1, 1, 1)", KEYS[0])
     reading.join()
     database.execute("DELETE FROM movement WHERE id = 3")
     (books,) = found
