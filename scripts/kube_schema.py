@@ -23,7 +23,9 @@ ROOTS = {
     "Deployment": "V1Deployment", "ReplicaSet": "V1ReplicaSet", "StatefulSet": "V1StatefulSet",
     "DaemonSet": "V1DaemonSet", "EndpointSlice": "V1EndpointSlice", "Lease": "V1Lease",
     "PodDisruptionBudget": "V1PodDisruptionBudget", "Scale": "V1Scale", "DeleteOptions": "V1DeleteOptions",
-    "Eviction": "V1Eviction", "Binding": "V1Binding",
+    "Eviction": "V1Eviction", "Binding": "V1Binding", "CustomResourceDefinition": "V1CustomResourceDefinition",
+    "Role": "V1Role", "RoleBinding": "V1RoleBinding", "ClusterRole": "V1ClusterRole",
+    "ClusterRoleBinding": "V1ClusterRoleBinding",
 }  # fmt: skip
 MICROTIME = {
     "LeaseSpec.renewTime",
@@ -44,6 +46,8 @@ MERGE_KEYS = {
     "PodStatus.podIPs": "ip", "PodStatus.hostIPs": "ip", "EphemeralContainer.env": "name",
     "EphemeralContainer.ports": "containerPort", "EphemeralContainer.volumeMounts": "mountPath",
 }  # fmt: skip
+# The client's models say "object" where a schema stands in a schema.
+SAID_BETTER = {"JSONSchemaProps.items": "JSONSchemaProps"}
 SIMPLE = {"str": "str", "int": "int", "bool": "bool", "float": "float", "object": "any", "datetime": "time",
           "bytes": "bytes"}  # fmt: skip
 
@@ -55,6 +59,8 @@ def short(model: str) -> str:
 
 def expression(owner: str, field: str, kind: str, pending: list[str]) -> str:
     """Translate one type of the client into our notation."""
+    if better := SAID_BETTER.get(f"{owner}.{field}"):
+        return better
     if match := re.fullmatch(r"[Ll]ist\[(.*)\]", kind):
         key = MERGE_KEYS.get(f"{owner}.{field}", "type" if field == "conditions" else None)
         if owner in {"PodDisruptionBudgetStatus", "ServiceStatus"} and field == "conditions":

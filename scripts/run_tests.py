@@ -38,8 +38,13 @@ class Part:
 BESIDE = Part(
     "computing",
     ("tests/unit", "tests/golden", "tests/contract", "tests/content"),
-    nice=19,
-    without=("tests/unit/load", "tests/unit/drill/test_whole_drill.py"),
+    nice=5,
+    without=(
+        "tests/unit/agent",
+        "tests/unit/canary",
+        "tests/unit/load",
+        "tests/unit/drill/test_whole_drill.py",
+    ),
 )
 """What gives way to all others, and runs beside them from the start."""
 
@@ -48,6 +53,8 @@ ROUNDS: tuple[tuple[Part, ...], ...] = (
         Part(
             "measuring",
             (
+                "tests/unit/agent",
+                "tests/unit/canary",
                 "tests/unit/load",
                 "tests/unit/drill/test_whole_drill.py",
                 "tests/lab/machine",
@@ -58,7 +65,15 @@ ROUNDS: tuple[tuple[Part, ...], ...] = (
     ),
     (
         Part("drills", ("tests/lab/drill", "tests/lab/test_small.py", "tests/lab/test_harness_clients.py")),
-        Part("labs", ("tests/lab/lost", "tests/lab/second_estate", "tests/lab/test_life_cycle.py")),
+        Part(
+            "labs",
+            (
+                "tests/lab/lost",
+                "tests/lab/failover",
+                "tests/lab/second_estate",
+                "tests/lab/test_life_cycle.py",
+            ),
+        ),
     ),
 )
 

@@ -91,5 +91,5 @@ async def run(settings: Settings, host: str, port: int) -> None:
             AdmissionMetrics(metrics.registry, admission),
             ledgers,
         )
-        service = Service("gateway", gateway.answer, metrics, ready=lambda: True)
+        service = Service("gateway", gateway.answer, metrics, ready=lambda: True, serving=ledgers.serving)
         await service.run(host, port, settings.drain_s)

@@ -159,6 +159,7 @@ async def run(settings: Settings, host: str, port: int) -> None:
         password=settings.db_password,
         pool_size=settings.db_pool,
         prepare=prepare,
+        search_pause_s=settings.db_search_s,
     )
     ledger = Ledger(
         sessions=Sessions(settings.token_secret, settings.session_s),
@@ -175,7 +176,10 @@ async def run(settings: Settings, host: str, port: int) -> None:
         # for then there would be nobody left to say what is wrong.
         return primary.found_once.is_set() or time.monotonic() - started_s > READY_ANYWAY_S
 
-    service = Service("ledger", ledger.answer, metrics, ready=ready)
+    async def serving() -> bool:
+        return primary.available
+
+    service = Service("ledger", ledger.answer, metrics, ready=ready, serving=serving)
     watching = asyncio.create_task(primary.watch())
     # It ends by itself only when it fails as nobody foresaw. Without it every answer would be 503 for ever, from a
     # ledger that looks alive: whoever runs this process must see it end, and start it anew.

@@ -1,6 +1,7 @@
 """The shell of a bank process: one HTTP port for business, health and metrics, and a decent end.
 
-`/livez` the process runs; `/readyz` it wants traffic; `/metrics` for Prometheus. On SIGTERM readiness goes
+`/livez` the process runs; `/readyz` it wants traffic; `/servez` business can be done here, down to the database
+(for whoever steers traffic between regions); `/metrics` for Prometheus. On SIGTERM readiness goes
 first, requests still arriving are served for a while (somebody may not have noticed), then the port closes
 and what is in flight is finished.
 """
@@ -48,19 +49,25 @@ def refusal(problem: Problem) -> web.Response:
 
 @dataclass
 class Service:
-    """One role: `answer` serves an operation or raises Problem; `ready` says whether traffic is wanted."""
+    """One role: `answer` serves an operation or raises Problem.
+
+    `ready` says whether traffic is wanted, `serving` whether it would be of any use now.
+    """
 
     name: str
     answer: Answer
     metrics: ServiceMetrics
     ready: Callable[[], bool]
+    serving: Callable[[], Awaitable[bool]]
     draining: bool = False
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
         """Answer one request, whatever it is."""
         operation = BY_ADDRESS.get((request.method, request.path))
-        if operation is None:
+        if operation is None and request.path == "/servez":
+            response = await self._serving()
+        elif operation is None:
             response = self._housekeeping(request)
         else:
             response = await self._business(operation, request)
@@ -85,6 +92,11 @@ class Service:
             self.metrics.inflight.dec()
         self.metrics.answered(operation, response.status, time.perf_counter() - started_s)
         return response
+
+    async def _serving(self) -> web.Response:
+        if self.draining or not await self.serving():
+            return web.Response(status=503, text="draining\n" if self.draining else "not serving\n")
+        return web.Response(text="ok\n")
 
     def _housekeeping(self, request: web.BaseRequest) -> web.Response:
         match request.path:

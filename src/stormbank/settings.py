@@ -36,6 +36,7 @@ class Settings:
     db_dsn: str
     db_password: str | None
     db_pool: int
+    db_search_s: float
     slots: int
     service_s: Mapping[str, float]
     idempotency: bool
@@ -75,6 +76,7 @@ def from_env(env: Mapping[str, str], role: str) -> Settings:
         db_dsn=read("BANK_DB_DSN", "postgresql://bank@localhost:5432/bank", dsn, "") if ledger else "",
         db_password=env.get("BANK_DB_PASSWORD") or None,
         db_pool=read("BANK_DB_POOL", "6", whole(2), 2),
+        db_search_s=read("BANK_DB_SEARCH_S", "0.1", number(0, above=True), 0.1),
         slots=read("BANK_SLOTS", "2", whole(1), 1),
         service_s=_seconds(
             read(

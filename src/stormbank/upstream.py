@@ -49,6 +49,7 @@ class Ledgers:
         self._addresses: dict[str, tuple[StrOrURL, ...]] = {
             each.name: tuple(URL(url + each.path) for url in urls) for each in OPERATIONS
         }
+        self._bases = tuple(URL(url) for url in urls)
         self._next = 0
         self._avoid_until_s = [0.0] * len(urls)
         self._session: aiohttp.ClientSession | None = None
@@ -103,6 +104,18 @@ class Ledgers:
                 break
             return answer
         raise Unavailable("ledger", outcome=_outcome(operation, sent=sent))
+
+    async def serving(self) -> bool:
+        """Whether a ledger answers that business can be done; asked now, in turn, within a short time."""
+        if self._session is None:
+            raise RuntimeError("used before it was entered")
+        timeout = aiohttp.ClientTimeout(total=CONNECT_TIMEOUT_S)
+        address = self._bases[self._choose()] / "servez"
+        try:
+            async with self._session.get(address, timeout=timeout) as response:
+                return response.status == 200
+        except (aiohttp.ClientError, TimeoutError):
+            return False
 
     def _choose(self) -> int:
         """Return the next address in turn, over one that just could not be reached if there is another."""

@@ -14,9 +14,21 @@ ACTIONS_MODULE = "stormdrill.chaos.actions"
 PROBES_MODULE = "stormdrill.chaos.probes"
 CONTROLS_MODULE = "stormdrill.chaos.controls"
 WAIT = "wait"
-"""The only action that hurts nothing."""
+HEAL = "heal"
+HARMLESS = (WAIT, HEAL)
+"""Actions that hurt nothing."""
+FAIL_OVER = "fail_over"
+FAIL_BACK = "fail_back"
+MOVES = (FAIL_OVER, FAIL_BACK)
+"""Actions that are no faults: they move a cell's database from one site to the other."""
+RETURN = "return"
+FENCED = "fenced"
+SKIPPED = "skipped"
+"""In place of a fence: none, on purpose."""
 EACH = "each"
 """In place of a zone's name: every zone in which the service has pods, with as many in each."""
+PRIMARY = "primary"
+"""In place of a zone's name: the zone in which the primary of a cell's database runs when the fault is applied."""
 
 
 class Kind(StrEnum):
@@ -33,6 +45,13 @@ class Kind(StrEnum):
     DURATION = "duration"  # 20s
     TEXT = "text"
     FLAG = "flag"
+    PLACE = "place"  # a zone, or `primary` for the one in which a cell's database primary runs
+    LEASE = "lease"  # 1s to 5m: how long a fault outlives whoever renews it
+    FAR_SIDE = "far side"  # a zone, a region, or `anything`
+    DIRECTION = "direction"  # both, in or out
+    RETURN = "return"  # fenced: the site comes back closed for writers, until a director opens it
+    FENCE = "fence"  # skipped: none, on purpose
+    FAULT = "fault"  # an application before, by its name: partition_zone-1
 
 
 @dataclass(frozen=True)
@@ -48,16 +67,19 @@ class Signature:
     """An activity's arguments. At most one of each group in `exclusive` may be given.
 
     `hurts_database`: it needs a database to act on, and says which by `cell` unless there is only one.
+    `needs_canaries`: only canaries can prove it.
     """
 
     arguments: Mapping[str, Argument]
     exclusive: tuple[tuple[str, ...], ...] = ()
     hurts_database: bool = False
+    needs_canaries: bool = False
 
 
 _SERVICE = Argument(Kind.SERVICE, required=True)
 _ZONE = Argument(Kind.ZONE)
 _CELL = Argument(Kind.CELL)  # left out: the only cell that has a database
+_HELD = {"lease": Argument(Kind.LEASE), "duration": Argument(Kind.DURATION)}
 
 ACTIONS: Mapping[str, Signature] = {
     "kill_pods": Signature(
@@ -71,6 +93,33 @@ ACTIONS: Mapping[str, Signature] = {
     ),
     "crash_primary": Signature({"cell": _CELL}, hurts_database=True),
     "kill_primary": Signature({"cell": _CELL}, hurts_database=True),
+    "partition_zone": Signature(
+        {
+            "zone": Argument(Kind.PLACE, required=True),
+            "cell": _CELL,
+            "cut_from": Argument(Kind.FAR_SIDE),
+            "direction": Argument(Kind.DIRECTION),
+            **_HELD,
+        },
+        needs_canaries=True,
+    ),
+    "lose_zone": Signature(
+        {"zone": Argument(Kind.PLACE, required=True), "cell": _CELL, **_HELD}, needs_canaries=True
+    ),
+    "lose_region": Signature(
+        {"region": Argument(Kind.REGION, required=True), RETURN: Argument(Kind.RETURN), **_HELD},
+        needs_canaries=True,
+    ),
+    FAIL_OVER: Signature(
+        {
+            "cell": _CELL,
+            "why": Argument(Kind.TEXT, required=True),
+            "after": Argument(Kind.DURATION),
+            "fence": Argument(Kind.FENCE),
+        }
+    ),
+    FAIL_BACK: Signature({"cell": _CELL, "why": Argument(Kind.TEXT, required=True)}),
+    HEAL: Signature({"fault": Argument(Kind.FAULT)}),
     WAIT: Signature({"duration": Argument(Kind.DURATION, required=True)}),
 }
 

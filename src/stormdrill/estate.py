@@ -128,10 +128,37 @@ class Idempotency:
 
 
 @dataclass(frozen=True)
+class DatabaseSite:
+    """One of the two places of a cell's database, for whoever moves it from one to the other.
+
+    `members` maps member names (= pod names) to Patroni REST URLs. `address` is what the other site's database
+    calls the members (hosts with commas between), `slot` the replication slot that the other site keeps for them
+    while they follow it. `dsn` is where a committed write shows that the site has taken over; it is without
+    password.
+    """
+
+    region: str
+    members: Mapping[str, str]
+    address: str
+    port: int
+    slot: str
+    dsn: str
+
+    @property
+    def stateful_sets(self) -> dict[str, tuple[str, ...]]:
+        """The members' StatefulSets, each with its members: a pod's name is its set's and a number."""
+        found: dict[str, list[str]] = {}
+        for member in self.members:
+            found.setdefault(member.rpartition("-")[0], []).append(member)
+        return {name: tuple(sorted(members)) for name, members in found.items()}
+
+
+@dataclass(frozen=True)
 class Database:
     """The database cluster of one cell. `members` maps member names (= pod names) to Patroni REST URLs.
 
-    `crash` is run inside the primary's container to crash its database process.
+    `crash` is run inside the primary's container to crash its database process. `home` and `standby` are both
+    given or neither; `password` belongs to their DSNs.
     """
 
     cell: str
@@ -140,6 +167,25 @@ class Database:
     container: str | None
     members: Mapping[str, str]
     crash: tuple[str, ...]
+    home: DatabaseSite | None = None
+    standby: DatabaseSite | None = None
+    password: Credential | None = None
+
+
+@dataclass(frozen=True)
+class FencedEdges:
+    """The edges that are closed with a site: HAProxy pods, their admin socket and the backend with the servers."""
+
+    selector: Mapping[str, str]
+    namespace: str
+    container: str | None
+    socket: str
+    backend: str
+
+    @property
+    def label_selector(self) -> str:
+        """The selector as the Kubernetes API takes it."""
+        return ",".join(f"{key}={value}" for key, value in sorted(self.selector.items()))
 
 
 @dataclass(frozen=True)
@@ -209,6 +255,20 @@ Audit = SqlAudit | HttpAudit | CsvAudit | NoAudit
 
 
 @dataclass(frozen=True)
+class CanarySource:
+    """Where the canaries' word is found: PromQL whose series have labels zone, peer and path, and say 1 or 0."""
+
+    metric: str
+
+
+@dataclass(frozen=True)
+class Resolver:
+    """Where the name that phones resolve is answered: a URL whose answer is `resolved.Resolved` as JSON."""
+
+    url: str
+
+
+@dataclass(frozen=True)
 class DrillLock:
     """The Lease that lets one drill at a time run on the estate; it lives in the first region."""
 
@@ -243,6 +303,9 @@ class Topology:
     profile: Path | None
     lock: DrillLock
     has_lab: bool
+    fenced_edges: FencedEdges | None = None
+    canaries: CanarySource | None = None
+    resolver: Resolver | None = None
     lines: Mapping[str, int] = field(
         default_factory=dict, compare=False, repr=False, metadata={"plain": False}
     )

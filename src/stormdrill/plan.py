@@ -163,9 +163,16 @@ def _with_profile(experiment: Experiment, topology: Topology, overrides: Overrid
 
 
 def _topology(experiment: Experiment, overrides: Overrides) -> Topology:
-    topology = topology_file.load(experiment.topology)
+    return with_contexts(topology_file.load(experiment.topology), overrides.contexts)
+
+
+def with_contexts(topology: Topology, contexts: Mapping[str, str]) -> Topology:
+    """The topology with other kubeconfig contexts by region; the name of the only region may be empty.
+
+    InputError for a region that it does not have.
+    """
     regions = dict(topology.regions)
-    for name, context in overrides.contexts.items():
+    for name, context in contexts.items():
         region = name or (next(iter(regions)) if len(regions) == 1 else "")
         if region not in regions:
             known = ", ".join(regions)

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from stormdrill import metric_names
-from stormdrill.activities import ACTIONS, EACH, PROBES, WAIT, Argument, Kind, Signature
+from stormdrill.activities import (
+    ACTIONS,
+    EACH,
+    FENCED,
+    HARMLESS,
+    HEAL,
+    PRIMARY,
+    PROBES,
+    SKIPPED,
+    Argument,
+    Kind,
+    Signature,
+)
 from stormdrill.content.problems import unknown
 from stormdrill.continuity import Continuity
 from stormdrill.errors import Problem
 from stormdrill.estate import Topology
+from stormdrill.plan_moves import move_problems
 from stormdrill.profile import Profile
 from stormdrill.scenario import Activity, ActivityKind, Experiment
 from stormdrill.units import parse_duration_s, parse_ratio
@@ -23,6 +37,8 @@ def check(
     return [
         *_activity_problems(experiment, topology),
         *_rollback_problems(experiment),
+        *_heal_problems(experiment),
+        *move_problems(experiment, topology),
         *_objective_problems(experiment, topology, continuity),
         *_metric_problems(experiment, topology),
         *metric_names.problems(experiment),
@@ -36,8 +52,10 @@ def _activity_problems(experiment: Experiment, topology: Topology) -> Iterable[P
         table = ACTIONS if activity.kind is ActivityKind.ACTION else PROBES
         signature = table[activity.function]  # known, or the experiment would not have been read
         found = [*_argument_problems(activity, signature, topology)]
-        if signature.hurts_database:
+        if signature.hurts_database or activity.arguments.get("zone") == PRIMARY:
             found += _database_problems(activity, topology)
+        if signature.needs_canaries and topology.canaries is None:
+            found.append(f"only canaries can prove it: {topology.path.name} has no 'canaries'")
         yield from (Problem(file, activity.line, f"{activity.name}: {message}") for message in found)
 
 
@@ -46,12 +64,36 @@ def _rollback_problems(experiment: Experiment) -> Iterable[Problem]:
         if (
             activity.kind is ActivityKind.ACTION
             and activity.function in ACTIONS
-            and activity.function != WAIT
+            and activity.function not in HARMLESS
         ):
+            allowed = " and ".join(f"'{name}'" for name in HARMLESS)
             message = (
-                f"{activity.name}: {activity.function} is a fault; rollbacks hold probes and '{WAIT}' only"
+                f"{activity.name}: {activity.function} is a fault; rollbacks hold probes, {allowed} only"
             )
             yield Problem(str(experiment.path), activity.line, message)
+
+
+def _heal_problems(experiment: Experiment) -> Iterable[Problem]:
+    """A `heal` must name what was applied before it: the action's name and a number from 1."""
+    times: Counter[str] = Counter()
+    lasting: set[str] = set()
+    for activity in experiment.method:
+        if activity.kind is not ActivityKind.ACTION or activity.function not in ACTIONS:
+            continue
+        if activity.function != HEAL:
+            times[activity.function] += 1
+            if "lease" in ACTIONS[activity.function].arguments and not activity.arguments.get("duration"):
+                lasting.add(f"{activity.function}-{times[activity.function]}")
+            continue
+        named = activity.arguments.get("fault")
+        healed = {named} & lasting if named else set(lasting)
+        if not healed:
+            there = ", ".join(sorted(lasting)) or "none"
+            message = (
+                f"{activity.name}: {named or 'there is nothing'} to heal; faults that last so far: {there}"
+            )
+            yield Problem(str(experiment.path), activity.line, message)
+        lasting -= healed
 
 
 def _argument_problems(activity: Activity, signature: Signature, topology: Topology) -> Iterable[str]:
@@ -85,15 +127,18 @@ def _value_problem(argument: Argument, value: Any, topology: Topology) -> str | 
         Kind.SERVICE: topology.services,
         Kind.ZONE: topology.zones,
         Kind.ZONES: (*topology.zones, EACH),
+        Kind.PLACE: (*topology.zones, PRIMARY),
         Kind.REGION: topology.regions,
         Kind.CELL: topology.cells,
+        Kind.FAR_SIDE: (*topology.zones, *topology.regions, "anything"),
+        Kind.DIRECTION: ("both", "in", "out"),
         Kind.OPERATION: topology.operations,
     }
     if isinstance(value, str) and "${" in value:
         return "substitutions cannot be checked before the start; write the value"
     if argument.kind in named:
         names = list(named[argument.kind])
-        what = Kind.ZONE if argument.kind is Kind.ZONES else argument.kind
+        what = Kind.ZONE if argument.kind in (Kind.ZONES, Kind.PLACE) else argument.kind
         return None if value in names else unknown(str(what), value, names)
     return _SCALARS[argument.kind](value)
 
@@ -101,6 +146,13 @@ def _value_problem(argument: Argument, value: Any, topology: Topology) -> str | 
 def _count(value: Any) -> str | None:
     ok = isinstance(value, int) and not isinstance(value, bool) and value >= 1
     return None if ok else f"must be a whole number from 1: {value!r}"
+
+
+def _lease(value: Any) -> str | None:
+    problem = _parsed(parse_duration_s)(value)
+    if problem is None and not 1 <= parse_duration_s(value) <= 300:
+        return f"must be from 1s to 5m: {value!r}"
+    return problem
 
 
 def _parsed(parse: Callable[[Any], float]) -> Callable[[Any], str | None]:
@@ -117,7 +169,11 @@ _SCALARS: dict[Kind, Callable[[Any], str | None]] = {
     Kind.COUNT: _count,
     Kind.RATIO: _parsed(parse_ratio),
     Kind.DURATION: _parsed(parse_duration_s),
+    Kind.LEASE: _lease,
+    Kind.FAULT: lambda value: None if isinstance(value, str) and value else f"must be a name: {value!r}",
     Kind.TEXT: lambda value: None if isinstance(value, str) and value else f"must be text: {value!r}",
+    Kind.RETURN: lambda value: None if value == FENCED else f"must be {FENCED!r}, or left out: {value!r}",
+    Kind.FENCE: lambda value: None if value == SKIPPED else f"must be {SKIPPED!r}, or left out: {value!r}",
     Kind.FLAG: lambda value: None if isinstance(value, bool) else f"must be true or false: {value!r}",
 }
 

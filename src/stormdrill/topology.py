@@ -15,22 +15,26 @@ from stormdrill import address
 from stormdrill.content import Fields, Node, Problems, lines_of, open_document
 from stormdrill.content.problems import unknown
 from stormdrill.estate import (
+    CanarySource,
     Cell,
     Database,
     DrillLock,
     Edge,
     Environment,
+    FencedEdges,
     Idempotency,
     Operation,
     OperationKind,
     PrometheusSource,
     Region,
+    Resolver,
     Service,
     SystemType,
     Topology,
 )
 from stormdrill.metric_names import METRICS
 from stormdrill.topology_audit import decode_audit, decode_credential
+from stormdrill.topology_sites import check_sites, decode_fenced_edges, decode_site, members_of
 
 SCHEMA = "stormdrill.topology/1"
 
@@ -72,6 +76,9 @@ def _decode(top: Fields, path: Path, sha256: str) -> Topology:
         profile=top.get("profile").maybe(lambda node: node.file(path.parent)),
         lock=_lock(top.get("lock"), namespace),
         has_lab=top.get("lab").present,
+        fenced_edges=_fenced_edges(top.get("fence"), namespace),
+        canaries=top.get("canaries").maybe(_canaries),
+        resolver=top.get("resolver").maybe(_resolver),
     )
 
 
@@ -169,14 +176,28 @@ def _idempotency(node: Node) -> Idempotency:
 
 def _database(cell: str, node: Node) -> Database:
     with node.fields() as fields:
+        members = members_of(fields.need("members"))
+        home, standby = fields.get("home"), fields.get("standby")
+        if home.present != standby.present:
+            node.problem("'home' and 'standby' belong together: give both or neither")
         return Database(
             cell,
             fields.need("kind").choice(["patroni"], "patroni"),
             fields.need("service").text(),
             fields.get("container").maybe(Node.text),
-            {name: _url(url) for name, url in _filled(fields.need("members"))},
+            members,
             fields.get("crash").texts(),
+            home.maybe(lambda site: decode_site(site, members)),
+            standby.maybe(decode_site),
+            fields.get("password").maybe(decode_credential),
         )
+
+
+def _fenced_edges(node: Node, namespace: str) -> FencedEdges | None:
+    if not node.present:
+        return None
+    with node.fields() as fields:
+        return decode_fenced_edges(fields.need("edges"), namespace)
 
 
 def _metrics(node: Node) -> dict[str, str]:
@@ -184,6 +205,16 @@ def _metrics(node: Node) -> dict[str, str]:
         if name not in METRICS:
             child.problem(unknown("metric", name, METRICS))
     return {name: child.text() for name, child in node.items()}
+
+
+def _canaries(node: Node) -> CanarySource:
+    with node.fields() as fields:
+        return CanarySource(fields.get("metric").text("stormdrill_canary_up"))
+
+
+def _resolver(node: Node) -> Resolver:
+    with node.fields() as fields:
+        return Resolver(_url(fields.need("url")))
 
 
 def _lock(node: Node, namespace: str) -> DrillLock:
@@ -201,9 +232,7 @@ def _cross_check(top: Fields, topology: Topology, problems: Problems) -> None:
             seen.add(zone)
     for name, service in topology.services.items():
         _known(top, f"services.{name}", "region", service.regions, topology.regions)
-    for cell, database in topology.databases.items():
-        _known(top, f"databases.{cell}", "cell", [cell], topology.cells)
-        _known(top, f"databases.{cell}", "service", [database.service], topology.services)
+    _cross_check_databases(top, topology)
     matches: dict[str, str] = {}
     for name, operation in topology.operations.items():
         for match in operation.match:
@@ -217,6 +246,14 @@ def _cross_check(top: Fields, topology: Topology, problems: Problems) -> None:
         problems.add(
             top.node.line, f"'idempotency' is missing: {', '.join(writes)} write, and retries need a key"
         )
+
+
+def _cross_check_databases(top: Fields, topology: Topology) -> None:
+    for cell, database in topology.databases.items():
+        _known(top, f"databases.{cell}", "cell", [cell], topology.cells)
+        _known(top, f"databases.{cell}", "service", [database.service], topology.services)
+        for problem in check_sites(database, topology.regions):
+            _complain(top, f"databases.{cell}", problem)
 
 
 def _known(top: Fields, place: str, what: str, names: Iterable[str], known: Iterable[str]) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from stormlab.api.decoding import decode_tree
-from stormlab.api.kinds import BY_KIND
+from stormlab.api.bodies import decode_value
+from stormlab.api.kinds import NAMESPACE
 from stormlab.api.objects import Objects
 from stormlab.api.status import ApiError
 from stormlab.api.store import Store
@@ -25,7 +25,7 @@ def refusals(directory: Path, objects: Iterable[dict[str, Any]], service_network
     `objects` in the order in which they are made. A field that no kind has is refused with its file, if one has it.
     """
     api = Objects(Store(None), service_network=service_network)
-    api.create(BY_KIND["v1", "Namespace"], "", {"metadata": {"name": "default"}})
+    api.create(NAMESPACE, "", {"metadata": {"name": "default"}})
     for part in objects:
         try:
             _create(api, part)
@@ -40,10 +40,10 @@ def refusals(directory: Path, objects: Iterable[dict[str, Any]], service_network
 
 def _create(api: Objects, part: dict[str, Any]) -> None:
     version, name = str(part.get("apiVersion")), str(part.get("kind"))
-    kind = BY_KIND.get((version, name))
+    kind = api.store.catalog.of_kind(version, name)
     if kind is None:
         raise ApiError(404, "NotFound", f"the lab's API does not serve {name} of {version}")
-    tree = decode_tree(kind.kind, kind.api_version, part, "Strict").tree
+    tree = decode_value(kind, part, "Strict").tree
     namespace = tree["metadata"].get("namespace") or "default"
     api.create(kind, namespace if kind.namespaced else "", tree)
 

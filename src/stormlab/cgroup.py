@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import time
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from stormlab.errors import LabError
 from stormlab.inventory import Inventory
 
 DAEMONS = "daemons"
+PODS = "kubepods"
 
 
 @cache
@@ -39,8 +41,8 @@ def _mounted(kind: str, controller: str | None) -> Path:
     raise LabError(f"no {kind} {controller or ''} hierarchy is mounted; the lab needs it to kill pods")
 
 
-def make_lab(inventory: Inventory, name: str) -> None:
-    """Make the lab's groups in each hierarchy, recorded first. `name` as Estate.cgroup.
+def make_lab(inventory: Inventory, name: str, zones: Iterable[str] = ()) -> None:
+    """Make the lab's groups in each hierarchy, recorded first. `name` as Estate.cgroup, `zones` by name.
 
     The lab's own processes have a group apart from its pods: their children (`ip`, a shim on its way)
     must not outlive a teardown, and the pods' weight is not theirs.
@@ -51,13 +53,16 @@ def make_lab(inventory: Inventory, name: str) -> None:
     for path in _lab_groups(name):
         inventory.add("cgroup", path)
         path.mkdir(exist_ok=True)
+    for zone in zones:
+        (zone_path(name, zone) / PODS).mkdir(parents=True, exist_ok=True)
     if not (v2_root() / name / "cgroup.kill").exists():
         raise LabError("this kernel cannot kill a control group at once (cgroup.kill, Linux 5.14)")
     cpu = v1_cpu_root()
     if cpu is not None:
         cpuweight.weigh_v1(cpu / name)
     else:
-        cpuweight.weigh_v2(v2_root(), v2_root() / name, daemons, caller=own_v2_group())
+        nested = [path for zone in zones for path in (zone_path(name, zone), zone_path(name, zone) / PODS)]
+        cpuweight.weigh_v2(v2_root(), v2_root() / name, daemons, caller=own_v2_group(), nested=nested)
 
 
 def own_v2_group() -> str:
@@ -71,9 +76,17 @@ def _lab_groups(name: str) -> list[Path]:
     return [v2_root() / name, *([cpu / name] if cpu is not None else [])]
 
 
-def pod_path(lab: str, uid: str) -> Path:
-    """The v2 group of a pod; the shim lives in `sandbox` below it, each container beside that."""
-    return v2_root() / lab / f"pod{uid}"
+def zone_path(lab: str, zone: str) -> Path:
+    """The v2 group of a zone: what a pod with the host's /sys/fs/cgroup sees as the hierarchy's root."""
+    return v2_root() / lab / zone
+
+
+def pod_path(lab: str, zone: str, uid: str) -> Path:
+    """The v2 group of a pod, named as a node's cgroupfs driver does.
+
+    The shim lives in `sandbox` below it, each container beside that.
+    """
+    return zone_path(lab, zone) / PODS / f"pod{uid}"
 
 
 def kill(path: Path) -> None:

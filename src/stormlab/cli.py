@@ -19,6 +19,7 @@ _DAEMONS = {
     "api": "stormlab.api.main",
     "node": "stormlab.node.main",
     "targets": "stormlab.targets",
+    "names": "stormlab.names",
 }
 
 

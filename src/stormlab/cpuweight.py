@@ -14,14 +14,16 @@ more: whatever the lab does, half of the machine is left to that slice, which is
 is one process; its nice value then puts it before the rest of the slice. Of the lab's half the pods have two fifths
 and its own processes three, so that these outweigh any one pod, busy alone or not, and still cannot starve the bank.
 Where `lab up` runs in the root group (no systemd), harness and generator compete one by one as in v1, and so do the
-numbers. Nothing of this limits anybody while a core is free. All pods of the lab are siblings in both hierarchies:
-an idle group gives way to its siblings only.
+numbers. Nothing of this limits anybody while a core is free. An idle group gives way to its siblings only: in v1 these
+are all pods of the lab, in v2 those of the same zone, for a zone has a group of its own there (so that a node's agent
+sees its own pods and no others); zones weigh the same.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 PODS_SHARES = 8192
@@ -45,13 +47,14 @@ def weigh_v1(pods: Path) -> None:
     (pods / "cpu.shares").write_text(str(PODS_SHARES), encoding="ascii")
 
 
-def weigh_v2(root: Path, pods: Path, daemons: Path, *, caller: str) -> None:
+def weigh_v2(root: Path, pods: Path, daemons: Path, *, caller: str, nested: Iterable[Path] = ()) -> None:
     """Have pods weighed in v2, one by one and together, and the lab's own processes.
 
-    `caller` is the group that this is called from, as in /proc/self/cgroup. Where the kernel keeps the controller to
-    itself (in a container whose processes sit in its root group) nothing happens, and all weigh the same.
+    `nested` are the groups between `pods` and the single pods, outer ones first. `caller` is the group that this is
+    called from, as in /proc/self/cgroup. Where the kernel keeps the controller to itself (in a container whose
+    processes sit in its root group) nothing happens, and all weigh the same.
     """
-    for parent in (root, pods):
+    for parent in (root, pods, *nested):
         _write(parent / "cgroup.subtree_control", "+cpu")
     top = caller.strip("/").partition("/")[0]
     if top:

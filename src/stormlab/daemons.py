@@ -37,6 +37,8 @@ def wanted(estate: Estate, state: Path) -> list[Daemon]:
     if estate.preset.prometheus is not None:
         found.append(Daemon("targets", _own("targets", state)))
         found.append(Daemon("prometheus", tuple(prometheus.argv(estate, estate.preset.prometheus, state))))
+    if estate.preset.names:
+        found.append(Daemon("names", _own("names", state)))
     if estate.forwards:
         found.append(Daemon("forwards", tuple(forwards.argv(state))))
     return found

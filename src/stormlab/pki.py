@@ -22,20 +22,30 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from stormlab import accounts
+
 OUTSIDE_ADDRESS = "10.77.0.1"
-DEFAULT_HOSTS = ("localhost", "kubernetes", "kubernetes.default.svc", "127.0.0.1", OUTSIDE_ADDRESS)
+DEFAULT_HOSTS = (
+    "localhost",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+    "127.0.0.1",
+    OUTSIDE_ADDRESS,
+)
 LIFETIME_DAYS = 3650
 
 
 def ensure(state_dir: Path | str, regions: Sequence[str], hosts: Sequence[str] = DEFAULT_HOSTS) -> None:
-    """Make ``<state>/pki/{ca.crt,ca.key,api.crt,api.key,admin.token,node.token}`` where missing.
+    """Make ``<state>/pki/{ca.crt,ca.key,api.crt,api.key,admin.token,node.token,sa.key}`` where missing.
 
     All regions of a lab share one CA and one certificate; ``regions`` become further DNS names
     of it (``api.<region>.local``). ``hosts`` are names or addresses the certificate is valid for.
     """
     pki = Path(state_dir) / "pki"
     pki.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name in ("admin.token", "node.token"):
+    for name in ("admin.token", "node.token", accounts.KEY_FILE):
         if not (pki / name).exists():
             _write(pki / name, (secrets.token_hex(24) + "\n").encode())
     if not (pki / "ca.crt").exists():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stormlab.yamltree import Tree
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_SECONDS = re.compile(r"(\d+)s")
 _KEY = re.compile(r"[A-Za-z0-9._-]+")
 _PATRONI_ROLES = ("leader", "sync_standby", "replica", "standby_leader")
 
@@ -23,6 +24,22 @@ class PrometheusPart:
     config: Path
     """Jinja template of prometheus.yml."""
     rules: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class NamePart:
+    """A name that phones resolve, answered outside every site."""
+
+    name: str
+    port: int
+    """Where it is answered outside."""
+    ttl_s: float
+    path: str
+    """What an edge that serves answers 200 to."""
+    edges: Mapping[str, str]
+    """Edge as the name's users know it, to the forward that leads to it."""
+    drained: tuple[str, ...] = ()
+    """Edges that serve only when an operator says so."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +86,16 @@ class Preset:
     prometheus: PrometheusPart | None = None
     secrets: tuple[SecretPart, ...] = ()
     ready: tuple[ReadyPart, ...] = ()
+    names: tuple[NamePart, ...] = ()
 
 
-def read(lab: dict[str, Tree], regions: Iterable[str], forwards: Iterable[str], base: Path) -> Preset:
-    """Read `lab.{prometheus,secrets,ready}`; paths are relative to `base`. Problems go to the trees."""
+def read(lab: dict[str, Tree], regions: Iterable[str], forwards: Sequence[str], base: Path) -> Preset:
+    """Read `lab.{prometheus,secrets,ready,names}`; paths are relative to `base`. Problems go to the trees."""
     return Preset(
         prometheus=_prometheus(lab["prometheus"], base),
         secrets=tuple(_secret(part) for part in lab["secrets"].elements()),
-        ready=_ready(lab["ready"], list(regions), list(forwards)),
+        ready=_ready(lab["ready"], list(regions), forwards),
+        names=tuple(_name(part, forwards) for part in lab["names"].elements()),
     )
 
 
@@ -106,6 +125,27 @@ def _secret(tree: Tree) -> SecretPart:
         if not _KEY.fullmatch(key):
             fields["keys"].problem(f"'{key}' is no key of a Secret")
     return SecretPart(fields["namespace"].text(), fields["name"].text(), keys)
+
+
+def _name(tree: Tree, forwards: Sequence[str]) -> NamePart:
+    fields = tree.fields(("name", "port", "ttl", "check", "edges", "drained"), ("name", "port", "edges"))
+    if fields["name"].present and not _NAME.fullmatch(fields["name"].text()):
+        fields["name"].problem("must be lower-case letters, digits, '-' and '.'")
+    ttl = fields["ttl"].text("5s")
+    found = _SECONDS.fullmatch(ttl)
+    if not found or not 1 <= int(found[1]) <= 3600:
+        fields["ttl"].problem("must be a number of seconds from 1s to 3600s")
+    edges = {edge: _forward(through, forwards) for edge, through in fields["edges"].items()}
+    if fields["edges"].present and not edges:
+        fields["edges"].problem("a name needs at least one edge")
+    drained = tuple(element.text() for element in fields["drained"].elements())
+    for edge in drained:
+        if edge not in edges:
+            fields["drained"].problem(f"no edge '{edge}' (known: {', '.join(edges)})")
+    path = fields["check"].fields(("path",))["path"].text("/")
+    ttl_s = float(found[1]) if found else 5.0
+    port = fields["port"].integer(9053, 1024, 65535)
+    return NamePart(fields["name"].text(), port, ttl_s, path, edges, drained)
 
 
 def _ready(tree: Tree, regions: Sequence[str], forwards: Sequence[str]) -> tuple[ReadyPart, ...]:

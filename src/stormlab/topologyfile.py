@@ -19,7 +19,9 @@ _MAX_RTT_MS = 10_000.0
 _LONGEST = 40
 """Of the names of regions, zones and forwards."""
 RTT_FORM = "must be a duration from 0ms to 10s, such as 30ms"
-_LAB_KEYS = ("network", "manifests", "images", "api_ports", "forwards", "prometheus", "secrets", "ready")
+_LAB_KEYS = (
+    "network", "manifests", "images", "api_ports", "forwards", "prometheus", "secrets", "ready", "names",
+)  # fmt: skip
 _DEFAULT_RTT_MS = {"within_region": 1.0, "between_regions": 30.0, "outside": 2.0}
 _COPY, ORIGIN = "topology.yaml", "topology.origin"
 

@@ -112,11 +112,12 @@ def _prepare(estate: Estate, state: Path, made_by: str) -> list[Object]:
     inventory = Inventory(state)
     if not daemons.running(inventory, daemons.wanted(estate, state)):
         maker.record(state, made_by)
-    cgroup.make_lab(inventory, estate.cgroup)
+    cgroup.make_lab(inventory, estate.cgroup, [zone.name for zone in estate.zones])
     claimspace.make(state, inventory)
     setup.setup(estate, inventory)
     names = [region.name for region in estate.regions]
-    pki.ensure(state, names, hosts=(*pki.DEFAULT_HOSTS, estate.outside.address))
+    services = [str(region.service_network[1]) for region in estate.regions]
+    pki.ensure(state, names, hosts=(*pki.DEFAULT_HOSTS, estate.outside.address, *services))
     pki.write_kubeconfig(state, {region.name: region.api_port for region in estate.regions})
     return credentials.ensure(state, estate.preset.secrets)
 

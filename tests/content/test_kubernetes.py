@@ -141,3 +141,16 @@ def test_each_edge_has_the_other_site_behind_it(rendered):
     for zone, other in (("city1-a", "city1-b"), ("city1-b", "city1-a")):
         (container,) = deployments[f"edge-{zone}"]["spec"]["template"]["spec"]["containers"]
         assert {"name": "EDGE_BACKUP_ZONE", "value": other} in container["env"]
+
+
+def test_the_remote_edge_is_ready_only_when_business_can_be_done_behind_it(rendered):
+    """Its gateways run all the time; until the database there is promoted nobody is to be sent to them."""
+
+    def check(region, edge):
+        (container,) = of_kind(rendered[region], "Deployment")[edge]["spec"]["template"]["spec"]["containers"]
+        return {one["name"]: one.get("value") for one in container["env"]}.get("EDGE_CHECK")
+
+    assert check("city2", "edge-city2-a") == "/servez"
+    assert check("city1", "edge-city1-a") is None
+    dsn = of_kind(rendered["city2"], "ConfigMap")["bank"]["data"]["BANK_DB_DSN"]
+    assert "@pg-city2-a-0.pg:5432/" in dsn

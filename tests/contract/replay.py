@@ -38,6 +38,7 @@ _CELLS = (
     (re.compile(r"^node-[abc]$"), "NODE"),
 )
 Hook = Callable[[], Awaitable[None]]
+Calls = list[dict[str, Any]]
 
 
 @dataclass
@@ -63,6 +64,8 @@ class Replay:
     # Whether a list's version means something later; elsewhere it is whatever was written last.
     list_versions: bool = False
     known: dict[str, str] = field(default_factory=dict)
+    # What of a recording cannot be replayed as it is, taken out of it.
+    amend: Callable[[Calls], Calls] = lambda calls: calls
     found: list[Difference] = field(default_factory=list)
     played: list[int] = field(default_factory=list)
     _watches: list[asyncio.Task[None]] = field(default_factory=list)
@@ -75,7 +78,7 @@ class Replay:
         async with aiohttp.ClientSession(
             timeout=timeout, connector=connector, auto_decompress=False
         ) as self._session:
-            for call in json.loads(path.read_text()):
+            for call in self.amend(json.loads(path.read_text())):
                 if (hook := self.before.get(call["id"])) is not None:
                     if call["id"] not in self.beside:
                         await self._join_timed()

@@ -39,6 +39,8 @@ IGNORE = {
     "11": CONTROLLERS,
     "12": KUBELET,
     "14": MACHINE,
+    # Names are described with the words of the API's reference manual.
+    "16": frozenset({"description"}),
 }
 
 

@@ -17,7 +17,7 @@ from .wire import wire
 
 CALLS = {call["id"]: call for call in json.loads((RECORDED / "01-discovery.json").read_text())}
 LISTS = {2: "api/v1", 3: "apis/apps/v1", 5: "apis/coordination.k8s.io/v1", 6: "apis/policy/v1",
-         7: "apis/discovery.k8s.io/v1"}  # fmt: skip
+         7: "apis/discovery.k8s.io/v1", 8: "apis/apiextensions.k8s.io/v1"}  # fmt: skip
 
 
 def ask(region: Region, paths: dict[int, tuple[str, dict[str, str]]]) -> dict[int, Any]:

@@ -15,6 +15,7 @@ import yaml
 
 from stormlab.api.web.users import User
 
+from . import amended
 from .conftest import Region
 from .replay import Difference, Replay
 from .served import serve
@@ -41,6 +42,7 @@ TOPICS = [
     "13",
     "14",
     "15",
+    "16",
     "17",
     "18",
 ]
@@ -56,7 +58,7 @@ def entries(topic: str, *, skip: bool) -> list[dict[str, Any]]:
 async def replay_topic(topic: str) -> Replay:
     skipped = frozenset(number for entry in entries(topic, skip=True) for number in entry["ids"])
     async with serve(users={"agent-token": AGENT}) as served:
-        replay = Replay(topic, served.url, users=USERS)
+        replay = Replay(topic, served.url, users=USERS, **amended.TOPICS.get(topic, {}))
         async with prepared(served, replay):
             await replay.run(skipped)
         return replay

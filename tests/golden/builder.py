@@ -44,6 +44,10 @@ class Outage:
     share: float = 1.0
 
 
+Told = tuple[float, str, str, dict[str, Any]]
+"""Seconds from t0, phase, kind and data of an event."""
+
+
 @dataclass(frozen=True)
 class Scene:
     """A run in a few words.
@@ -58,6 +62,11 @@ class Scene:
     sessions: dict[str, float] = field(default_factory=lambda: dict.fromkeys(OPERATIONS, 5.0))
     outages: tuple[Outage, ...] = ()
     faults_s: tuple[float, ...] = (0.0,)
+    fault: str = "kill_pods"
+    where: tuple[dict[str, Any], ...] = ()  # the targets, where they are not pods
+    reverted_s: float = 5.0  # after the fault
+    return_s: tuple[float, float] | None = None
+    told: tuple[Told, ...] = ()  # events beside those that the other fields make
     proven: bool = True
     lost: frozenset[int] = frozenset()
     duplicated: frozenset[int] = frozenset()
@@ -403,8 +412,8 @@ def _write_history(run: Run, scene: Scene) -> None:
     if scene.aborted_s is None or scene.aborted_s > 0:
         events += _fault_events(scene)
         events += [(1.5, "recover", "phase.start", {})]
-    if scene.aborted_s is None:
-        events.append((scene.after_s * 0.75, "settle", "phase.start", {}))
+    events += _late_phases(scene)
+    events += scene.told
     stop_s = min(end_s, scene.load_stops_s if scene.load_stops_s is not None else end_s)
     events += [(end_s, "audit", "phase.start", {})]
     if scene.load_stops_s is None:
@@ -444,6 +453,13 @@ def _write_history(run: Run, scene: Scene) -> None:
     run.history.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
+def _late_phases(scene: Scene) -> list[Told]:
+    back = [(scene.return_s[0], "return")] if scene.return_s else []
+    settle_s = scene.return_s[1] if scene.return_s else scene.after_s * 0.75
+    phases = [*back, *([(settle_s, "settle")] if scene.aborted_s is None else [])]
+    return [(at_s, phase, "phase.start", {}) for at_s, phase in phases]
+
+
 def _hypothesis(how: str) -> dict[str, Any]:
     """The event as the control records it: the probes up to the one that ended it."""
     asked = []
@@ -461,21 +477,21 @@ def _fault_events(scene: Scene) -> list[tuple[float, str, str, dict[str, Any]]]:
     events: list[tuple[float, str, str, dict[str, Any]]] = []
     for number, at_s in enumerate(scene.faults_s, 1):
         t0_ns = T0 + round(at_s * S)
-        targets = [{"pod": f"ledger-{number}", "zone": "city1-a"}]
+        targets = list(scene.where) or [{"pod": f"ledger-{number}", "zone": "city1-a"}]
         name = f"kill-{number}"
         events.append(
             (
                 at_s,
                 "inject",
                 "fault.applied",
-                {"fault": "kill_pods", "name": name, "t0_ns": t0_ns, "targets": targets},
+                {"fault": scene.fault, "name": name, "t0_ns": t0_ns, "targets": targets},
             )
         )
         proof = "processes gone" if scene.proven else "pid 77 is still alive"
         events.append(
             (at_s + 0.2, "inject", "fault.proven", {"name": name, "proof": proof, "ok": scene.proven})
         )
-        events.append((at_s + 5, "recover", "fault.reverted", {"name": name, "ok": True}))
+        events.append((at_s + scene.reverted_s, "recover", "fault.reverted", {"name": name, "ok": True}))
     if scene.replaced_s is not None:
         ready = {
             "service": "ledger",

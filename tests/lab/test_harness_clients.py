@@ -68,7 +68,7 @@ def test_the_books_are_whole_and_balanced(estate, clusters):
 def test_prometheus_is_fresh_and_knows_every_metric_of_the_flow_control(estate):
     prometheus = Prometheus(estate.prometheus.url)
     assert prometheus.sample_age_s() < estate.prometheus.max_age_s
-    gateways = 4
+    gateways = 6  # those of the remote site too: they wait there
     for name in ("admission_highwater", "admission_limit", "shed_by_tier", "admitted_by_tier"):
         query = estate.metrics[name]
         pods = wait.until(

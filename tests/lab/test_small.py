@@ -42,8 +42,33 @@ def test_it_is_whole(small_lab):
     assert {"etcd-city1-a", "etcd-city1-b", "etcd-city1-w", "etcd-city2-a"} <= names
     assert {"pg-city1-a", "pg-city1-b", "pg-city2-a", "edge-city1-a", "edge-city1-b"} <= names
     assert {f"{app}-{zone}" for app in ("gateway", "ledger") for zone in ("city1-a", "city1-b")} <= names
+    daemons = sorted((pod["name"].split("-")[0], pod["zone"]) for pod in status["pods"] if of_drills(pod))
+    zones = ["city1-a", "city1-b", "city1-w", "city2-a"]
+    assert daemons == [(name, zone) for name in ("agent", "canary") for zone in zones]
     for pod in status["pods"]:
-        assert pod["zone"] in pod["name"], "a pod runs in the zone it is named after"
+        assert of_drills(pod) or pod["zone"] in pod["name"], "a pod runs in the zone it is named after"
+
+
+def of_drills(pod):
+    return pod["name"].startswith(("agent-", "canary-"))
+
+
+def test_canaries_see_every_zone_from_every_other_and_the_databases(small_lab):
+    zones = {"city1-a", "city1-b", "city1-w", "city2-a"}
+    wanted = {
+        (zone, peer, path)
+        for zone in zones
+        for peer in zones - {zone}
+        for path in ("tcp-held", "tcp-new", "udp")
+    }
+    wanted |= {(zone, peer, "database") for zone in zones for peer in zones - {"city1-w"}}
+    wanted |= {(zone, "control-plane", "control-plane") for zone in zones}
+
+    def works():
+        rows = [row["metric"] for row in query(small_lab, "stormdrill_canary_up == 1")]
+        return {(row["zone"], row["peer"], row["path"]) for row in rows} == wanted
+
+    wait(works, "canaries that see each other", 10)
 
 
 def test_the_pair_is_synchronous_and_the_remote_site_follows(small_lab):

@@ -40,7 +40,10 @@ log = logging.getLogger(__name__)
 
 
 class Primary:
-    """The member that takes writes, if there is one. `prepare` runs on the first connection to each."""
+    """The member that takes writes, if there is one. `prepare` runs on the first connection to each.
+
+    While there is none, all are asked again every `search_pause_s`.
+    """
 
     def __init__(
         self,
@@ -49,7 +52,9 @@ class Primary:
         password: str | None,
         pool_size: int,
         prepare: Callable[[Connection], Awaitable[None]],
+        search_pause_s: float = SEARCH_PAUSE_S,
     ) -> None:
+        self._search_pause_s = search_pause_s
         self._dsns = dsns
         self._password = password
         self._pool_size = pool_size
@@ -89,7 +94,7 @@ class Primary:
         try:
             while True:
                 if self._pool is None and not await self._find():
-                    await pause(SEARCH_PAUSE_S)
+                    await pause(self._search_pause_s)
                 elif not await self._holds_still():
                     log.warning("database lost: %s", self._where)
                     self._let_go()

@@ -42,7 +42,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     _lab(commands)
     _run(commands)
     _gate(commands)
+    _recover(commands)
     _stored(commands)
+    _runbook(commands)
+    _canary(commands)
+    _agent(commands)
     return parser.parse_args(argv)
 
 
@@ -129,6 +133,35 @@ def _gate(commands: _Commands) -> None:
     _drill_options(parser)
 
 
+def _recover(commands: _Commands) -> None:
+    parser = _add(
+        commands,
+        "recover",
+        _lazy("recover", "recover"),
+        "end what a killed drill left on an estate (faults, the drill lock), and say where a failover stands",
+        "exit codes: 0 nothing is left, 2 bad input or a drill is running, 5 something is still there\n",
+    )
+    parser.add_argument(
+        "--topology", type=Path, metavar="FILE", default=Path("topology/small.yaml"),
+        help="the estate (topology/small.yaml)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--come-back", nargs="?", const="", metavar="CELL",
+        help="rebuild the home of a database that was failed over, and switch back to it",
+    )  # fmt: skip
+    parser.add_argument(
+        "--context", action="append", default=[], metavar="C", type=context,
+        help="kubeconfig context of the only region, or REGION=C (may be repeated)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--kubeconfig", type=Path, metavar="FILE", help="default: $KUBECONFIG, then ~/.kube/config"
+    )
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs are kept (runs)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
+
+
 def _drill_options(parser: argparse.ArgumentParser) -> None:
     estate = parser.add_argument_group("the estate")
     estate.add_argument("--topology", type=Path, metavar="FILE", help="in place of the experiment's topology")
@@ -176,6 +209,80 @@ def _stored(commands: _Commands) -> None:
         parser = _add(commands, name, _lazy("stored", name), text, _EXITS if name == "judge" else "")
         parser.add_argument("run", metavar="RUN", type=Path, help="a directory under runs/")
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _canary(commands: _Commands) -> None:
+    parser = _add(
+        commands,
+        "canary",
+        _lazy("canary", "canary"),
+        "watch the paths between zones from one of them, as metrics; runs in every zone of an estate",
+    )
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--zone", metavar="ZONE", help="the zone it is in")
+    where.add_argument("--node", metavar="NODE", help="the node it is on, whose label says the zone")
+    parser.add_argument(
+        "--peers", action="append", required=True, metavar="NAME,...",
+        help="other canaries: names of DNS, addresses, or files with one a line; asked for every second",
+    )  # fmt: skip
+    parser.add_argument(
+        "--database", action="append", default=[], metavar="[ZONE=]HOST:PORT,...",
+        help="databases to reach, with the zone each is in",
+    )  # fmt: skip
+    parser.add_argument(
+        "--control-plane", metavar="HOST:PORT", help="default: the Kubernetes API of the pod's environment"
+    )
+    parser.add_argument("--listen", default="0.0.0.0", metavar="ADDRESS", help="default: every address")
+    parser.add_argument("--port", type=int, default=7400, help="TCP and UDP, the same of every canary (7400)")
+    parser.add_argument("--metrics-port", type=int, default=7401, help="HTTP: /metrics and /healthz (7401)")
+
+
+def _runbook(commands: _Commands) -> None:
+    parser = _add(commands, "runbook", _lazy("runbook", "check"), "go through a written procedure, on record")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    checking = _add(
+        actions, "check", _lazy("runbook", "check"), "print every problem of runbooks, with file and line"
+    )
+    checking.add_argument("files", metavar="FILE", nargs="+", type=Path)
+    running = _add(
+        actions, "run", _lazy("runbook", "run"), "go through a runbook at this terminal, or go on with one",
+        "exit codes: 0 done as written, 1 a step failed, 2 bad input, 3 done with a step waived, 4 held or left\n",
+    )  # fmt: skip
+    running.add_argument("file", metavar="FILE", type=Path, help="e.g. runbooks/remote-failover.md")
+    running.add_argument(
+        "--auto", action="store_true",
+        help="nobody is asked: decisions take their default and are not exercised",
+    )  # fmt: skip
+    running.add_argument("--actor", metavar="NAME", help="who is at the terminal (default: the user's name)")
+    running.add_argument(
+        "--run", type=Path, metavar="DIR",
+        help="keep it there, or go on with what was begun there; also a drill's run (default: a new one in RUNS)",
+    )  # fmt: skip
+    running.add_argument("--runs", type=Path, default=Path("runs"), metavar="RUNS", help="(runs)")
+    running.add_argument("--topology", type=Path, metavar="FILE", help="in place of the runbook's topology")
+    running.add_argument(
+        "--kubeconfig", type=Path, metavar="FILE", help="default: $KUBECONFIG, then ~/.kube/config"
+    )
+
+
+def _agent(commands: _Commands) -> None:
+    text = "apply and take away leased faults on this node (runs there, as root)"
+    parser = _add(commands, "agent", _lazy("agent", "agent"), text)
+    parser.add_argument("--node", required=True, metavar="NAME", help="this node, as Kubernetes calls it")
+    for name, default, what in (
+        ("--state", "/var/lib/stormdrill", "what must outlive the agent"),
+        ("--cgroup", "/sys/fs/cgroup", "the node's control groups"),
+    ):
+        parser.add_argument(name, type=Path, default=Path(default), metavar="DIR", help=f"{what} ({default})")
+    parser.add_argument(
+        "--listen", default=":7402", metavar="ADDR:PORT", help="of /metrics and /healthz (:7402)"
+    )
+    parser.add_argument(
+        "--spare", action="append", default=[], metavar="LABEL=VALUE",
+        help="pods of our namespace that a site loss does not kill (may be repeated)",
+    )  # fmt: skip
+    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="default: the pod's service account")
+    parser.add_argument("--context", metavar="C", help="context of the kubeconfig (its current one)")
 
 
 def duration(text: str) -> float:

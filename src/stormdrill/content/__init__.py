@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from stormdrill.content.document import Document, open_document
+from stormdrill.content.document import Document, compose, open_document
 from stormdrill.content.lines import lines_of
 from stormdrill.content.node import Fields, Node
 from stormdrill.content.problems import Problems, gather
 
-__all__ = ["Document", "Fields", "Node", "Problems", "gather", "lines_of", "open_document"]
+__all__ = ["Document", "Fields", "Node", "Problems", "compose", "gather", "lines_of", "open_document"]

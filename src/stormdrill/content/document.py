@@ -35,9 +35,22 @@ def open_document(path: Path, schema: str | None = None) -> Document:
     """
     try:
         data = path.read_bytes()
-        tree = yaml.compose(data.decode("utf-8"), Loader=_LOADER)
     except OSError as error:
         raise InputError.at(path, 0, error.strerror or str(error)) from None
+    tree = compose(path, data)
+    if tree is None:
+        raise InputError.at(path, 0, "empty file")
+    problems = Problems(path)
+    root = Node(tree, "", 1, problems)
+    if schema is not None:
+        _check_schema(root, path, schema)
+    return Document(path, hashlib.sha256(data).hexdigest(), root, problems)
+
+
+def compose(path: Path, data: bytes) -> yaml.Node | None:
+    """The tree of one YAML document, None when it is empty; `path` is named in the InputError."""
+    try:
+        tree: yaml.Node | None = yaml.compose(data.decode("utf-8"), Loader=_LOADER)
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise InputError.at(path, line, "not UTF-8") from None
@@ -49,13 +62,7 @@ def open_document(path: Path, schema: str | None = None) -> Document:
         raise InputError.at(path, 0, f"not YAML: {' '.join(str(error).split())}") from None
     except RecursionError:
         raise InputError.at(path, 0, "nested too deeply to be read") from None
-    if tree is None:
-        raise InputError.at(path, 0, "empty file")
-    problems = Problems(path)
-    root = Node(tree, "", 1, problems)
-    if schema is not None:
-        _check_schema(root, path, schema)
-    return Document(path, hashlib.sha256(data).hexdigest(), root, problems)
+    return tree
 
 
 def _check_schema(root: Node, path: Path, schema: str) -> None:

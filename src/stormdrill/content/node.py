@@ -258,6 +258,10 @@ class Fields:
                 where = f"{self.node.path}: " if self.node.path else ""
                 self.node.problems.add(child.line, where + unknown("key", name, self._asked))
 
+    def pass_over(self) -> None:
+        """Ask for every key: what they should be is not known, and said to be wrong already."""
+        self._asked |= dict.fromkeys(self._found)
+
     def get(self, name: str) -> Node:
         """The value of an optional key; an absent node when it is not there."""
         self._asked[name] = None

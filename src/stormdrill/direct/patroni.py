@@ -7,6 +7,7 @@ more), and a crashed one for a second. So a member counts as leader only while i
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -93,6 +94,17 @@ class PatroniDirector:
         own = self._own(member)
         return own.get("postmaster_start_time") if own else None
 
+    def store_lost_s(self) -> float | None:
+        """For how long no member has reached the store, by their own word; None unless every one says so.
+
+        Seconds between their clocks and ours.
+        """
+        with ThreadPoolExecutor(max_workers=len(self._members)) as pool:
+            said = list(pool.map(self._own, self._members))
+        seen = [one.get("dcs_last_seen") if one else None for one in said]
+        known = [float(at) for at in seen if isinstance(at, int | float)]
+        return time.time() - max(known) if known and len(known) == len(seen) else None
+
     def _own(self, member: str) -> Answer | None:
         return self._ask(f"{self._members[member]}/patroni")
 
@@ -148,9 +160,10 @@ def _leads(said: Mapping[str, Any]) -> bool:
 
 
 def _lsn(said: Mapping[str, Any]) -> int | None:
+    """The end of its log. A standby that was just started has received nothing yet, or only a segment's beginning."""
     xlog = said.get("xlog") or {}
-    position = xlog.get("location", xlog.get("received_location"))
-    return position if isinstance(position, int) else None
+    found = [xlog.get(name) for name in ("location", "received_location", "replayed_location")]
+    return max((one for one in found if isinstance(one, int)), default=None)
 
 
 def _member(

@@ -16,12 +16,15 @@ from urllib.parse import urlsplit
 
 from stormdrill.audit import Reader, reader_of
 from stormdrill.credential import resolve
+from stormdrill.direct.names import NameDirector
 from stormdrill.direct.patroni import PatroniDirector
 from stormdrill.drill import pressure
+from stormdrill.drill.moves import unusual
 from stormdrill.drill.queries import Query, queries_of
 from stormdrill.drill.stop import Stop
 from stormdrill.errors import Aborted, InputError, Problem, StormdrillError, TargetError
 from stormdrill.estate import Audit, Credential, HttpAudit, Region, SqlAudit, Topology
+from stormdrill.faults.canaries import Canaries
 from stormdrill.kube import Cluster
 from stormdrill.plan import Plan
 from stormdrill.prometheus import Prometheus
@@ -40,6 +43,7 @@ class Targets:
     prometheus: Prometheus | None
     books: Reader
     facts: dict[str, Any]
+    canaries: Canaries | None = None
 
     @property
     def lock_cluster(self) -> Cluster:
@@ -87,8 +91,11 @@ def connect(plan: Plan, stop: Stop) -> Targets:
         if found:
             clusters[region.name], identities[region.name] = found
     problems.attempt(lambda: _distinct(topology, identities), "regions")
+    if set(clusters) == set(topology.regions):
+        problems.attempt(lambda: _failed_over(topology, clusters), "databases")
     for edge in topology.edges:
         problems.attempt(partial(_reach, f"edge {edge.name}", edge.url), f"edges.{edge.name}")
+    problems.attempt(lambda: _resolve(topology), "resolver.url")
     books = problems.attempt(lambda: _reader(topology, clusters), "audit")
     prometheus = problems.attempt(lambda: _prometheus(topology, clusters), "prometheus")
     if prometheus:
@@ -102,7 +109,14 @@ def connect(plan: Plan, stop: Stop) -> Targets:
     if problems.found or books is None:
         raise InputError(problems.found)
     facts = {"clusters": identities, "environment": str(topology.environment), "plan": plan.digest}
-    return Targets(clusters, directors, prometheus, books, facts)
+    return Targets(clusters, directors, prometheus, books, facts, canaries_of(topology, prometheus))
+
+
+def canaries_of(topology: Topology, prometheus: Prometheus | None) -> Canaries | None:
+    """The canaries as Prometheus tells of them; None when the topology names none."""
+    if prometheus is None or topology.canaries is None:
+        return None
+    return Canaries(prometheus, topology.canaries.metric, tuple(topology.zones))
 
 
 def _cluster(kubeconfig: Path | None, region: Region) -> tuple[Cluster, str]:
@@ -125,6 +139,12 @@ def _cluster(kubeconfig: Path | None, region: Region) -> tuple[Cluster, str]:
     return cluster, identity
 
 
+def _failed_over(topology: Topology, clusters: Mapping[str, Cluster]) -> None:
+    """Refuse an estate whose databases do not stand where they belong, saying where they do and what is safe."""
+    if found := unusual(topology, clusters):
+        raise InputError("; ".join(found))
+
+
 def _distinct(topology: Topology, identities: Mapping[str, str]) -> None:
     by_id: dict[str, list[str]] = {}
     for region, identity in identities.items():
@@ -142,6 +162,18 @@ def _reach(what: str, url: str) -> None:
         socket.create_connection((parts.hostname or "", port), timeout=_CONNECT_S).close()
     except OSError as error:
         raise InputError(f"{what} at {url} cannot be reached: {error.strerror or error}") from None
+
+
+def _resolve(topology: Topology) -> None:
+    """Ask the name that phones resolve; it must lead to edges of the topology."""
+    if topology.resolver is None:
+        return
+    found = NameDirector(topology.resolver.url).resolve()
+    known = {edge.name for edge in topology.edges}
+    if strange := [edge for edge in found.edges if edge not in known]:
+        raise InputError(
+            f"the name at {topology.resolver.url} leads to {', '.join(strange)}: no edge below `edges`"
+        )
 
 
 def _secret(credential: Credential | None, clusters: Mapping[str, Cluster]) -> str | None:

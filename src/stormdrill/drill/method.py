@@ -12,9 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 from stormdrill import store
+from stormdrill.activities import FENCED, RETURN
 from stormdrill.drill.injector import Injector
 from stormdrill.drill.stop import Stop
-from stormdrill.errors import ActionError, TargetError
+from stormdrill.drill.switching import Switching
+from stormdrill.errors import ActionError, RevertError, TargetError
 from stormdrill.faults import Record
 from stormdrill.faults.registry import fault_of
 from stormdrill.store import Run
@@ -27,13 +29,23 @@ class Method:
     """Progress of the experiment's method; every wait ends, by Aborted, when the run has to end."""
 
     def __init__(
-        self, run: Run, stop: Stop, injector: Injector, probes: dict[str, Probe], record: Record
+        self,
+        run: Run,
+        stop: Stop,
+        injector: Injector,
+        probes: dict[str, Probe],
+        record: Record,
+        *,
+        switching: Switching | None = None,
     ) -> None:
         self._run = run
         self._stop = stop
         self._injector = injector
         self._probes = probes
         self._record = record
+        self._switching = switching
+        self.way_back: dict[str, str] | None = None
+        self.returned = threading.Event()
         self.connected = threading.Event()
         self.steady_over = threading.Event()
         self.begun = threading.Event()
@@ -46,6 +58,9 @@ class Method:
             "may_go_on": self._may_go_on,
             "method_begins": self._method_begins,
             "inject": self._inject,
+            "heal": self._heal,
+            "fail_over": self._fail_over,
+            "fail_back": self._fail_back,
             "wait": self._wait,
             "probe": self._probe,
             "hypothesis": self._hypothesis,
@@ -79,13 +94,50 @@ class Method:
         self._await(self.opened)
 
     def _inject(self, fault: str, **arguments: Any) -> dict[str, object]:
-        if not self.opened.is_set() or self.ended.is_set():
-            raise ActionError("a fault belongs into the experiment's method; nothing was injected")
+        self._need_method("a fault", "injected")
         try:
+            if arguments.get(RETURN) == FENCED:
+                self._moving().arm(str(arguments.get("region")))
             return self._injector.inject(fault, fault_of(fault, arguments))
-        except (ActionError, TargetError) as error:
+        except (ActionError, TargetError, RevertError) as error:
             self._stop.request(f"{fault} hurt nothing: {error}", "drill")
             raise
+
+    def _heal(self, fault: str) -> list[str]:
+        try:
+            return self._injector.heal(fault)
+        except RevertError as error:
+            self._stop.request(f"not healed: {error}", "drill")
+            raise
+
+    def _fail_over(self, cell: str, why: str, after: str, fence: str) -> dict[str, Any]:
+        self._need_method("a failover", "moved")
+        after_s = parse_duration_s(after) if after else 0.0
+        try:
+            return self._moving().fail_over(
+                cell, why, after_s=after_s, t0_ns=self._injector.first_t0_ns, fence=fence
+            )
+        except (ActionError, TargetError) as error:
+            self._stop.request(f"not failed over: {error}", "drill")
+            raise
+
+    def _fail_back(self, cell: str, why: str) -> dict[str, Any]:
+        """The method ends here: recovery, the end of all faults and the way back are phases of the drill."""
+        self._need_method("a way back", "moved")
+        self._moving()
+        self.way_back = {"cell": cell, "why": why}
+        self.ended.set()
+        self._await(self.returned)
+        return self.way_back
+
+    def _need_method(self, what: str, done: str) -> None:
+        if not self.opened.is_set() or self.ended.is_set():
+            raise ActionError(f"{what} belongs into the experiment's method; nothing was {done}")
+
+    def _moving(self) -> Switching:
+        if self._switching is None:
+            raise ActionError("nothing can be moved here")
+        return self._switching
 
     def _wait(self, duration: str) -> None:
         self._stop.pause(parse_duration_s(duration))

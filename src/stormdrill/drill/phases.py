@@ -13,7 +13,7 @@ from stormdrill.drill.method import Method
 from stormdrill.drill.recovery import HOLD_S, recovered
 from stormdrill.drill.session import Session
 from stormdrill.drill.toolkit import Toolkit
-from stormdrill.errors import DeadlineError, InputError, TargetError
+from stormdrill.errors import ActionError, DeadlineError, InputError, TargetError
 from stormdrill.load.process import LoadProcess
 from stormdrill.units import NS_PER_S
 
@@ -110,6 +110,36 @@ def revert(session: Session) -> None:
     session.enter("revert")
     session.reverted = True
     session.injector.revert_all(session.plan.experiment.times.recover_limit_s)
+
+
+def come_back(session: Session, method: Method) -> None:
+    """Bring back what the method failed over, if it asks for that. A way back that fails cuts the run, and holds."""
+    if method.way_back is None:
+        return
+    session.enter("return")
+    try:
+        session.switching.fail_back(**method.way_back)
+    except (ActionError, TargetError) as error:
+        session.stop.request(f"not come back: {error}", "drill")
+        session.stop.check()
+    _served_again(session)
+    method.returned.set()
+
+
+def _served_again(session: Session) -> None:
+    """Wait until customers are served as before after the switch back, which has paused their writes."""
+    back_ns, limit_s = time.monotonic_ns(), session.plan.experiment.times.recover_limit_s
+
+    def served() -> bool:
+        session.check_load(time.monotonic_ns())
+        return recovered(session.load.seconds if session.load else [], back_ns, session.normal)
+
+    try:
+        session.stop.until(served, deadline_s=limit_s, what="good service after the return", poll_s=0.2)
+    except DeadlineError:
+        session.record("return.timeout", limit_s=limit_s)
+    else:
+        session.well_since_ns = time.monotonic_ns() - HOLD_S * NS_PER_S
 
 
 def settle(session: Session) -> None:

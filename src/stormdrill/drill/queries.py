@@ -27,6 +27,8 @@ def queries_of(plan: Plan) -> Iterator[Query]:
     lines = _metric_lines(topology.path)
     for name, text in topology.metrics.items():
         yield Query(f"metric {name}", text, topology.path, lines.get(name, 0))
+    if topology.canaries:
+        yield Query("canaries", topology.canaries.metric, topology.path, topology.lines.get("canaries", 0))
     for assertion in experiment.assertions:
         line = experiment.lines.get(f"assertions.{assertion.id}.query", 0)
         yield Query(f"assertion {assertion.id}", assertion.query, experiment.path, line)

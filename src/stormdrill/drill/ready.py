@@ -1,19 +1,28 @@
-"""The last checks before the start: pods ready, databases whole, every fault finds whom to hurt.
+"""The last checks before the start: pods ready, databases whole, canaries green, every fault finds whom to hurt.
 
-The first two may need a moment after a drill.
+All but the last may need a moment after a drill.
 """
 
 from __future__ import annotations
 
 import random
 
-from stormdrill.activities import WAIT
+from stormdrill.activities import HARMLESS, MOVES
 from stormdrill.drill.connect import Targets
+from stormdrill.drill.moves import rehearse as rehearse_move
 from stormdrill.drill.stop import Stop
 from stormdrill.drill.view import View
-from stormdrill.errors import ActionError, DeadlineError, InputError, Problem, TargetError
+from stormdrill.errors import (
+    ActionError,
+    DeadlineError,
+    InputError,
+    Problem,
+    StormdrillError,
+    TargetError,
+)
 from stormdrill.estate import Service
 from stormdrill.faults import Estate
+from stormdrill.faults.canaries import Canaries, not_green
 from stormdrill.faults.primary import trouble
 from stormdrill.faults.registry import fault_of
 from stormdrill.plan import Plan
@@ -60,13 +69,17 @@ def rehearse(plan: Plan, targets: Targets, stop: Stop) -> None:
         record=lambda *_, **__: None,
         choose=random.Random(),  # not the run's: what is drawn in earnest stays as the seed has it
         check_stop=stop.check,
+        canaries=targets.canaries,
     )
     problems = []
     for activity in plan.experiment.method:
-        if activity.kind is not ActivityKind.ACTION or activity.function == WAIT:
+        if activity.kind is not ActivityKind.ACTION or activity.function in HARMLESS:
             continue
         stop.check()
         try:
+            if activity.function in MOVES:
+                rehearse_move(plan.topology, targets.clusters, activity)
+                continue
             fault_of(activity.function, activity.arguments).rehearse(estate)
         except (ActionError, TargetError) as error:
             problems.append(Problem(str(plan.experiment.path), activity.line, f"{activity.name}: {error}"))
@@ -86,7 +99,16 @@ def unready(plan: Plan, targets: Targets) -> list[str]:
     for cell, director in targets.directors.items():
         if why := trouble(director, standbys=0):
             found.append(f"database of {cell}: {why}")
+    if targets.canaries and (why := _canaries(targets.canaries)):
+        found.append(f"canaries: {why}")
     return found
+
+
+def _canaries(canaries: Canaries) -> str:
+    try:
+        return not_green(canaries.look(), canaries.zones)
+    except StormdrillError as error:
+        return str(error)
 
 
 def _missing(plan: Plan, targets: Targets) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,8 @@ def drill(plan: Plan, options: Options, stop: Stop, view: View) -> tuple[Run, Ve
     4. *recover*: until the live seconds are as good as normal and every proof is in, or the limit has passed.
     5. *revert*: newest first; what was hurt is whole again, or it is recorded that it is not. Then Chaos
        Toolkit checks its hypothesis again, plays its rollbacks and hands over its journal.
+       When the method failed a database over and says `fail_back`, *return* follows: the lost site is rebuilt and
+       switched back to.
     6. *settle*: the same load for one window H, so that the recovery can be seen to last.
     7. *audit*: the load is stopped; the Prometheus samples to be judged and the books are stored.
     8. *measure*, *judge*, *report*: pure steps over the run directory.
@@ -81,7 +84,14 @@ def drill(plan: Plan, options: Options, stop: Stop, view: View) -> tuple[Run, Ve
 
 
 def _run(session: Session, options: Options, lock: Lock) -> Verdict:
-    method = Method(session.run, session.stop, session.injector, probes_of(session), session.record)
+    method = Method(
+        session.run,
+        session.stop,
+        session.injector,
+        probes_of(session),
+        session.record,
+        switching=session.switching,
+    )
     channel = Channel(method.answer, options.attach)
     leftover.claim(session.run, channel.directory)
     lock.keep(lambda why: session.stop.request(why, "guard"))
@@ -113,6 +123,7 @@ def _play(session: Session, method: Method, options: Options, channel: Channel, 
         phases.inject(session, method, toolkit)
         phases.recover(session)
         phases.revert(session)
+        phases.come_back(session, method)
         phases.leave_toolkit(session, method, toolkit)
         phases.settle(session)
     except Aborted:
@@ -123,8 +134,16 @@ def _play(session: Session, method: Method, options: Options, channel: Channel, 
         if toolkit:
             toolkit.kill()
         _record_stop(session)
-        if not session.reverted:
-            phases.revert(session)
+        _give_back(session)
+
+
+def _give_back(session: Session) -> None:
+    """End the faults, and what was failed over or not: neither waits for the other."""
+    ending = threading.Thread(target=session.switching.end, name="end of moves", daemon=True)
+    ending.start()
+    if not session.reverted:
+        phases.revert(session)
+    ending.join()
 
 
 def _record_stop(session: Session) -> None:

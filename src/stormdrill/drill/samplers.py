@@ -1,7 +1,7 @@
 """Threads that look at the estate while the drill runs, and put what they see into the history.
 
-Database state and leader changes, the age of Prometheus' samples, the guard's queries, CPU pressure of this
-machine. What cannot be read is recorded as such, once per change.
+Database state and leader changes, what canaries say, the age of Prometheus' samples, the guard's queries, CPU
+pressure of this machine. What cannot be read is recorded as such, once per change.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from stormdrill.direct.patroni import PatroniDirector
 from stormdrill.drill.guarding import GuardQueries
 from stormdrill.drill.pressure import PressureSampler
 from stormdrill.drill.session import Session
+from stormdrill.drill.standby_sampler import StandbySampler
 from stormdrill.errors import StormdrillError
+from stormdrill.faults.canaries import Canaries, Flow
 from stormdrill.prometheus import Prometheus
 
 _LEADER_S = 0.3
 _SECOND_S = 1.0
+_CANARY_S = 0.5  # twice in the second that a scrape takes
 
 
 class Samplers:
@@ -35,10 +38,16 @@ class Samplers:
         session = self._session
         for cell, director in session.targets.directors.items():
             self._every(_LEADER_S, DatabaseSampler(cell, director, session.record).sample, f"database {cell}")
+            if standby := session.plan.topology.databases[cell].standby:
+                standing = StandbySampler(cell, director, standby, session.record)
+                self._every(_SECOND_S, standing.sample, f"standby of {cell}")
         if session.targets.prometheus:
             self._every(
                 _SECOND_S, PrometheusSampler(session, session.targets.prometheus).sample, "prometheus"
             )
+        if session.targets.canaries:
+            sampler = CanarySampler(session.targets.canaries, session.record)
+            self._every(_CANARY_S, sampler.sample, "canaries")
         self._every(_SECOND_S, PressureSampler(session.record).sample, "pressure")
 
     def close(self) -> None:
@@ -98,6 +107,34 @@ class DatabaseSampler:
             timeline=timeline,
             since_ns=at_ns,
         )
+
+
+class CanarySampler:
+    """`canary.changed` when a flow breaks, works again, or nobody tells of it any more (up null)."""
+
+    def __init__(self, canaries: Canaries, record: Callable[..., Any]) -> None:
+        self._canaries = canaries
+        self._record = record
+        self._seen: dict[Flow, bool | None] = {}
+
+    def sample(self) -> None:
+        """Look once. TargetError when Prometheus does not answer: that is not knowing."""
+        at_ns = time.monotonic_ns()
+        now: dict[Flow, bool | None] = {**self._canaries.look()}
+        for flow in sorted({*now, *self._seen}):
+            up = now.get(flow)
+            if flow in self._seen and self._seen[flow] == up:
+                continue
+            self._seen[flow] = up
+            self._record(
+                "canary.changed",
+                "canary",
+                mono_ns=at_ns,
+                zone=flow.zone,
+                peer=flow.peer,
+                path=flow.path,
+                up=up,
+            )
 
 
 class PrometheusSampler:

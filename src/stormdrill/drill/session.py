@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from stormdrill.drill.connect import Targets
+from stormdrill.drill.identity import Holder
 from stormdrill.drill.injector import Injector
 from stormdrill.drill.recovery import Baseline, baseline
+from stormdrill.drill.sayings import worth_saying
 from stormdrill.drill.stop import Stop
+from stormdrill.drill.switching import Given, Switching
 from stormdrill.drill.view import View
 from stormdrill.faults import Estate
 from stormdrill.guard import Guard
@@ -19,6 +20,7 @@ from stormdrill.history import Event, History
 from stormdrill.load.live import LoadSecond
 from stormdrill.load.process import LoadProcess
 from stormdrill.plan import Plan
+from stormdrill.records.keys import sent_keys
 from stormdrill.scenario import GuardRule
 from stormdrill.store import Run
 from stormdrill.units import NS_PER_S
@@ -53,6 +55,21 @@ class Session:
             record=self.record,
             choose=random.Random(self.plan.experiment.load.seed),
             check_stop=self.stop.check,
+            canaries=self.targets.canaries,
+            holder=str(Holder.me()),
+            closed=lambda: self.switching.closed,
+        )
+        self.switching = Switching(
+            Given(
+                topology=self.plan.topology,
+                clusters=self.targets.clusters,
+                record=self.record,
+                check=self.stop.check,
+                pause=self.stop.pause,
+                run=self.run,
+                books=lambda: self.targets.books.read(self.since_books, sent_keys(self.run.witness)),
+                since=lambda: self.since_books,
+            )
         )
         self.injector = Injector(self.estate, self.stop)
 
@@ -61,7 +78,7 @@ class Session:
     ) -> Event:
         """Append to the history, and tell the watcher what a person would want to know."""
         event = self.history.append(kind, actor, mono_ns=mono_ns, **data)
-        if text := _worth_saying(kind, data):
+        if text := worth_saying(kind, data):
             self.view.say(text)
         return event
 
@@ -99,32 +116,3 @@ class Session:
     def _guard_abort(self, reason: str, rule: GuardRule) -> None:
         if self.stop.cause is None:
             self.stop.request(reason, "guard", objective=rule.objective)
-
-
-def _worth_saying(kind: str, data: Mapping[str, Any]) -> str:
-    """One line for a person; empty for what only the record needs."""
-    say = _SAYINGS.get(kind)
-    return say(data) if say else ""
-
-
-_SAYINGS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "fault.applied": lambda data: (
-        f"fault {data['name']} applied to {', '.join(t['pod'] for t in data['targets'])}"
-    ),
-    "fault.proven": lambda data: f"fault {data['name']} {'' if data['ok'] else 'NOT '}proven: {data['why']}",
-    "fault.refused": lambda data: f"fault {data['name']} refused: {data['why']}",
-    "fault.reverted": lambda data: f"fault {data['name']} is over: {data['why']}",
-    "fault.not_restored": lambda data: f"after fault {data['name']} not whole again: {data['why']}",
-    "revert.failed": lambda data: f"fault {data['name']} could NOT be reverted: {data['why']}",
-    "db.leader": lambda data: f"database {data['database']}: leader {data['member'] or 'lost'}",
-    "recover.seen": lambda data: (
-        f"customers are served again (seen {data['after_s']} s after the first fault)"
-    ),
-    "recover.timeout": lambda data: f"not recovered within {data['limit_s']:g} s",
-    "load.died": lambda data: str(data["why"]),
-    "abort": lambda data: f"abort by {data['by']}: {data['reason']}",
-    "cut": lambda data: f"ended early: {data['reason']}",
-    "guard.blind": lambda data: f"guard {data['name']} is blind: {data['why']}",
-    "guard.sees": lambda data: f"guard {data['name']} sees again",
-    "activity.failed": lambda data: f"activity {data['activity']} failed: {data['error']}",
-}

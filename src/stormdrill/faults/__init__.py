@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from stormdrill.estate import Topology
+from stormdrill.faults.canaries import Canaries, Flow
 from stormdrill.kube import Cluster
 
 
@@ -70,7 +71,9 @@ class Estate:
     """All that a fault may touch.
 
     `check_stop` raises once the run has to end: nothing more may be hurt. `hurry` says that it is time to stop
-    waiting for the estate to be whole again.
+    waiting for the estate to be whole again. `holder` is who a fault says that it belongs to. `severed` are the
+    flows between zones that faults break now. `closed` are cells whose database stands closed on purpose: nobody waits
+    for it to be whole.
     """
 
     topology: Topology
@@ -80,6 +83,10 @@ class Estate:
     choose: random.Random
     check_stop: Callable[[], None]
     hurry: Callable[[], bool] = lambda: False
+    canaries: Canaries | None = None
+    holder: str = "stormdrill"
+    severed: Callable[[], frozenset[Flow]] = frozenset
+    closed: Callable[[], frozenset[str]] = frozenset
 
 
 @dataclass(frozen=True)

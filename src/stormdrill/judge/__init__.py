@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from stormdrill.content.plain import to_plain
 from stormdrill.judge.checking import Case, check
 from stormdrill.judge.continuity import continuity
+from stormdrill.judge.failover import failover
 from stormdrill.judge.hypothesis import hypothesis
 from stormdrill.judge.metrics import metrics
 from stormdrill.judge.money import money
@@ -38,7 +39,7 @@ def judged(run: str, case: Case) -> Verdict:
     """The verdict on a case; no file is touched."""
     rules = validity(case)
     broken = [rule.id for rule in rules if rule.verdict is Outcome.INCONCLUSIVE]
-    found = [*continuity(case), *money(case), *metrics(case), *_endings(case, broken)]
+    found = [*continuity(case), *money(case), *failover(case), *metrics(case), *_endings(case, broken)]
     checks = tuple(lower(item, broken) for item in found)
     aborts = [end for end in case.measured.ended if end.kind == "abort"]
     failed = [end for end in case.measured.ended if end.kind == "revert.failed"]
@@ -79,6 +80,10 @@ def _notes(case: Case) -> Iterator[str]:
     yield from case.plan.notes
     if case.plan.topology.audit.kind == "none":
         yield "the books were not audited: data loss is not shown by this run"
+    defaults = [one.what for one in case.measured.failover.decisions if one.by_default]
+    if defaults:
+        what = ", ".join(dict.fromkeys(defaults))
+        yield f"decided by default ({what}): the time that people take to decide was not exercised"
     for end in case.measured.ended:
         if end.kind == "cut":
             yield f"the run was cut short: {end.why}"

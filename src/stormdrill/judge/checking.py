@@ -25,6 +25,9 @@ CLIENT = (
 )
 REQUESTS = ("requests/load-0.rec", "requests/generator.jsonl", "history.jsonl")
 
+Said = tuple[bool | None, str, float | None, str]
+"""Of a rule: holds (None: not exercised), the sentence, the number and its unit."""
+
 
 @dataclass(frozen=True)
 class Case:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from stormdrill.judge.checking import Case, check, percent, seconds
+from stormdrill.judge.loss_limit import LossLimit, loss_limit
 from stormdrill.judge.silence import not_by_reader, nothing_meant, unshown
 from stormdrill.measure.money_values import Loss
 from stormdrill.units import format_money
@@ -29,36 +29,8 @@ def money(case: Case) -> Iterator[Check]:
     yield from _invariants(case)
 
 
-@dataclass(frozen=True)
-class _Limit:
-    """How much may be lost: movements acknowledged up to `seconds` before t0 (0: not stated), and how many.
-
-    `movements` is None when the experiment states none; then nothing acknowledged after t0 may be lost, and
-    nothing at all where no seconds are stated either.
-    """
-
-    seconds: float
-    movements: int | None
-
-    @property
-    def text(self) -> str:
-        """As a check says it."""
-        most = f"<= {self.movements or 0} movements"
-        if not self.seconds:
-            return most
-        return f"<= {self.seconds:g} s, " + ("none after t0" if self.movements is None else most)
-
-    def keeps(self, loss: Loss, count: int) -> bool:
-        """Whether `count` lost movements are within it."""
-        most = self.movements or 0
-        if not self.seconds:
-            return count <= most
-        counted = loss.lost_after_t0 if self.movements is None else count
-        return loss.loss_s <= self.seconds and counted <= most
-
-
 def _lost(case: Case) -> Check:
-    loss, limit = case.measured.loss, _limit(case)
+    loss, limit = case.measured.loss, loss_limit(case)
     tally = loss.tallies.get("lost")
     depends = (*BASE, "sync_state_known")
     early = unshown(case) or nothing_meant(case) or not_by_reader(loss, "lost", "acknowledged and missing")
@@ -86,7 +58,7 @@ def _lost(case: Case) -> Check:
     )  # fmt: skip
 
 
-def _judge_lost(loss: Loss, count: int, amount: str, limit: _Limit) -> tuple[Outcome, str]:
+def _judge_lost(loss: Loss, count: int, amount: str, limit: LossLimit) -> tuple[Outcome, str]:
     if count:
         span = f"from {seconds(loss.loss_s)} before t0 on" if loss.loss_s else "all acknowledged after t0"
         if 0 < loss.lost_after_t0 < count:
@@ -95,7 +67,7 @@ def _judge_lost(loss: Loss, count: int, amount: str, limit: _Limit) -> tuple[Out
         said = f"{count} acknowledged {missing} not in the books, worth {amount} ({span})"
         if not loss.complete:
             return Outcome.INCONCLUSIVE, f"{said}, but the books were not read in full: {loss.why}"
-        return (Outcome.PASS if limit.keeps(loss, count) else Outcome.FAIL), said
+        return (Outcome.PASS if limit.keeps(loss.loss_s, loss.lost_after_t0, count) else Outcome.FAIL), said
     risk = loss.risk
     if not loss.acknowledged:
         return Outcome.INCONCLUSIVE, "no movement was acknowledged: there was nothing that could be lost"
@@ -106,17 +78,6 @@ def _judge_lost(loss: Loss, count: int, amount: str, limit: _Limit) -> tuple[Out
         f"; at most {percent(loss.upper_bound_ratio)} by the rule of three" if loss.upper_bound_ratio else ""
     )
     return Outcome.PASS, f"none of {loss.acknowledged} acknowledged movements is missing{bound}; {risk.why}"
-
-
-def _limit(case: Case) -> _Limit:
-    """The strictest data-loss target of the writing operations, and what the experiment itself allows."""
-    operations = case.plan.topology.operations
-    found = [
-        target.data_loss_s
-        for target in case.targets.values()
-        if target.data_loss_s is not None and operations[target.operation].kind.value == "write"
-    ]
-    return _Limit(min(found, default=0.0), case.plan.experiment.objectives.max_lost)
 
 
 def _count(case: Case, name: str, what: str, most: int) -> Check:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stormdrill.judge.checking import Case, check, percent, seconds
+from stormdrill.judge.canaries import not_back, not_broken, seen
+from stormdrill.judge.checking import Case, Said, check, percent, seconds
 from stormdrill.measure.values import Ended
 from stormdrill.verdict import Check, Outcome
 
@@ -21,9 +22,6 @@ CLOCK_LIMIT_S = 0.5
 AGREE_RATIO = 0.05
 AGREE_FLOOR = 20  # requests that may differ however few there were
 
-Said = tuple[bool | None, str, float | None, str]
-"""Holds (None: not exercised), the sentence, the number and its unit."""
-
 
 def validity(case: Case) -> tuple[Check, ...]:
     """Every rule, in the order in which a reader wants them."""
@@ -38,6 +36,8 @@ def _rules(case: Case) -> Iterator[Check]:
         "method_ran", "every step of the method done", _method(case), ("history.jsonl", "journal.json")
     )
     yield _rule("estate_whole", "what was hurt is back", _whole(case), ("history.jsonl",))
+    if case.measured.failover.canaries.proofs:
+        yield _rule("revert_proven", "all canaries green again", not_back(case), ("history.jsonl",))
     yield _rule(
         "generator_on_time", f"<= {LATENESS_LIMIT_MS:g} ms late, no stall", _generator(case), ("requests",)
     )
@@ -110,7 +110,9 @@ def _proven(case: Case) -> Said:
     if bad:
         why = "; ".join(f"{fault.name}: {fault.proof or 'no proof was recorded'}" for fault in bad)
         return False, f"not proven: {why}", len(faults) - len(bad), "faults"
-    return True, f"{len(faults)} fault(s) applied and proven", len(faults), "faults"
+    if why := not_broken(case):
+        return False, f"not proven by canaries: {why}", 0, "faults"
+    return True, f"{len(faults)} fault(s) applied and proven{seen(case)}", len(faults), "faults"
 
 
 def _method(case: Case) -> Said:
@@ -233,7 +235,7 @@ def _sync(case: Case) -> Said:
     risk = case.measured.loss.risk
     if risk.path == "none" or not case.measured.faults:
         return None, risk.why, None, "s"
-    return risk.path != "unknown", risk.why, risk.sample_age_s, "s"
+    return risk.path not in ("unknown", "out_of_sync"), risk.why, risk.sample_age_s, "s"
 
 
 def _audit(case: Case) -> Said:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stormdrill.content.plain import from_plain, to_plain
 from stormdrill.errors import InputError
-from stormdrill.estate import Edge, Idempotency, Operation, Topology
+from stormdrill.estate import Edge, Idempotency, Operation, Resolver, Topology
 from stormdrill.plan import Plan
 from stormdrill.profile import Profile
 from stormdrill.records.keys import SUFFIX as KEYS_SUFFIX
@@ -32,6 +32,7 @@ class LoadConfig:
     operations: tuple[Operation, ...]
     cells: tuple[str, ...]
     idempotency: Idempotency | None
+    resolver: Resolver | None = None
     source: str = "load-0"
     channel_fd: int = -1
     parent_pid: int = 0
@@ -49,6 +50,7 @@ class LoadConfig:
             operations=tuple(topology.operations.values()),
             cells=tuple(topology.cells),
             idempotency=topology.idempotency,
+            resolver=topology.resolver,
         )
 
     @classmethod

@@ -3,7 +3,8 @@
 `measure(run)` reads the plan, the history, the records, the books and the stored series, writes
 `measurements.json` and returns it. The same directory gives the same bytes. Definitions are in the modules:
 `recovery` (the clock), `loss` (witness against books), `replication` (what was at risk), `flow`, `asserted`,
-`shares` and `timeline` (counts), `surroundings` (may the numbers be trusted).
+`shares` and `timeline` (counts), `failover` (canaries, promotion, fork, return), `surroundings` (may the numbers
+be trusted).
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from stormdrill.content.plain import from_plain, to_plain
 from stormdrill.errors import InputError
 from stormdrill.measure import surroundings
 from stormdrill.measure.asserted import asserted
+from stormdrill.measure.canaries import network
 from stormdrill.measure.chronicle import Chronicle
 from stormdrill.measure.demand import Demand, demand
 from stormdrill.measure.endings import endings
+from stormdrill.measure.failover import failover
+from stormdrill.measure.failover_values import NOTHING
 from stormdrill.measure.flow import FlowSeries, flow
 from stormdrill.measure.generator import excusing, stalls_ns
 from stormdrill.measure.inputs import Inputs, read_inputs
-from stormdrill.measure.loss import intents, loss
+from stormdrill.measure.loss import Intents, intents, loss
 from stormdrill.measure.money_values import Loss
 from stormdrill.measure.recoveries import recoveries
 from stormdrill.measure.replication import risk
@@ -47,7 +51,8 @@ def load_measurements(run: Run) -> Measurements:
     if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
         raise InputError(f"{run.measurements}: not a {SCHEMA}")
     try:
-        return from_plain(Measurements, raw)
+        # A run measured before failovers were has nothing of one.
+        return from_plain(Measurements, {"failover": to_plain(NOTHING), **raw})
     except ValueError as error:
         raise InputError(f"{run.measurements}: {error}") from None
 
@@ -56,6 +61,7 @@ def measured(inputs: Inputs) -> Measurements:
     """The numbers of a run that was read; no file is touched."""
     story, plan = inputs.story, inputs.plan
     asked = _demand(inputs)
+    meant = intents(inputs.witness.data)
     start_ns, end_ns = story.judged_ns
     return Measurements(
         run=inputs.run.id,
@@ -72,7 +78,7 @@ def measured(inputs: Inputs) -> Measurements:
         hurt=after_fault(asked, story, plan) if asked is not None else (),
         shares=by_phase(asked, story, plan) if asked is not None else (),
         timeline=timeline(asked, story, plan) if asked is not None else Timeline(0.0, {}, (), ()),
-        loss=_loss(inputs),
+        loss=_loss(inputs, meant),
         flow=_flow(inputs, asked),
         asserted=tuple(asserted(item, inputs.series[item.id], story) for item in plan.experiment.assertions),
         generator=surroundings.generator(inputs.seconds, asked, story),
@@ -83,6 +89,7 @@ def measured(inputs: Inputs) -> Measurements:
         records=_records(inputs),
         ended=endings(story),
         clock_spread_s=round(story.wall_spread_s, 6),
+        failover=failover(inputs, asked, meant),
     )
 
 
@@ -96,11 +103,12 @@ def _demand(inputs: Inputs) -> Demand | None:
     return demand(inputs.requests.data, legend, deadlines_s, stalls, inputs.story.load_end_ns)
 
 
-def _loss(inputs: Inputs) -> Loss:
-    meant = intents(inputs.witness.data)
+def _loss(inputs: Inputs, meant: Intents) -> Loss:
     legend = inputs.witness.legend
     at_risk = risk(
-        inputs.story, {cell: meant.acknowledged_in(cell, legend) for cell in inputs.plan.topology.databases}
+        inputs.story,
+        {cell: meant.acknowledged_in(cell, legend) for cell in inputs.plan.topology.databases},
+        cut=network(inputs.story, inputs.plan.topology.zones),
     )
     return loss(meant, inputs.books, legend, inputs.story.zero_ns, at_risk)
 

@@ -19,7 +19,7 @@ class Books:
     """Booked movements by row. An amount or account of 0 is not known to the reader.
 
     `complete` false means that the reader did not see everything; `why` says what it missed. `shows` are the
-    harms that a reader of this kind can show at all.
+    harms that a reader of this kind can show at all. `read_from_ns` is when reading began, where that is told.
     """
 
     reader: str
@@ -31,6 +31,7 @@ class Books:
     sources: npt.NDArray[np.int64]
     targets: npt.NDArray[np.int64]
     invariants: tuple[Invariant, ...]
+    read_from_ns: int | None = None
 
 
 NO_BOOKS = Books(
@@ -59,6 +60,7 @@ def parse_books(raw: dict[str, Any]) -> Books:
             )
             for item in raw.get("invariants", ())
         ),
+        read_from_ns=raw.get("read_from_ns"),
     )
 
 

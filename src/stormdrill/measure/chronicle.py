@@ -35,6 +35,8 @@ class Fault:
     proven: bool | None
     proof: str
     reverted_ns: int | None
+    where: tuple[Any, ...] = ()
+    """The targets as they were recorded."""
 
 
 @dataclass(frozen=True)
@@ -140,10 +142,11 @@ def _faults(events: Sequence[Event]) -> tuple[Fault, ...]:
                 name=name,
                 kind=str(event.data.get("fault", name)),
                 t0_ns=int(event.data.get("t0_ns", event.mono_ns)),
-                targets=tuple(_target(target) for target in event.data.get("targets", ())),
+                targets=tuple(_target(target) for target in event.data.get("targets") or ()),
                 proven=None if proof is None else bool(proof.get("ok")),
-                proof=_text(proof.get("why") or proof.get("proof")) if proof else "",
+                proof=as_text(proof.get("why") or proof.get("proof")) if proof else "",
                 reverted_ns=reverts.get(name),
+                where=tuple(event.data.get("targets") or ()),
             )
         )
     return tuple(sorted(found, key=lambda fault: (fault.t0_ns, fault.name)))
@@ -155,14 +158,25 @@ def _target(target: Any) -> str:
         where = target.get("zone") or target.get("node")
         if named:
             return f"{named} ({where})" if where else str(named)
-    return _text(target)
+        if target.get("zone"):
+            return _zone(target)
+    return as_text(target)
 
 
-def _text(value: Any) -> str:
+def _zone(target: dict[str, Any]) -> str:
+    """A zone that was cut off or lost, as people say it."""
+    ways = target.get("directions") or ()
+    one_way = {"in": ", inbound only", "out": ", outbound only"}.get("".join(map(str, ways)), "")
+    cut = f" cut from {as_text(target['from'])}{one_way}" if target.get("from") else ""
+    return f"{target['zone']}{cut}"
+
+
+def as_text(value: Any) -> str:
+    """A value of an event as people read it; nothing of None."""
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_text(item)}" for key, item in value.items())
+        return ", ".join(f"{key} {as_text(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(_text(item) for item in value)
+        return ", ".join(as_text(item) for item in value)
     return "" if value is None else str(value)
 
 

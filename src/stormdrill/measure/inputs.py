@@ -16,6 +16,7 @@ from stormdrill import history
 from stormdrill.errors import InputError
 from stormdrill.measure.books import NO_BOOKS, Books, parse_books
 from stormdrill.measure.chronicle import Chronicle, chronicle
+from stormdrill.measure.forks import Fork, fork_files, parse_fork
 from stormdrill.measure.generator import Seconds, read_seconds
 from stormdrill.measure.series import Series, read_series
 from stormdrill.plan import Plan
@@ -25,12 +26,17 @@ from stormdrill.store import Run, read_json
 
 T = TypeVar("T")
 FIXED_SERIES = ("_up", "_shed", "_admitted", "_inflight", "_limit", "_good")
+BOOKS_THEN = "books-failover.json"
 EMPTY_WITNESS = Records(Legend("witness", (), (), (), (), 0, 0), np.empty(0, WITNESS), 0, 0)
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """A run directory, read. `requests` is None when there are none; `problems` says what was missing."""
+    """A run directory, read. `requests` is None when there are none; `problems` says what was missing.
+
+    `books_then` are the books as they were after a failover, before the return; None when nobody read them then.
+    `forks` are the exports of old timelines, by cell.
+    """
 
     run: Run
     plan: Plan
@@ -39,6 +45,8 @@ class Inputs:
     witness: Records
     seconds: Seconds
     books: Books
+    books_then: Books | None
+    forks: dict[str, Fork]
     series: dict[str, Series | None]
     problems: tuple[str, ...]
 
@@ -59,7 +67,9 @@ def read_inputs(run: Run) -> Inputs:
         requests=_try(problems, lambda: read_directory(run.requests)),
         witness=witness or EMPTY_WITNESS,
         seconds=_seconds(run, problems),
-        books=_books(run, problems),
+        books=_books(run.books, problems) or NO_BOOKS,
+        books_then=_books(run.path / BOOKS_THEN, problems),
+        forks=_forks(run, story, problems),
         series={name: _series(run.series / f"{name}.json", story, problems) for name in names},
         problems=tuple(text.replace(f"{run.path}/", "") for text in problems),
     )
@@ -70,10 +80,15 @@ def _seconds(run: Run, problems: list[str]) -> Seconds:
     return found if found is not None else read_seconds(Path(run.path, "absent"))
 
 
-def _books(run: Run, problems: list[str]) -> Books:
-    if not run.books.exists():
-        return NO_BOOKS
-    return _try(problems, lambda: parse_books(read_json(run.books))) or NO_BOOKS
+def _books(path: Path, problems: list[str]) -> Books | None:
+    return _try(problems, lambda: parse_books(read_json(path))) if path.exists() else None
+
+
+def _forks(run: Run, story: Chronicle, problems: list[str]) -> dict[str, Fork]:
+    def read(path: Path) -> Fork | None:
+        return _try(problems, lambda: parse_fork(read_json(path), story))
+
+    return {fork.cell: fork for path in fork_files(run.path) if (fork := read(path)) is not None}
 
 
 def _series(path: Path, story: Chronicle, problems: list[str]) -> Series | None:

@@ -37,8 +37,9 @@ class Tally:
 class Risk:
     """What could have been lost at t0: the state of replication and the writes inside its lag.
 
-    `path` is synchronous, asynchronous, unknown, not_switched (no promotion after t0) or none (no database
-    in the topology). `at_risk` is None when the lag in seconds is not known.
+    `path` is synchronous, asynchronous, out_of_sync (it did not follow as it should have), unknown, not_switched
+    (no promotion after t0) or none (no database in the topology). `at_risk` is None when the lag in seconds is
+    not known.
     """
 
     path: str

@@ -1,34 +1,27 @@
 """What a recovery time is made of, as far as events and answers tell; the rest is named unexplained.
 
 The marks are the leader seen lost, its restart in its place or another's promotion (or the new pod's readiness,
-when no leader changed), and the first good answer after that. A part that no event bounds is not invented: a sum
-that ends in "unexplained" is a finding.
+when no leader changed), and the first good answer after that; of a failover by decision they are in `decided`. A
+part that no event bounds is not invented: a sum that ends in "unexplained" is a finding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from stormdrill.history import Event
+from stormdrill.measure.decided import BEFORE_PROMOTION, Mark, decided_marks
 from stormdrill.measure.values import Part
 from stormdrill.units import NS_PER_S
 
 POLL_S = 1.0  # leaders and pods are looked at once a second: a mark may be seen that much late
 
 
-@dataclass(frozen=True)
-class Mark:
-    """A moment in nanoseconds, the part of the recovery that it ends, and where it is known from."""
-
-    at_ns: int
-    ends: str
-    how: str
-
-
 def marks(events: Sequence[Event], t0_ns: int, cell: str) -> tuple[Mark, ...]:
     """The moments after t0 that split a recovery of a cell's customers, in order."""
+    if decided := decided_marks(events, t0_ns, cell):
+        return decided
     leaders = [event for event in events if event.kind == "db.leader" and event.data.get("database") == cell]
     before = [_member(event) for event in leaders if _since_ns(event) < t0_ns and _member(event)]
     found = []
@@ -93,7 +86,7 @@ def parts(
     for mark, end_s, _ in inside:
         result.append(Part(mark.ends, round(at_s, 6), round(end_s, 6), mark.how))
         at_s = end_s
-    good_s = inside[-1][2] if inside[-1][0].ends != "detect" else None
+    good_s = inside[-1][2] if inside[-1][0].ends not in BEFORE_PROMOTION else None
     if good_s is not None and at_s < good_s <= recovered_s + resolution_s:
         # Recovery is the start of a bin, the first good request lies within it.
         end_s = min(good_s, recovered_s)
@@ -103,6 +96,18 @@ def parts(
             result.append(Part("warm up", round(at_s, 6), recovered_s, "bins still bad between good answers"))
     elif recovered_s > at_s:
         result.append(Part("unexplained", round(at_s, 6), recovered_s, "no event bounds it"))
+    return _joined(result)
+
+
+def _joined(found: Sequence[Part]) -> tuple[Part, ...]:
+    """Neighbours of one name as one: a route that was changed, and phones that then follow it."""
+    result: list[Part] = []
+    for part in found:
+        last = result[-1] if result else None
+        if last and last.name == part.name:
+            result[-1] = Part(part.name, last.start_s, part.end_s, f"{last.how}; {part.how}")
+        else:
+            result.append(part)
     return tuple(result)
 
 
@@ -119,7 +124,7 @@ def _inside(
         for mark, good in zip(found, first_good_after_s, strict=True)
     ]
     inside = [entry for entry in timed if entry[1] <= recovered_s]
-    if all(mark.ends == "detect" for mark, _, _ in inside):
+    if all(mark.ends in BEFORE_PROMOTION for mark, _, _ in inside):
         after = [entry for entry in timed[len(inside) :] if "promote" in entry[0].ends]
         late = [entry for entry in after if entry[1] <= recovered_s + POLL_S]
         inside += [(mark, recovered_s, None) for mark, _, _ in late[:1]]

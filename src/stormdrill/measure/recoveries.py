@@ -9,8 +9,9 @@ import numpy as np
 
 from stormdrill.estate import OperationKind
 from stormdrill.measure.chronicle import Chronicle, Fault
+from stormdrill.measure.decided import Mark
 from stormdrill.measure.demand import Bools, Demand
-from stormdrill.measure.parts import Mark, marks, parts
+from stormdrill.measure.parts import marks, parts
 from stormdrill.measure.recovery import LOAD_BIN_S, PROBE_BIN_S, Bins, Floats, Span, combined, span
 from stormdrill.measure.trust_values import Stretch
 from stormdrill.measure.values import Recovery

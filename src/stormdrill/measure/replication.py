@@ -14,10 +14,12 @@ from stormdrill.history import Event
 from stormdrill.measure.chronicle import Chronicle
 from stormdrill.measure.loss import Ints
 from stormdrill.measure.money_values import Risk
+from stormdrill.measure.steps import site_of
 from stormdrill.units import NS_PER_S
 
 # From what may be lost to what cannot.
-_PATHS = ("unknown", "asynchronous", "synchronous", "not_switched")
+_PATHS = ("unknown", "out_of_sync", "asynchronous", "synchronous", "not_switched")
+_FOLLOWS = ("streaming", "running")  # what a standby says of itself while it follows
 FRESH_S = 3.0  # sync state is sampled once a second; an older sample says nothing about t0
 
 
@@ -31,16 +33,22 @@ class Sync:
     members: tuple[dict[str, Any], ...]
 
 
-def risk(story: Chronicle, acknowledged_ns: Mapping[str, Ints]) -> Risk:
+def risk(story: Chronicle, acknowledged_ns: Mapping[str, Ints], *, cut: bool = False) -> Risk:
     """The state of replication when the first fault came.
 
-    `acknowledged_ns` has the times of acknowledgements by cell, for each cell with a database.
+    `acknowledged_ns` has the times of acknowledgements by cell, for each cell with a database. `cut`: a fault of
+    the network was applied, so a standby that had been synchronous and was not at t0 is out of sync.
     """
     if not acknowledged_ns:
         return Risk("none", (), None, 0, None, "the topology names no database: replication is not known")
     if story.t0_ns is None:
         return Risk("unknown", (), None, None, None, "no fault was applied")
-    found = {cell: _risk(story, cell, story.t0_ns, times_ns) for cell, times_ns in acknowledged_ns.items()}
+    found = {
+        cell: _remote(story, event, cell, times_ns)
+        if (event := _directed(story, cell))
+        else _risk(story, cell, times_ns, cut=cut)
+        for cell, times_ns in acknowledged_ns.items()
+    }
     cell, worst = min(found.items(), key=lambda item: _gravity(item[1]))
     return worst if len(found) == 1 else replace(worst, why=f"{cell}: {worst.why}")
 
@@ -49,7 +57,8 @@ def _gravity(risk: Risk) -> tuple[int, bool, int]:
     return _PATHS.index(risk.path), risk.at_risk is not None, -(risk.at_risk or 0)
 
 
-def _risk(story: Chronicle, cell: str, t0_ns: int, acknowledged_ns: Ints) -> Risk:
+def _risk(story: Chronicle, cell: str, acknowledged_ns: Ints, *, cut: bool) -> Risk:
+    t0_ns = story.zero_ns
     found = [_sync(event) for event in story.of("db.sync") if event.data.get("database") == cell]
     before = [sync for sync in found if sync.at_ns <= t0_ns]
     age_s = round((t0_ns - before[-1].at_ns) / NS_PER_S, 6) if before else None
@@ -70,7 +79,52 @@ def _risk(story: Chronicle, cell: str, t0_ns: int, acknowledged_ns: Ints) -> Ris
             age_s,
             f"synchronous standby at t0: {names}; at_risk applies to none",
         )
+    if cut and any(sync.standbys for sync in before):
+        why = "a standby was synchronous before, and none was at t0: out of sync before the fault"
+        return Risk("out_of_sync", (), _lag_s(last, before), None, age_s, why)
     return _asynchronous(last, before, age_s, t0_ns, acknowledged_ns)
+
+
+def _directed(story: Chronicle, cell: str) -> Event | None:
+    """The promotion of another site by a director after t0."""
+    told = (e for e in story.of("promote.done") if e.data.get("database") in (cell, None, ""))
+    return next((e for e in told if e.mono_ns >= story.zero_ns and e.phase != "return"), None)
+
+
+def _remote(story: Chronicle, event: Event, cell: str, acknowledged_ns: Ints) -> Risk:
+    """A standby cluster follows asynchronously, whatever the synchronous standbys at home: what counts is its lag."""
+    t0_ns, where = story.zero_ns, site_of(event.data)
+    told = [e for e in story.of("db.standby") if e.data.get("database") == cell and e.mono_ns <= t0_ns]
+    told = [e for e in told if not where or site_of(e.data) in ("", where)]
+    age_s = round((t0_ns - told[-1].mono_ns) / NS_PER_S, 6) if told else None
+    name = where or str(event.data.get("member") or "the standby")
+    if age_s is None or age_s > FRESH_S:
+        known = f"the last sample was {age_s:.1f} s old at t0" if age_s is not None else "no sample before t0"
+        return Risk(
+            "unknown", (), None, None, age_s, f"how far {name} was behind at t0 is not known: {known}"
+        )
+    data = told[-1].data
+    state = data.get("state")
+    if state not in (None, *_FOLLOWS):
+        return Risk("out_of_sync", (), None, None, age_s, f"{name} did not follow at t0: {state}")
+    before = [_sync(e) for e in story.of("db.sync") if e.data.get("database") == cell and e.mono_ns <= t0_ns]
+    lag_s = None if data.get("lag_s") is None else float(data["lag_s"])
+    rate = _bytes_per_s(before) if before else None
+    if lag_s is None and data.get("lag_bytes") is not None and rate:
+        lag_s = float(data["lag_bytes"]) / rate
+    if lag_s is None:
+        return Risk(
+            "asynchronous",
+            (),
+            None,
+            None,
+            age_s,
+            f"{name} follows asynchronously; its lag is not known in seconds",
+        )
+    inside = (acknowledged_ns > t0_ns - int(lag_s * NS_PER_S)) & (acknowledged_ns <= t0_ns)
+    count = int(inside.sum())
+    why = f"{name} follows asynchronously; {count} writes were acknowledged within its lag of {lag_s:.3f} s"
+    return Risk("asynchronous", (), round(lag_s, 6), count, age_s, why)
 
 
 def _asynchronous(

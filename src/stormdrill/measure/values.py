@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from stormdrill.measure.failover_values import NOTHING, Failover
 from stormdrill.measure.money_values import Loss
 from stormdrill.measure.trust_values import (
     Agreement,
@@ -238,4 +239,5 @@ class Measurements:
     records: RecordsState
     ended: tuple[Ended, ...]
     clock_spread_s: float
+    failover: Failover = NOTHING
     schema: str = SCHEMA

@@ -10,6 +10,7 @@ from stormdrill.report import words
 from stormdrill.report.charts.demand import demand_chart
 from stormdrill.report.charts.latency import latency_chart
 from stormdrill.report.charts.recovery import Bar, recovery_chart
+from stormdrill.report.charts.tracks import tracks_chart
 from stormdrill.report.view import SHOWN, View
 from stormdrill.verdict import Outcome
 
@@ -19,6 +20,7 @@ def html(view: View) -> str:
     charts = {
         "demand": demand_chart(view.measured, view.hurt_until_s),
         "latency": latency_chart(view.measured, view.deadline_ms, view.hurt_until_s),
+        "tracks": tracks_chart(view.measured),
         "recovery": recovery_chart([_bar(view, entry) for entry in view.recoveries]),
     }
     safe = {name: Markup(picture) for name, picture in charts.items()}  # noqa: S704 - svg.element escapes

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from stormdrill.measure.money_values import HARMS, Loss, Movement, Tally
 from stormdrill.measure.values import Measurements, Recovery, Share
 from stormdrill.plan import Plan
+from stormdrill.report.story import Story, story
 from stormdrill.report.words import NOTHING, money, percent, seconds
 from stormdrill.verdict import Check, Outcome, Verdict
 
 SHOWN = 50  # movements of a class that a page lists; all of them are in measurements.json
 GROUPS = (
     ("What customers felt", ("recovery_time", "hurt", "success", "goodput", "guard", "hypothesis")),
-    ("Money", ("data_loss", "books", "invariant")),
+    ("Money", ("data_loss", "dual_writes", "books", "invariant")),
+    ("Failover and return", ("failover", "return")),
     ("Assertions on metrics", ("assertion",)),
     ("Flow control", ("flow_control",)),
 )
@@ -79,6 +81,7 @@ class View:
     settings: tuple[tuple[str, str], ...]
     hurt_until_s: float | None
     deadline_ms: float | None
+    story: Story | None
 
 
 def view(plan: Plan, measured: Measurements, verdict: Verdict) -> View:
@@ -98,6 +101,7 @@ def view(plan: Plan, measured: Measurements, verdict: Verdict) -> View:
         settings=_settings(plan),
         hurt_until_s=_hurt_until_s(recoveries),
         deadline_ms=_deadline_ms(plan),
+        story=story(measured, recoveries),
     )
 
 
@@ -144,10 +148,23 @@ def _tiles(measured: Measurements, verdict: Verdict, recoveries: Sequence[Recove
         tiles.append(_counted("movements lost", lost, note, _of(verdict, "lost")))
         note = f"of {loss.intents:,} meant"
         tiles.append(_counted("booked twice", twice, note, _of(verdict, "duplicated")))
+    tiles += _dual_tile(measured, verdict)
     share = next((share for share in measured.hurt if share.subject == f"tier {most}"), None)
     if share is not None:
         tiles.append(_availability(most, share, verdict))
     return tuple(tiles)
+
+
+def _dual_tile(measured: Measurements, verdict: Verdict) -> list[Tile]:
+    """Writes of two sites at once, where a site changed hands."""
+    duals = measured.failover.duals
+    graded = [check for check in verdict.checks if check.kind == "dual_writes"]
+    if not duals:
+        return []
+    note = (
+        "old timeline read" if all(dual.fork == "read" for dual in duals) else "old timeline not read in full"
+    )
+    return [Tile("dual writes", f"{sum(dual.count for dual in duals):,}", note, _worst(graded))]
 
 
 def _counted(name: str, tally: Tally, note: str, outcome: Outcome) -> Tile:

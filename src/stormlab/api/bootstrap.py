@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from stormlab.api.kinds import ENDPOINT_SLICE, ENDPOINTS, NAMESPACE, SERVICE
+from stormlab.api.kinds import CLUSTER_ROLE, ENDPOINT_SLICE, ENDPOINTS, NAMESPACE, SERVICE
 from stormlab.api.objects import Objects
 
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
@@ -18,6 +18,7 @@ def bootstrap(objects: Objects, *, service_network: str, address: str, port: int
     for name in NAMESPACES:
         if objects.get(NAMESPACE, "", name) is None:
             objects.create(NAMESPACE, "", {"metadata": {"name": name}})
+    _cluster_admin(objects)
     _own_service(objects, service_network)
     labels = {"kubernetes.io/service-name": "kubernetes"}
     ports = [{"name": "https", "port": port, "protocol": "TCP"}]
@@ -36,6 +37,16 @@ def bootstrap(objects: Objects, *, service_network: str, address: str, port: int
             objects.create(kind, "default", tree)
         else:
             objects.update(kind, "default", "kubernetes", tree)
+
+
+def _cluster_admin(objects: Objects) -> None:
+    """The one role of a fresh cluster that a manifest may bind; `admin`, `edit` and `view` are not built."""
+    if objects.get(CLUSTER_ROLE, "", "cluster-admin") is None:
+        everything = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
+        paths = {"nonResourceURLs": ["*"], "verbs": ["*"]}
+        objects.create(
+            CLUSTER_ROLE, "", {"metadata": {"name": "cluster-admin"}, "rules": [everything, paths]}
+        )
 
 
 def _own_service(objects: Objects, service_network: str) -> None:

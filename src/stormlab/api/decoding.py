@@ -14,7 +14,6 @@ from typing import Any
 import yaml
 
 from stormlab.api.jsontree import Tree
-from stormlab.api.kinds import Kind
 from stormlab.api.schema import DecodeError, decode
 from stormlab.api.status import ApiError, bad_request, internal, invalid, unsupported
 
@@ -127,6 +126,12 @@ def unsupported_media_type() -> ApiError:
 
 def decode_body(kind: str, api_version: str, body: bytes, content_type: str, validation: str) -> Decoded:
     """Decode a POST or PUT body as `kind`; ApiError 400 or 415."""
+    value, duplicates = read_object(kind, body, content_type)
+    return decode_tree(kind, api_version, value, validation, duplicates)
+
+
+def read_object(kind: str, body: bytes, content_type: str) -> tuple[Tree, list[str]]:
+    """Return a body that is an object, and the paths of its duplicate keys; ApiError 400 or 415."""
     shown = (
         f"the object provided is unrecognized (must be of type {kind}): "
         "couldn't get version/kind; json parse error"
@@ -145,7 +150,7 @@ def decode_body(kind: str, api_version: str, body: bytes, content_type: str, val
         wanted = f"struct {{ {'; '.join(tags)} }}"
         why = f"json: cannot unmarshal {found} into Go value of type {wanted} ({body.hex()})"
         raise bad_request(f"{shown}: {why}")
-    return decode_tree(kind, api_version, value, validation, duplicates)
+    return value, duplicates
 
 
 def decode_tree(
@@ -200,8 +205,3 @@ def decode_options(body: bytes) -> Tree:
     except DecodeError as error:
         raise bad_request(f"DeleteOptions cannot be handled: {error}") from None
     return options
-
-
-def decode_for(kind: Kind, body: bytes, content_type: str, validation: str) -> Decoded:
-    """Decode a body of a served kind."""
-    return decode_body(kind.kind, kind.api_version, body, content_type, validation)

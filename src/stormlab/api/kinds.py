@@ -1,4 +1,7 @@
-"""The kinds the lab serves: names, scope, verbs and subresources, in one table."""
+"""The built-in kinds the lab serves: names, scope, verbs and subresources, in one table.
+
+Kinds that a CustomResourceDefinition adds are `custom.kind.CustomKind`; `catalog.Catalog` knows both.
+"""
 
 from __future__ import annotations
 
@@ -54,6 +57,16 @@ class Kind:
         """Return the lower-case kind."""
         return self.kind.lower()
 
+    @property
+    def list_kind(self) -> str:
+        """Return the kind of a list of them."""
+        return f"{self.kind}List"
+
+    @property
+    def resource(self) -> str:
+        """Return `apps/deployments`, the name that is one's own whatever the version."""
+        return f"{self.group}/{self.plural}"
+
 
 def _workload(kind: str, plural: str, short: str, *, scale: bool) -> Kind:
     parts = {"scale": SCALE, "status": STATUS} if scale else {"status": STATUS}
@@ -99,11 +112,18 @@ DISRUPTION_BUDGET = Kind(
     {"status": STATUS}, generation=True, unconditional_update=False,
 )  # fmt: skip
 
+DEFINITION = Kind(
+    "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", False,
+    ("crd", "crds"), ("api-extensions",), {"status": STATUS}, generation=True, unconditional_update=False,
+)  # fmt: skip
+RBAC = "rbac.authorization.k8s.io"
+ROLE = Kind(RBAC, "v1", "Role", "roles")
+ROLE_BINDING = Kind(RBAC, "v1", "RoleBinding", "rolebindings")
+CLUSTER_ROLE = Kind(RBAC, "v1", "ClusterRole", "clusterroles", False)
+CLUSTER_ROLE_BINDING = Kind(RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings", False)
+
 KINDS = (
     CONFIG_MAP, ENDPOINTS, EVENT, NAMESPACE, NODE, CLAIM, POD, SECRET, SERVICE_ACCOUNT, SERVICE,
     DAEMON_SET, DEPLOYMENT, REPLICA_SET, STATEFUL_SET, LEASE, ENDPOINT_SLICE, DISRUPTION_BUDGET,
+    DEFINITION, ROLE, ROLE_BINDING, CLUSTER_ROLE, CLUSTER_ROLE_BINDING,
 )  # fmt: skip
-BY_RESOURCE = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}
-BY_KIND = {(kind.api_version, kind.kind): kind for kind in KINDS}
-VERSIONS = {(kind.group, kind.version) for kind in KINDS}
-GROUPS = {kind.group for kind in KINDS}

@@ -27,7 +27,7 @@ INSERT OR IGNORE INTO counter VALUES ('version', 1);
 
 def resource_of(record: Record) -> str:
     """Return the log's name for a record's kind."""
-    return f"{record.kind.group}/{record.kind.plural}"
+    return record.kind.resource
 
 
 class Log:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stormlab import topologyfile
+from stormlab import accounts, topologyfile
 from stormlab.api.bootstrap import bootstrap
 from stormlab.api.objects import Objects
 from stormlab.api.server import ApiServer, listen, tls_context, tokens_from
@@ -67,7 +67,7 @@ def _open_store(settings: Settings) -> Store:
     path = settings.state / f"api-{settings.region}.db"
     try:
         return Store(path)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, ValueError) as error:
         raise LabError(f"{path}: {error}") from error
 
 
@@ -76,6 +76,7 @@ async def serve(settings: Settings, stop: asyncio.Event, listening: asyncio.Even
     pki = settings.state / "pki"
     try:
         tokens, tls = tokens_from(pki), tls_context(pki)
+        account_key = accounts.key(pki)
         authority = (pki / "ca.crt").read_text()
     except OSError as error:
         raise LabError(f"{error.filename}: {error.strerror}") from error
@@ -90,6 +91,7 @@ async def serve(settings: Settings, stop: asyncio.Event, listening: asyncio.Even
         tokens=tokens,
         kubelet_dir=settings.state / "nodes",
         address=f"{address}:{settings.port}",
+        account_key=account_key,
     )
     await loop.start()
     await server.start(sockets=sockets, tls=tls)

@@ -40,6 +40,8 @@ _KEY_RULE = (
 _NAME_RULES = {
     "subdomain": (_SUBDOMAIN, 253, _SUBDOMAIN_RULE),
     "label": (LABEL_NAME, 63, DNS_LABEL_RULE),
+    # Names of roles may have colons.
+    "segment": (re.compile(r"(?!\.{1,2}$)[^/%]+"), 253, "may not be '.', '..', or contain '/' or '%'"),
     "label1035": (_LABEL_1035, 63, _LABEL_1035_RULE),
 }
 _SERVER_OWNED = (

@@ -11,8 +11,10 @@ from collections.abc import Callable
 
 from stormlab.api import metadata as meta
 from stormlab.api.addresses import Addresses
+from stormlab.api.custom import names
+from stormlab.api.custom.kind import CustomKind
 from stormlab.api.jsontree import Tree, copy
-from stormlab.api.kinds import CONFIG_MAP, DEPLOYMENT, NAMESPACE, POD, SERVICE_ACCOUNT, Kind
+from stormlab.api.kinds import CONFIG_MAP, DEFINITION, DEPLOYMENT, NAMESPACE, POD, SERVICE_ACCOUNT, Kind
 from stormlab.api.record import Record
 from stormlab.api.rules.registry import rules_of
 from stormlab.api.status import (
@@ -98,6 +100,7 @@ class Objects:
         }
         name = tree["metadata"]["name"]
         self._check_namespace(kind, namespace, name)
+        self._check_definition(kind)
         rules = rules_of(kind)
         rules.default(tree)
         rules.prepare_create(tree)
@@ -115,6 +118,8 @@ class Objects:
         record = self.store.put(kind, tree)
         if kind is NAMESPACE:
             self.furnish(name)
+        if kind is DEFINITION:
+            self.establish(record)
         return record
 
     def _check_namespace(self, kind: Kind, namespace: str, name: str) -> None:
@@ -129,6 +134,21 @@ class Objects:
                 "NamespaceTerminating", "metadata.namespace", f"namespace {namespace} is being terminated"
             )
             raise forbidden(kind, name, why, [cause])
+
+    def _check_definition(self, kind: Kind) -> None:
+        if not isinstance(kind, CustomKind):
+            return
+        definition = self.store.get(DEFINITION, "", kind.definition)
+        if definition is None or definition.deleting:
+            why = "create not allowed while custom resource definition is terminating"
+            raise ApiError(405, "MethodNotAllowed", why, {})
+
+    def establish(self, record: Record) -> None:
+        """Serve what a CustomResourceDefinition describes, unless its names are taken; safe to repeat."""
+        others = [item.tree for item in self.store.records(DEFINITION) if item.name != record.name]
+        for status in names.statuses(record.tree, others, meta.stamp(self.now())):
+            tree = {**record.tree, "status": status}
+            self.update(DEFINITION, "", record.name, {**tree, "metadata": {}}, status=True, patching=True)
 
     def furnish(self, namespace: str) -> None:
         """Put into a namespace what every namespace has, where it is missing.
@@ -168,10 +188,9 @@ class Objects:
         """
         old = self.require(kind, namespace, name)
         self._check_preconditions(kind, old, tree["metadata"], patching=patching)
-        merged = _status_update(tree, old.tree) if status else _main_update(kind, tree, old.tree)
+        merged = _status_update(kind, tree, old.tree) if status else _main_update(kind, tree, old.tree)
         causes = meta.validate_finalizers(merged["metadata"], old.tree["metadata"])
-        if not status:
-            causes += self._apply_rules(kind, merged, old)
+        causes += rules_of(kind).validate_status(merged) if status else self._apply_rules(kind, merged, old)
         if causes:
             raise invalid(kind.group, kind.kind, name, causes)
         if merged == old.tree:
@@ -239,11 +258,14 @@ def _main_update(kind: Kind, tree: Tree, old: Tree) -> Tree:
     return merged
 
 
-def _status_update(tree: Tree, old: Tree) -> Tree:
-    # Labels and spec are the main resource's; annotations may come along, as controllers need.
-    kept = {key: value for key, value in old["metadata"].items() if key != "annotations"}
-    if annotations := tree["metadata"].get("annotations"):
-        kept["annotations"] = annotations
+def _status_update(kind: Kind, tree: Tree, old: Tree) -> Tree:
+    # Labels and spec are the main resource's; annotations may come along, as controllers need, but not
+    # with custom resources.
+    kept = dict(old["metadata"])
+    if not isinstance(kind, CustomKind) and kind is not DEFINITION:
+        kept.pop("annotations", None)
+        if annotations := tree["metadata"].get("annotations"):
+            kept["annotations"] = annotations
     merged = {**old, "metadata": kept}
     if "status" in tree:
         merged["status"] = tree["status"]
@@ -254,7 +276,7 @@ def _count_generation(kind: Kind, merged: Tree, old: Tree, *, status: bool) -> N
     """Raise metadata.generation when the wanted state changed; a Deployment counts annotations too."""
     if not kind.generation or status:
         return
-    ignored = {"metadata", "status"}
+    ignored = {"metadata"} | ({"status"} & kind.subresources.keys())
     changed = any(merged.get(key) != old.get(key) for key in (merged.keys() | old.keys()) - ignored)
     if kind is DEPLOYMENT:
         changed = changed or merged["metadata"].get("annotations") != old["metadata"].get("annotations")

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from stormlab.api import patch, strategic
 from stormlab.api.decoding import Decoded, parse_json, strict_problems
 from stormlab.api.jsontree import Tree, encode
-from stormlab.api.schema import DecodeError, decode
+from stormlab.api.schema import DecodeError
 from stormlab.api.status import ApiError, bad_request, internal, invalid_patch, not_implemented, rejected
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
+_CUSTOM_MEDIA = (
+    "the body of the request was in an unknown format - accepted media types include: "
+    f"{JSON_PATCH}, {MERGE_PATCH}, {APPLY_PATCH}"
+)
 
 
-def media_type(content_type: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a patched object must be: how it is decoded, and for strategic merge its struct, if it has one."""
+
+    struct: str
+    decode: Callable[[Tree], tuple[Tree, list[str]]]
+
+
+def media_type(content_type: str, shape: Shape) -> str:
     """Return a patch's media type; ApiError 415 for others, 501 for server-side apply."""
     media = content_type.partition(";")[0].strip().lower()
     if media == APPLY_PATCH:
         raise not_implemented("server-side apply is not built: use a strategic merge, merge or JSON patch")
+    if not shape.struct and media not in {JSON_PATCH, MERGE_PATCH}:
+        raise ApiError(415, "UnsupportedMediaType", _CUSTOM_MEDIA)
     if media not in {JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH}:
         raise ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
     return media
@@ -61,21 +77,21 @@ def _apply(media: str, struct: str, current: Tree, value: Any) -> Tree:
         raise internal(str(error)) from None
 
 
-def patched(struct: str, current: Tree, content_type: str, body: bytes, validation: str) -> Decoded:
-    """Return `current`, a whole object of `struct`, with the patch applied and decoded again.
+def patched(shape: Shape, current: Tree, content_type: str, body: bytes, validation: str) -> Decoded:
+    """Return `current`, a whole object of `shape`, with the patch applied and decoded again.
 
     ApiError 400, 415, 422 or 500 as the recorded server answers.
     """
-    media = media_type(content_type)
+    media = media_type(content_type, shape)
     value = _read(media, body)
-    result = _apply(media, struct, current, value)
+    result = _apply(media, shape.struct, current, value)
     for field in ("kind", "apiVersion"):
         if result.get(field, current[field]) != current[field]:
             why = "the API version in the data ({}) does not match the expected API version ({})"
             raise bad_request(why.format(_gvk(result), _gvk(current)))
     shown = strategic.show(value) if media == STRATEGIC_PATCH else encode(result).decode()
     try:
-        tree, unknown = decode(struct, result)
+        tree, unknown = shape.decode(result)
     except DecodeError as error:
         strategic_words = media == STRATEGIC_PATCH and error.wanted
         why = f"unrecognized type: {error.wanted}" if strategic_words else str(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from stormlab.api.custom.kind import CustomKind
 from stormlab.api.jsontree import Tree, encode
 from stormlab.api.kinds import Kind
 
@@ -50,10 +51,15 @@ class Record:
 
     @property
     def item(self) -> bytes:
-        """Return the bytes of a list item: no kind, no apiVersion."""
+        """Return the bytes of the object without kind and apiVersion, as built-in kinds are listed."""
         if self._body is None:
             self._body = encode(self.tree)
         return self._body
+
+    @property
+    def listed(self) -> bytes:
+        """Return the bytes that stand in a list; custom resources say there, too, what they are."""
+        return self.body if isinstance(self.kind, CustomKind) else self.item
 
     @property
     def body(self) -> bytes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from stormlab.api.custom.definition import CLEANUP
 from stormlab.api.jsontree import Tree, at
-from stormlab.api.kinds import CLAIM, NAMESPACE, POD, SERVICE, SERVICE_ACCOUNT, Kind
+from stormlab.api.kinds import CLAIM, DEFINITION, NAMESPACE, POD, SERVICE, SERVICE_ACCOUNT, Kind
 from stormlab.api.metadata import stamp
 from stormlab.api.objects import Objects, finished
 from stormlab.api.record import Record
@@ -61,6 +62,9 @@ def delete(objects: Objects, kind: Kind, namespace: str, name: str, options: Del
     tree = {**record.tree, "metadata": metadata}
     if kind is NAMESPACE:
         tree["status"] = {**tree.get("status", {}), "phase": "Terminating"}
+    if kind is DEFINITION and not record.deleting:
+        metadata["finalizers"] = [*metadata.get("finalizers", ()), CLEANUP]
+        tree["status"] = _terminating(tree["status"], metadata["deletionTimestamp"])
     gone = finished(kind, tree)
     if options.dry_run:
         return Removal(Record(kind, tree, record.version), gone)
@@ -106,6 +110,18 @@ def _grace_s(record: Record, options: DeleteOptions) -> int:
     return 0 if never_ran else grace_s
 
 
+def _terminating(status: Tree, now: str) -> Tree:
+    """Return a definition's status once its objects are to go."""
+    told = {
+        "type": "Terminating",
+        "status": "True",
+        "lastTransitionTime": now,
+        "reason": "InstanceDeletionPending",
+        "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+    }
+    return {**status, "conditions": [*(status.get("conditions") or ()), told]}
+
+
 def _mark(kind: Kind, metadata: Tree, now: dt.datetime, record: Record, grace_s: int) -> None:
     begun = now
     if record.deleting:
@@ -113,6 +129,8 @@ def _mark(kind: Kind, metadata: Tree, now: dt.datetime, record: Record, grace_s:
         first = dt.datetime.fromisoformat(metadata["deletionTimestamp"])
         begun = first - dt.timedelta(seconds=metadata.get("deletionGracePeriodSeconds", 0))
     metadata["deletionTimestamp"] = stamp(begun + dt.timedelta(seconds=grace_s))
+    if kind is DEFINITION:
+        return
     if kind is not NAMESPACE:
         metadata["deletionGracePeriodSeconds"] = grace_s
     if kind.generation and not record.deleting:

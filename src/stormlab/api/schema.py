@@ -184,10 +184,10 @@ def _base64(value: str) -> str:
     return value
 
 
-def decode(name: str, value: Tree) -> tuple[Tree, list[str]]:
+def decode(name: str, value: Tree, path: str = "") -> tuple[Tree, list[str]]:
     """Return `value` as the struct `name`, pruned, and the paths of unknown fields, depth first.
 
-    Raises DecodeError for a value of the wrong type.
+    `path` is where the value stands. Raises DecodeError for a value of the wrong type.
     """
     walk = _Walk()
-    return walk.struct(name, value, ""), walk.unknown
+    return walk.struct(name, value, path), walk.unknown

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stormlab.api.custom.kind import CustomKind
 from stormlab.api.jsontree import at
 from stormlab.api.kinds import EVENT, NAMESPACE, NODE, POD, REPLICA_SET, SECRET, Kind
 from stormlab.api.record import Record
@@ -183,7 +184,7 @@ def parse_fields(kind: Kind, text: str) -> tuple[FieldTerm, ...]:
 
 
 def _unknown_field(kind: Kind, name: str) -> str:
-    if kind in _FIELDS and kind != REPLICA_SET:
+    if isinstance(kind, CustomKind) or (kind in _FIELDS and kind != REPLICA_SET):
         return f"field label not supported: {name}"
     return f'"{name}" is not a known field selector: only "metadata.name", "metadata.namespace"'
 

@@ -13,6 +13,7 @@ from stormlab.api.decoding import MAX_BODY_BYTES
 from stormlab.api.objects import Objects
 from stormlab.api.web import watching
 from stormlab.api.web.dispatch import Dispatcher
+from stormlab.api.web.holders import Holders
 from stormlab.api.web.kubelet import Kubelets
 from stormlab.api.web.users import ADMIN, NODE, User
 
@@ -35,14 +36,23 @@ def tls_context(pki_dir: Path) -> ssl.SSLContext:
 
 
 class ApiServer:
-    """Serves `objects` to holders of `tokens`; kubelets are reached by sockets in `kubelet_dir`."""
+    """Serves `objects` to holders of `tokens`; kubelets are reached by sockets in `kubelet_dir`.
+
+    Tokens of service accounts are accepted when signed with `account_key`, none when it is empty.
+    """
 
     def __init__(
-        self, objects: Objects, *, tokens: Mapping[str, User], kubelet_dir: Path, address: str = "127.0.0.1"
+        self,
+        objects: Objects,
+        *,
+        tokens: Mapping[str, User],
+        kubelet_dir: Path,
+        address: str = "127.0.0.1",
+        account_key: bytes = b"",
     ) -> None:
         kubelets = Kubelets(kubelet_dir)
         parts = {"log": kubelets.log, "exec": kubelets.exec}
-        dispatcher = Dispatcher(objects, dict(tokens), parts, address)
+        dispatcher = Dispatcher(objects, dict(tokens), Holders(objects, account_key).user, parts, address)
         app = web.Application(client_max_size=MAX_BODY_BYTES)
         app[watching.OPEN] = set()
         app.on_shutdown.append(watching.end_all)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from stormlab.api.jsontree import at
-from stormlab.api.kinds import KINDS, Kind
+from stormlab.api.kinds import Kind
 from stormlab.api.objects import Objects
 from stormlab.api.record import Event, Record
 from stormlab.api.removal import DeleteOptions, delete
@@ -13,12 +13,11 @@ from stormlab.controllers.loop import Key
 from stormlab.controllers.owners import references
 
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
-_BY_RESOURCE = {f"{kind.group}/{kind.plural}": kind for kind in KINDS}
 Place = tuple[str, str, str]
 
 
 def _place(record: Record) -> Place:
-    return f"{record.kind.group}/{record.kind.plural}", record.namespace, record.name
+    return record.kind.resource, record.namespace, record.name
 
 
 class Garbage:
@@ -34,7 +33,7 @@ class Garbage:
 
     def start(self) -> Iterable[Key]:
         """Learn everything there is; return all objects that own, are owned, or wait for a finalizer."""
-        every = [record for kind in KINDS for record in self._store.records(kind)]
+        every = [record for kind in self._store.catalog.kinds for record in self._store.records(kind)]
         for record in every:
             self._learn(record)
         return [_place(record) for record in every if references(record) or record.deleting]
@@ -62,7 +61,8 @@ class Garbage:
         return concerned
 
     def _find(self, place: Place) -> Record | None:
-        return self._store.get(_BY_RESOURCE[place[0]], place[1], place[2])
+        kind = self._store.catalog.named(place[0])
+        return None if kind is None else self._store.get(kind, place[1], place[2])
 
     def reconcile(self, key: Key) -> float | None:
         """Delete an object whose owners are all gone; finish an owner's orphan or foreground delete."""

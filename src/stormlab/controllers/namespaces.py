@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from stormlab.api.kinds import CONFIG_MAP, KINDS, NAMESPACE, SERVICE_ACCOUNT
+from stormlab.api.kinds import CONFIG_MAP, NAMESPACE, SERVICE_ACCOUNT
 from stormlab.api.objects import Objects
 from stormlab.api.record import Event, Record
 from stormlab.api.removal import DeleteOptions, delete
@@ -50,7 +50,7 @@ class Namespaces:
 
     def _empty(self, record: Record) -> None:
         left = 0
-        for kind in KINDS:
+        for kind in self._store.catalog.kinds:
             if not kind.namespaced:
                 continue
             for item in self._store.records(kind, record.name):

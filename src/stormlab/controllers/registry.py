@@ -6,6 +6,7 @@ from stormlab.api.objects import Objects
 from stormlab.controllers.budgets import Budgets
 from stormlab.controllers.claims import Claims
 from stormlab.controllers.daemonset import DaemonSets
+from stormlab.controllers.definitions import Definitions
 from stormlab.controllers.deployment import Deployments
 from stormlab.controllers.endpoints import EndpointsController
 from stormlab.controllers.eventage import EventAge
@@ -30,6 +31,7 @@ def controllers(objects: Objects, *, node_grace_s: float = DEFAULT_GRACE_S) -> l
         DaemonSets(objects),
         Garbage(objects),
         Namespaces(objects),
+        Definitions(objects),
         Claims(objects),
         NodeLife(objects, grace_s=node_grace_s),
         TaintEviction(objects),

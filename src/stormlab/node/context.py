@@ -12,11 +12,12 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
-from stormlab import claimspace
+from stormlab import cgroup, claimspace
 from stormlab.client import ApiError, Client
 from stormlab.errors import LabError
 from stormlab.estate import Estate, Region, Zone
 from stormlab.inventory import Inventory
+from stormlab.node.hostpath import NodeFiles
 from stormlab.node.podstatus import timestamp
 
 log = logging.getLogger("node")
@@ -111,6 +112,12 @@ class NodeContext:
     def pod_directory(self, uid: str) -> Path:
         """Where everything about a pod is kept."""
         return self.state / "pods" / uid
+
+    @property
+    def files(self) -> NodeFiles:
+        """What `hostPath` volumes of this node show."""
+        groups = cgroup.zone_path(self.estate.cgroup, self.zone.name)
+        return NodeFiles(self.state / "nodes" / self.zone.name / "disk", groups)
 
     @property
     def claims(self) -> Path:

@@ -52,9 +52,12 @@ async def environment(
     addresses: Mapping[str, str],
     image_path: Sequence[str],
     objects: Objects,
+    *,
+    given: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """All variables of a container. `addresses`: podIP and hostIP. Raises ConfigError."""
+    """All variables of a container. `addresses`: podIP and hostIP; `given`: what each has. Raises ConfigError."""
     values = {
+        **(given or {}),
         "PATH": ":".join([*image_path, str(Path(sys.prefix, "bin")), _SYSTEM_PATH]),
         "HOME": "/home/app" if container.user else "/root",
         "HOSTNAME": pod.hostname,
@@ -73,6 +76,15 @@ async def environment(
             literal = "valueFrom" not in variable
             values[variable["name"]] = expand(value, values) if literal else value
     return values
+
+
+def api_variables(address: str, port: int) -> dict[str, str]:
+    """Where programs that run in a cluster look for its API: straight at it, as the nodes do."""
+    return {
+        "KUBERNETES_SERVICE_HOST": address,
+        "KUBERNETES_SERVICE_PORT": str(port),
+        "KUBERNETES_SERVICE_PORT_HTTPS": str(port),
+    }
 
 
 async def _value(

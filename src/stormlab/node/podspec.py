@@ -62,6 +62,7 @@ class Container:
     user: int
     group: int
     read_only_root: bool
+    privileged: bool = False
 
     def probe(self, kind: ProbeKind) -> Probe | None:
         """The probe of that kind, None when there is none."""
@@ -82,6 +83,7 @@ class PodSpec:
     hostname: str = ""
     subdomain: str = ""
     host_network: bool = False
+    host_pid: bool = False
     metadata: Object = field(default_factory=dict)
     spec: Object = field(default_factory=dict)
 
@@ -113,6 +115,7 @@ def parse(pod: Object) -> PodSpec:
         hostname=spec.get("hostname") or metadata["name"],
         subdomain=spec.get("subdomain") or "",
         host_network=bool(spec.get("hostNetwork")),
+        host_pid=bool(spec.get("hostPID")),
         metadata=metadata,
         spec=spec,
     )
@@ -136,6 +139,7 @@ def _container(part: Object, pod_security: Object) -> Container:
         user=user,
         group=int(_or(security.get("runAsGroup"), user)),
         read_only_root=bool(security.get("readOnlyRootFilesystem")),
+        privileged=bool(security.get("privileged")),
     )
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from stormlab.node import hostpath
+
 Object = Mapping[str, Any]
 
 _POD = frozenset({
     "containers", "volumes", "restartPolicy", "terminationGracePeriodSeconds", "hostname", "subdomain",
-    "hostNetwork", "securityContext",
+    "hostNetwork", "hostPID", "securityContext",
     # the scheduler's and the API's business
     "nodeName", "nodeSelector", "affinity", "tolerations", "topologySpreadConstraints", "schedulerName",
     "priority", "priorityClassName", "preemptionPolicy",
@@ -27,16 +29,16 @@ _CONTAINER = frozenset({
     "resources", "imagePullPolicy", "terminationMessagePath", "terminationMessagePolicy",
 })  # fmt: skip
 _SECURITY = frozenset({
-    "runAsUser", "runAsGroup", "readOnlyRootFilesystem",
+    "runAsUser", "runAsGroup", "readOnlyRootFilesystem", "privileged",
     # without effect: a container owns its files, and never gains rights
     "fsGroup", "fsGroupChangePolicy", "runAsNonRoot", "allowPrivilegeEscalation", "seccompProfile",
-    "supplementalGroups", "capabilities", "privileged",
+    "supplementalGroups", "capabilities",
 })  # fmt: skip
 _CAPABILITIES = frozenset({
     "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE",
     "NET_RAW", "SYS_CHROOT", "MKNOD", "AUDIT_WRITE", "SETFCAP",
 })  # fmt: skip
-_VOLUMES = frozenset({"configMap", "secret", "emptyDir", "persistentVolumeClaim"})
+_VOLUMES = frozenset({"configMap", "secret", "emptyDir", "persistentVolumeClaim", "hostPath"})
 _MOUNT = frozenset({"name", "mountPath", "subPath", "readOnly", "recursiveReadOnly", "mountPropagation"})
 _VALUE_SOURCES = frozenset({"fieldRef", "configMapKeyRef", "secretKeyRef"})
 _PROBE = frozenset({
@@ -54,12 +56,26 @@ def unsupported(spec: Object) -> list[str]:
     for volume in spec.get("volumes") or ():
         kinds = {key for key in volume if key != "name"}
         reasons += [f"volume kind {kind} ({volume['name']})" for kind in sorted(kinds - _VOLUMES)]
+        if "hostPath" in volume:
+            reasons += _host_path(volume)
     for container in spec.get("containers") or ():
         where = f"container {container.get('name')}"
         reasons += _container(where, container)
         if not spec.get("hostNetwork"):
             ports = [port["hostPort"] for port in container.get("ports") or () if port.get("hostPort")]
             reasons += [f"{where} hostPort {port} without hostNetwork" for port in ports]
+    return reasons
+
+
+def _host_path(volume: Object) -> list[str]:
+    found = volume["hostPath"]
+    where = f"volume {volume['name']} hostPath"
+    kind = found.get("type") or ""
+    reasons = [] if kind in hostpath.TYPES else [f"{where} type {kind}"]
+    if hostpath.of_the_machine(found.get("path") or ""):
+        reasons.append(
+            f"{where} {found['path']}: a node here has a disk and {hostpath.GROUPS} of its own, no more"
+        )
     return reasons
 
 
@@ -80,8 +96,6 @@ def _container(where: str, container: Object) -> list[str]:
 
 def _security(where: str, security: Object) -> list[str]:
     reasons = _unknown(where, security, _SECURITY)
-    if security.get("privileged"):
-        reasons.append(f"{where}.privileged")
     added = (security.get("capabilities") or {}).get("add") or ()
     return reasons + [f"{where} capability {name}" for name in added if name not in _CAPABILITIES]
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from stormlab import cgroup
 from stormlab.estate import Image
+from stormlab.node import credentials
 from stormlab.node.backoff import RestartBackoff
 from stormlab.node.cache import CachedObjects
 from stormlab.node.context import NodeContext
-from stormlab.node.environment import ConfigError, environment, expand
+from stormlab.node.environment import ConfigError, api_variables, environment, expand
 from stormlab.node.podspec import Container, PodSpec, Probe
 from stormlab.node.podstatus import State, View
 from stormlab.node.probe import Prober, read_output
@@ -131,10 +132,11 @@ class ContainerRun:
         """The shim's command. Raises ConfigError, VolumeError."""
         node, pod, sandbox = home.node, home.pod, home.sandbox
         directory = node.pod_directory(pod.uid)
-        volumes = await prepare(pod, directory, node.claims, home.objects)
+        volumes = await prepare(pod, directory, node.claims, node.files, home.objects)
         seen = mounts(self.container, volumes, pod)
-        addresses = {"podIP": sandbox.address, "hostIP": node.zone.address}
-        env = await environment(self.container, pod, addresses, image.path, home.objects)
+        if not any(mount.path == credentials.PLACE for mount in self.container.mounts):
+            seen += await credentials.mounts(pod, directory, node.state / "pki", home.objects)
+        env = await self._environment(home, image.path)
         return {
             "container": self.container.name,
             "attempt": attempt,
@@ -144,10 +146,18 @@ class ContainerRun:
             "user": self.container.user,
             "group": self.container.group,
             "read_only": self.container.read_only_root,
+            "privileged": self.container.privileged,
             "cgroup": self._group(sandbox),
             "root": str(directory / "root"),
             "steps": plan(_identity(home, self.container), seen, image.path),
         }
+
+    async def _environment(self, home: Home, image_path: Sequence[str]) -> dict[str, str]:
+        """All variables; the way to the API first, which a pod may set otherwise. Raises ConfigError."""
+        node = home.node
+        addresses = {"podIP": home.sandbox.address, "hostIP": node.zone.address}
+        way = api_variables(node.estate.outside.address, node.region.api_port)
+        return await environment(self.container, home.pod, addresses, image_path, home.objects, given=way)
 
     def _group(self, sandbox: Sandbox) -> str:
         return f"{sandbox.cgroup}/{self.container.name}"
@@ -216,10 +226,7 @@ class ContainerRun:
     ) -> dict[str, Any]:
         """What the shim needs to run a program beside the container's own. Raises ConfigError."""
         image = home.node.estate.images.get(self.container.image)
-        addresses = {"podIP": home.sandbox.address, "hostIP": home.node.zone.address}
-        env = await environment(
-            self.container, home.pod, addresses, image.path if image else (), home.objects
-        )
+        env = await self._environment(home, image.path if image else ())
         return {
             "container": self.container.name,
             "argv": list(command),
@@ -227,6 +234,7 @@ class ContainerRun:
             "cwd": self.container.working_dir,
             "user": self.container.user,
             "group": self.container.group,
+            "privileged": self.container.privileged,
             "cgroup": self._group(home.sandbox),
             "tty": tty,
         }

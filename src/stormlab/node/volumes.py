@@ -7,8 +7,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from stormlab.client import ApiError
 from stormlab.errors import LabError
 from stormlab.node.environment import ConfigError, Objects, data_of
+from stormlab.node.hostpath import HostPathError, NodeFiles
 from stormlab.node.podspec import Container, Object, PodSpec
 from stormlab.pod.rootfs import Mount
 
@@ -17,11 +19,13 @@ class VolumeError(LabError):
     """A volume cannot be made or mounted."""
 
 
-async def prepare(pod: PodSpec, directory: Path, claims: Path, objects: Objects) -> dict[str, Path]:
+async def prepare(
+    pod: PodSpec, directory: Path, claims: Path, files: NodeFiles, objects: Objects
+) -> dict[str, Path]:
     """Make the volumes that containers mount; directory of each by name.
 
-    `directory` is the pod's own, `claims` holds what outlives it (`<namespace>/<claim>`).
-    Raises ConfigError when a ConfigMap, Secret or key is not there (yet).
+    `directory` is the pod's own, `claims` holds what outlives it (`<namespace>/<claim>/<uid>`), `files` are the node's.
+    Raises ConfigError when a ConfigMap, Secret or key is not there (yet), VolumeError.
     """
     used = {mount.volume for container in pod.containers for mount in container.mounts}
     unknown = used - pod.volumes.keys()
@@ -34,13 +38,40 @@ async def prepare(pod: PodSpec, directory: Path, claims: Path, objects: Objects)
         if "configMap" in volume or "secret" in volume:
             await _write_files(pod, volume, place, objects)
         elif "persistentVolumeClaim" in volume:
-            place = claims / pod.namespace / volume["persistentVolumeClaim"]["claimName"]
-            place.mkdir(parents=True, exist_ok=True)
+            name_of_claim = volume["persistentVolumeClaim"]["claimName"]
+            place = await _of_claim(claims / pod.namespace / name_of_claim, pod.namespace, objects)
+        elif "hostPath" in volume:
+            place = _of_node(volume, files)
         else:
             place.mkdir(parents=True, exist_ok=True)
             place.chmod(0o777)
         found[name] = place
     return found
+
+
+async def _of_claim(place: Path, namespace: str, objects: Objects) -> Path:
+    """The volume of the claim that has this name now; those of its deleted namesakes are erased."""
+    try:
+        claim = await objects.get(f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{place.name}")
+    except ApiError as error:
+        raise ConfigError(str(error)) from error
+    return _only(place / str(claim["metadata"]["uid"]))
+
+
+def _only(volume: Path) -> Path:
+    """Make a directory, and the only one of its parent."""
+    for other in volume.parent.glob("*"):
+        if other != volume:
+            shutil.rmtree(other, ignore_errors=True)
+    volume.mkdir(parents=True, exist_ok=True)
+    return volume
+
+
+def _of_node(volume: Object, files: NodeFiles) -> Path:
+    try:
+        return files.place(volume["hostPath"])
+    except HostPathError as error:
+        raise VolumeError(str(error)) from error
 
 
 async def _write_files(pod: PodSpec, volume: Object, place: Path, objects: Objects) -> None:

@@ -197,8 +197,9 @@ class PodWorker:
             address=self._node.addresses.take() if own else zone.address,
             netns=estate.pod_netns(self.uid) if own else zone.netns,
             own_network=own,
-            cgroup=str(cgroup.pod_path(estate.cgroup, self.uid)),
+            cgroup=str(cgroup.pod_path(estate.cgroup, zone.name, self.uid)),
             cpu_cgroup=str(cpu / estate.cgroup / f"pod{self.uid}") if cpu is not None else "",
+            host_pid=spec.host_pid,
         )
 
     # Its end.

@@ -130,7 +130,8 @@ def execute_in(order: dict[str, Any], pid: int, descriptors: list[int]) -> None:
 
 def _execute(order: dict[str, Any], *, join_user: bool) -> None:
     os.chdir(order.get("cwd") or "/")
-    kernel.drop_capabilities()
+    if not order.get("privileged"):
+        kernel.drop_capabilities()
     if order["user"] and join_user:
         kernel.become(order["user"], order["group"])
     argv = order["argv"]

@@ -19,7 +19,7 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 MNT_DETACH = 2
 _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
-_PR_CAPBSET_DROP = 24
+_PR_SET_NAME, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER = 15, 24, 36
 _LAST_CAPABILITY = 40
 # chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service, net_raw,
 # sys_chroot, mknod, audit_write, setfcap: what container runtimes leave to root by default.
@@ -83,6 +83,16 @@ def drop_capabilities() -> None:
     for capability in range(_LAST_CAPABILITY + 1):
         if capability not in _KEPT_CAPABILITIES:
             _check(_libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0), "drop capability")
+
+
+def rename(name: str) -> None:
+    """Give the calling process the name that lists of processes show (at most 15 bytes)."""
+    _check(_libc.prctl(_PR_SET_NAME, name.encode(), 0, 0, 0), "name process")
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants that lose theirs, as the first process of a PID namespace is anyway."""
+    _check(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "adopt orphans")
 
 
 def become(user: int, group: int) -> None:

@@ -8,10 +8,11 @@ dir(mode), symlink(target), file(content), bind(source, read_only), mount(kind, 
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ Step = list[Any]
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt")
 _ETC = ("ssl", "ld.so.cache", "localtime", "alternatives", "services", "protocols", "ca-certificates")
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+_VAR_RUN = re.compile(r"^/var/run(?=/|$)")
 _NSSWITCH = "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n"
 
 
@@ -61,6 +63,8 @@ def program_directories(image_path: Iterable[str] = ()) -> list[str]:
 
 def plan(identity: Identity, mounts: Sequence[Mount], image_path: Iterable[str] = ()) -> list[Step]:
     """The steps that make a container's root directory."""
+    # /var/run is a link to /run: followed while the root is made, it would lead out of it.
+    mounts = [replace(mount, target=_VAR_RUN.sub("/run", mount.target)) for mount in mounts]
     targets = [mount.target for mount in mounts]
     steps: list[Step] = []
     for place in program_directories(image_path):

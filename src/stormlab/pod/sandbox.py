@@ -38,6 +38,8 @@ class Sandbox:
     cgroup: str
     cpu_cgroup: str
     """The pod's group of the v1 `cpu` hierarchy, empty where there is none and the v2 group is weighed."""
+    host_pid: bool = False
+    """Whether it sees the machine's processes instead of its own only."""
 
     @property
     def group(self) -> Path:

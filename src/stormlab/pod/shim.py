@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MAX_PACKET = 160_000
 """Largest command or answer, bytes: below the kernel's default limit for one packet."""
+NAME = "pause"
+"""As the first process of a pod is called on other nodes: who kills containers knows it by that."""
 START_FAILED = 128
 """Exit code recorded for a container whose program could not be started."""
 
@@ -249,17 +251,21 @@ def main() -> None:
     if sandbox["cpu_cgroup"]:
         container.join_cgroup(sandbox["cpu_cgroup"])
     kernel.setns(f"/run/netns/{sandbox['netns']}", kernel.CLONE_NEWNET)
-    kernel.unshare(kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC)
+    own_pids = 0 if sandbox.get("host_pid") else kernel.CLONE_NEWPID
+    kernel.unshare(own_pids | kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC)
     reading, writing = os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
     if pid:
         os.close(writing)
         sys.exit(0 if os.read(reading, 1) else 1)
     os.setsid()
+    kernel.rename(NAME)
+    kernel.adopt_orphans()
     kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
     if os.path.ismount("/run/netns"):
         kernel.detach("/run/netns")  # or this pod would keep other pods' namespaces alive
-    kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+    if own_pids:
+        kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
     socket.sethostname(sandbox["hostname"])
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     os.chdir(directory)  # a socket's path is at most 107 bytes; relative, the state may be anywhere

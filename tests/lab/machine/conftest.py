@@ -56,7 +56,7 @@ class MachineLab:
 
     def prepare(self) -> None:
         topologyfile.keep(self.estate, self.state)
-        cgroup.make_lab(self.inventory, self.estate.cgroup)
+        cgroup.make_lab(self.inventory, self.estate.cgroup, [zone.name for zone in self.estate.zones])
         setup(self.estate, self.inventory)
         pki.ensure(self.state, [region.name for region in self.estate.regions])
 
@@ -168,7 +168,7 @@ class MachineLab:
         return int(causes[0]["message"]) if causes else end["message"], said[1].decode(), said[2].decode()
 
     def group(self, pod: dict) -> Path:
-        return cgroup.pod_path(self.estate.cgroup, pod["metadata"]["uid"])
+        return cgroup.pod_path(self.estate.cgroup, pod["spec"]["nodeName"], pod["metadata"]["uid"])
 
     def processes(self, pod: dict) -> list[ProcessId]:
         found = [ProcessId.of(pid) for pid in cgroup.processes(self.group(pod))]

@@ -165,7 +165,7 @@ def test_a_container_sees_its_own_world(machine, named):
     text = until(lambda: "scope" in (found := machine.log(named)) and found, "output", 5)
     lines = text.splitlines()
     assert lines[0] == "999"
-    assert lines[1] == "pyt"
+    assert lines[1] == "pau"
     assert lines[2] == named
     assert "No such file" in text
     assert f"inet {pod['status']['podIP']}/32" in text
@@ -210,15 +210,30 @@ def test_each_run_starts_with_a_fresh_root_but_keeps_its_volumes(machine, named)
     assert text == "/data:\nhere\n\n/tmp:\n"
 
 
+CLAIMS = "/api/v1/namespaces/default/persistentvolumeclaims"
+CLAIM = {
+    "metadata": {"name": "data-x"},
+    "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}},
+}
+
+
 def test_claims_outlive_their_pods_and_belong_to_a_region(machine, named):
+    """What is kept dies with the claim, not with its name."""
     container = {"volumeMounts": [{"name": "v", "mountPath": "/data"}]}
     volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "data-x"}}]
     code = "cat /data/note; echo kept > /data/note; echo ok; exec sleep 709"
-    for region, zone, expected in (
-        ("city1", "city1-a", False),
-        ("city1", "city1-a", True),
-        ("city2", "city2-a", False),
+    machine.call("POST", CLAIMS, CLAIM)
+    machine.call("POST", CLAIMS, CLAIM, "city2")
+    for region, zone, anew, expected in (
+        ("city1", "city1-a", False, False),
+        ("city1", "city1-a", False, True),
+        ("city2", "city2-a", False, False),
+        ("city1", "city1-a", True, False),
     ):
+        if anew:
+            machine.call("DELETE", f"{CLAIMS}/data-x")
+            until(lambda: machine.call("GET", CLAIMS)["items"] == [], "the claim is gone", 5)
+            machine.call("POST", CLAIMS, CLAIM)
         pod = machine.run(named, zone, "sh", "-c", code, container=container, volumes=volumes, region=region)
         log = machine.state / "pods" / pod["metadata"]["uid"] / "c.log"
         until(lambda file=log: "ok" in file.read_text(), "output", 5)
@@ -238,7 +253,7 @@ def test_claims_outlive_their_pods_and_belong_to_a_region(machine, named):
             "CreateContainerConfigError",
             "not found",
         ),
-        ({"hostPID": True}, "UnsupportedPodSpec", "hostPID"),
+        ({"hostIPC": True}, "UnsupportedPodSpec", "hostIPC"),
     ],
 )
 def test_what_cannot_run_says_why(machine, named, change, reason, said):

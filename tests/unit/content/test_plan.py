@@ -104,7 +104,7 @@ def test_a_rollback_is_no_place_for_a_fault(tree):
     assert plan.load(tree.experiment).experiment.rollbacks
     tree.change("experiment.yaml", "func: wait", "func: kill_pods")
     tree.change("experiment.yaml", "{duration: 1s}", "{service: orders}")
-    says = "again: kill_pods is a fault; rollbacks hold probes and 'wait' only"
+    says = "again: kill_pods is a fault; rollbacks hold probes, 'wait' and 'heal' only"
     assert messages(tree) == [f"experiment.yaml:{line + 1}: {says}"]
 
 

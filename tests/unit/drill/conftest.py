@@ -11,8 +11,10 @@ from tests.forking import Nursery
 
 from stormdrill import topology as topology_file
 from stormdrill.direct.patroni import PatroniDirector
+from stormdrill.drill.connect import canaries_of
 from stormdrill.faults import Estate
 from stormdrill.kube import Cluster
+from stormdrill.prometheus import Prometheus
 
 from .whole import Whole
 
@@ -24,7 +26,7 @@ name: shop
 environment: lab
 namespace: shop
 regions:
-  east: {{context: east, zones: [z1, z2]}}
+  east: {{context: east, zones: [z1, z2, z3]}}
 edges: {{e1: "http://127.0.0.1:{bank}"}}
 prometheus: {{url: "http://127.0.0.1:{estate}", max_age: 5s, timeout: 2s}}
 services:
@@ -45,6 +47,7 @@ databases:
     crash: [crash, it]
 idempotency: {{header: Idempotency-Key, amount_field: amount, target_field: to}}
 audit: {{kind: none, why: a fake has no books}}
+canaries: {{}}
 continuity: continuity.yaml
 lock: {{namespace: shop, name: drill}}
 """
@@ -153,6 +156,7 @@ def estate(fake, cluster, tmp_path):
         record=Recorded(),
         choose=random.Random(7),
         check_stop=lambda: None,
+        canaries=canaries_of(topology, Prometheus(topology.prometheus.url)),
     )
 
 

@@ -8,6 +8,8 @@ POST /_behave changes behaviour: {"replace_s": 0.3, "exec": "held" | "refused" |
 "clock_s": 0 (of Prometheus, ahead of this machine), "failing": "" (queries with this text in it)}.
 GET /_calls lists the calls that changed something.
 
+Faults, their agents and canaries: `fake_agents`.
+
 The pods db-0 (leader, zone z1) and db-1 are a Patroni pair; exec of a command with `crash` in it crashes the
 leader.
 """
@@ -20,7 +22,10 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-ZONES = ("z1", "z2")
+from unit.drill.fake_agents import Agents, node_of  # what starts fakes stands in tests/
+
+ZONES = ("z1", "z2", "z3")  # in the last one nothing runs but an agent and a canary
+BUSY = ZONES[:2]
 
 
 class Estate:
@@ -34,9 +39,11 @@ class Estate:
         self.tasks: set[asyncio.Task[None]] = set()
         self.behave |= {"crash": "failover", "rest": "ok", "standby": "sync", "lease": "ok", "pods": "ready"}
         self.behave |= {"clock_s": 0.0, "failing": ""}
+        self.behave |= {"agents": "ok", "canaries": "ok"}
+        self.agents = Agents(self.behave, ZONES)
         self.leader: str | None = "db-0"
         self.started: dict[str, str | None] = {"db-0": "start-1", "db-1": "start-1"}
-        for zone in ZONES:
+        for zone in BUSY:
             for _ in range(2):
                 self.new_pod("web", zone)
         self.new_pod("db", "z1", "db-0")
@@ -68,16 +75,16 @@ class Estate:
     async def namespace(self, request: web.Request) -> web.Response:
         return web.json_response({"metadata": {"name": request.match_info["name"], "uid": "cluster-1"}})
 
-    async def nodes(self, _: web.Request) -> web.Response:
-        items = [
-            {"metadata": {"name": f"node-{zone}", "labels": {"topology.kubernetes.io/zone": zone}}}
-            for zone in ZONES
-        ]
+    async def nodes(self, request: web.Request) -> web.Response:
+        wanted = request.query.get("labelSelector", "").rpartition("=")[2]
+        items = [node_of(i, zone) for i, zone in enumerate(ZONES) if wanted in ("", zone)]
         return web.json_response({"kind": "NodeList", "metadata": {}, "items": items})
 
     async def list_pods(self, request: web.Request) -> web.Response:
         wanted = dict(part.split("=") for part in request.query.get("labelSelector", "").split(",") if part)
         items = [pod for pod in self.pods.values() if wanted.items() <= pod["metadata"]["labels"].items()]
+        if node := request.query.get("fieldSelector", "").partition("spec.nodeName=")[2]:
+            items = [pod for pod in items if pod["spec"]["nodeName"] == node]
         if self.behave["pods"] == "unready":
             unready = {"conditions": [{"type": "Ready", "status": "False"}]}
             items = [{**pod, "status": {**pod["status"], **unready}} for pod in items]
@@ -243,6 +250,8 @@ class Estate:
             start, end, step = (float(values[name]) for name in ("start", "end", "step"))
             samples = [[start + i * step, "1"] for i in range(int((end - start) / step) + 1)]
             data = {"resultType": "matrix", "result": [{"metric": {"job": "web"}, "values": samples}]}
+        elif asked == "stormdrill_canary_up":
+            data = {"resultType": "vector", "result": self.agents.flows()}
         else:
             data = {"resultType": "vector", "result": [{"metric": {"job": "web"}, "value": [now, value]}]}
         return web.json_response({"status": "success", "data": data})
@@ -255,7 +264,7 @@ class Estate:
         return web.json_response({})
 
     async def get_calls(self, _: web.Request) -> web.Response:
-        return web.json_response(self.calls)
+        return web.json_response([*self.calls, *self.agents.log])
 
 
 async def serve(port: int) -> None:
@@ -266,6 +275,8 @@ async def serve(port: int) -> None:
         [
             web.get("/api/v1/namespaces/{name}", estate.namespace),
             web.get("/api/v1/nodes", estate.nodes),
+            web.get("/api/v1/pods", estate.list_pods),
+            *estate.agents.routes(),
             web.get("/api/v1/namespaces/shop/pods", estate.list_pods),
             web.get("/api/v1/namespaces/shop/pods/{pod}", estate.get_pod),
             web.delete("/api/v1/namespaces/shop/pods/{pod}", estate.delete_pod),

@@ -61,12 +61,28 @@ def test_a_typo_in_the_experiment(whole, run):
 def test_everything_that_does_not_answer_is_named_together(whole, run):
     whole.fake.behave(prometheus="silent")
     edit(whole.root / "topology.yaml", "edges: {e1:", 'edges: {e0: "http://127.0.0.1:9", e1:')
-    edit(whole.root / "topology.yaml", "zones: [z1, z2]", "zones: [z1, z2, z9]")
+    edit(whole.root / "topology.yaml", "zones: [z1, z2, z3]", "zones: [z1, z2, z9]")
     code, said = run()
     assert code == 2
     assert "Prometheus at" in said
     assert "edge e0 at http://127.0.0.1:9 cannot be reached" in said
-    assert "wrong cluster? no node has topology.kubernetes.io/zone z9 (its nodes have: z1, z2)" in said
+    assert "wrong cluster? no node has topology.kubernetes.io/zone z9 (its nodes have: z1, z2, z3)" in said
+    assert untouched(whole)
+
+
+def test_a_name_that_answers_nothing_is_told_with_its_line(whole, run):
+    """The stub bank's own name: nobody has told it any edges yet."""
+    text = (whole.root / "topology.yaml").read_text()
+    bank = text.partition("127.0.0.1:")[2].partition('"')[0]
+    edit(
+        whole.root / "topology.yaml", "cells:", f'resolver: {{url: "http://127.0.0.1:{bank}/_name"}}\ncells:'
+    )
+    code, said = run()
+    assert code == 2
+    assert f"http://127.0.0.1:{bank}/_name: not an answer of a name" in said
+    lines = (whole.root / "topology.yaml").read_text().splitlines()
+    number = next(number for number, line in enumerate(lines, 1) if line.startswith("resolver:"))
+    assert f"topology.yaml:{number}:" in said
     assert untouched(whole)
 
 
@@ -288,3 +304,39 @@ def test_a_directory_that_is_no_run(tmp_path, capsys):
     for command in ("measure", "judge", "report"):
         assert main([command, str(tmp_path)]) == 2
         assert "not a run directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("{zone: z1, cut_from: z9}", "cut_from: unknown far side 'z9'"),
+        ("{zone: z1, direction: up}", "direction: unknown direction 'up'"),
+        ("{zone: z1, lease: 10m}", "lease: must be from 1s to 5m"),
+        ("{zone: z1}", "partition_zone-2 to heal; faults that last so far: partition_zone-1"),
+    ],
+)
+def test_a_partition_that_cannot_be(whole, run, arguments, said):
+    whole.write_experiment(
+        **{
+            "func: kill_pods\n      arguments: {service: web, zone: z1, count: 1}": "func: partition_zone\n      "
+            f"arguments: {arguments}",
+            "func: kill_pods\n      arguments: {service: web, zone: z2, count: 1}": "func: heal\n      "
+            "arguments: {fault: partition_zone-2}",
+        }
+    )
+    code, told = run()
+    assert code == 2
+    assert said in told, told
+    assert untouched(whole)
+
+
+def test_a_partition_needs_canaries(whole, run):
+    edit(whole.root / "topology.yaml", "canaries: {}\n", "")
+    edit(
+        whole.experiment,
+        "kill_pods\n      arguments: {service: web, zone: z1, count: 1}",
+        "lose_zone\n      arguments: {zone: z1}",
+    )
+    code, said = run()
+    assert code == 2
+    assert "only canaries can prove it: topology.yaml has no 'canaries'" in said

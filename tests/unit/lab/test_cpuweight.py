@@ -25,7 +25,14 @@ def says(path, name):
 def v2(tmp_path, monkeypatch):
     """A machine under systemd with v2 alone, on which the lab's groups have just been made."""
     root = group(tmp_path / "cgroup", **V2)
-    for name in ("user.slice", "system.slice", "stormlab-x", "stormlab-x.daemons"):
+    for name in (
+        "user.slice",
+        "system.slice",
+        "stormlab-x",
+        "stormlab-x.daemons",
+        "stormlab-x/a",
+        "stormlab-x/a/kubepods",
+    ):
         group(root / name, **V2)
     monkeypatch.setattr(cgroup, "v2_root", lambda: root)
     monkeypatch.setattr(cgroup, "v1_cpu_root", lambda: None)
@@ -34,7 +41,7 @@ def v2(tmp_path, monkeypatch):
 
 
 def made(tmp_path):
-    cgroup.make_lab(Inventory(tmp_path / "state"), "stormlab-x")
+    cgroup.make_lab(Inventory(tmp_path / "state"), "stormlab-x", ["a"])
 
 
 def test_beside_slices_the_whole_lab_weighs_as_much_as_the_callers(v2, tmp_path):
@@ -61,16 +68,15 @@ def test_beside_single_processes_the_numbers_are_those_of_v1(v2, tmp_path, monke
 
 def test_each_pod_can_be_weighed(v2, tmp_path):
     made(tmp_path)
-    path = cgroup.pod_path("stormlab-x", "1")
-    parent = path.parent
-    assert parent == v2 / "stormlab-x", "siblings: an idle group gives way to no others"
+    parent = cgroup.pod_path("stormlab-x", "a", "1").parent
+    assert parent == v2 / "stormlab-x" / "a" / "kubepods", "siblings: an idle group gives way to no others"
     while parent != v2.parent:
         assert says(parent, "cgroup.subtree_control") == "+cpu"
         parent = parent.parent
 
 
 def test_a_pod_of_v2_is_idle_until_it_serves(v2):
-    path = group(cgroup.pod_path("stormlab-x", "1"), **V2)
+    path = group(cgroup.pod_path("stormlab-x", "a", "1"), **V2)
     parts = dict.fromkeys(("namespace", "name", "zone", "hostname", "address", "netns"), "x")
     sandbox = Sandbox(uid="1", **parts, own_network=True, cgroup=str(path), cpu_cgroup="")
     cpuweight.starts(sandbox.weighed)

@@ -7,10 +7,15 @@ import pytest
 
 from stormlab.client import ApiError
 from stormlab.node.environment import ConfigError, environment, expand
+from stormlab.node.hostpath import NodeFiles
 from stormlab.node.podspec import parse
 from stormlab.node.volumes import VolumeError, mounts, prepare
 
 ADDRESSES = {"podIP": "10.77.1.2", "hostIP": "10.77.1.1"}
+
+
+def node_files(place):
+    return NodeFiles(place / "disk", place / "groups")
 
 
 class Objects:
@@ -21,13 +26,15 @@ class Objects:
 
     async def get(self, path):
         kind, name = path.split("/")[-2:]
-        if f"{kind}_{name}" not in self._objects:
+        found = self._objects.get(f"{kind}_{name}".replace("-", "_"))
+        if found is None:
             raise ApiError(404, "NotFound", f'{kind} "{name}" not found')
-        return self._objects[f"{kind}_{name}"]
+        return found
 
 
 OBJECTS = Objects(
     configmaps_cm={"data": {"a": "1", "b": "2"}, "binaryData": {"bin": base64.b64encode(b"\0\1").decode()}},
+    persistentvolumeclaims_data_p={"metadata": {"uid": "claim-1"}},
     secrets_sec={"data": {"pw": base64.b64encode(b"geheim").decode()}},
 )
 
@@ -103,11 +110,11 @@ def test_volumes_become_files_with_their_modes(tmp_path):
         ],
     )
     claims = tmp_path / "claims"
-    found = asyncio.run(prepare(spec, tmp_path / "pod", claims, OBJECTS))
+    found = asyncio.run(prepare(spec, tmp_path / "pod", claims, node_files(tmp_path), OBJECTS))
     assert (found["cm"] / "deep/a.txt").read_bytes() == b"1"
     assert not (found["cm"] / "b").exists()
     assert (found["sec"] / "pw").stat().st_mode & 0o777 == 0o400
-    assert found["data"] == claims / "bank" / "data-p"
+    assert found["data"] == claims / "bank" / "data-p" / "claim-1"
     seen = {mount.target: mount for mount in mounts(spec.containers[0], found, spec)}
     assert seen["/etc/one"].source.endswith("volumes/cm/deep/a.txt")
     assert seen["/etc/cm"].read_only
@@ -118,4 +125,4 @@ def test_a_path_out_of_its_volume_is_refused(tmp_path):
     volume = {"name": "cm", "configMap": {"name": "cm", "items": [{"key": "a", "path": "../a"}]}}
     spec = pod({"volumeMounts": [{"name": "cm", "mountPath": "/x"}]}, volumes=[volume])
     with pytest.raises(VolumeError, match="leads out"):
-        asyncio.run(prepare(spec, tmp_path, tmp_path, OBJECTS))
+        asyncio.run(prepare(spec, tmp_path, tmp_path, node_files(tmp_path), OBJECTS))

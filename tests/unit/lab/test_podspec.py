@@ -65,16 +65,34 @@ def test_a_container_overrides_the_pods_user():
     assert (container.user, container.group) == (999, 5)
 
 
+def test_a_pod_of_the_host():
+    def change(spec, container):
+        spec.update(hostPID=True, hostNetwork=True)
+        container.update(securityContext={"privileged": True})
+
+    spec = parse(changed(change))
+    assert (spec.host_pid, spec.host_network, spec.containers[0].privileged) == (True, True, True)
+    assert not parse(POD).containers[0].privileged
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (lambda s, _: s.update(initContainers=[{"name": "x"}]), "initContainers"),
-        (lambda s, _: s.update(hostPID=True), "hostPID"),
+        (lambda s, _: s.update(hostIPC=True), "hostIPC"),
         (lambda s, _: s.update(hostAliases=[{"ip": "1.2.3.4"}]), "hostAliases"),
         (lambda s, _: s.update(dnsPolicy="None"), "dnsPolicy"),
-        (lambda s, _: s["volumes"].append({"name": "h", "hostPath": {"path": "/"}}), "volume kind hostPath"),
+        (lambda s, _: s["volumes"].append({"name": "h", "hostPath": {"path": "/"}}), "a disk .* of its own"),
+        (
+            lambda s, _: s["volumes"].append({"name": "h", "hostPath": {"path": "/proc/1"}}),
+            "a disk .* of its own",
+        ),
+        (
+            lambda s, _: s["volumes"].append({"name": "h", "hostPath": {"path": "/x", "type": "Socket"}}),
+            "type Socket",
+        ),
+        (lambda s, _: s["volumes"].append({"name": "n", "nfs": {"path": "/"}}), "volume kind nfs"),
         (lambda _, c: c.update(lifecycle={"preStop": {}}), "lifecycle"),
-        (lambda _, c: c.update(securityContext={"privileged": True}), "privileged"),
         (lambda _, c: c.update(securityContext={"capabilities": {"add": ["SYS_ADMIN"]}}), "SYS_ADMIN"),
         (lambda _, c: c["ports"].append({"containerPort": 1, "hostPort": 1}), "hostPort"),
         (
@@ -91,6 +109,6 @@ def test_what_would_change_its_meaning_is_refused(change, said):
 
 
 def test_all_reasons_at_once():
-    pod = changed(lambda s, c: (s.update(hostPID=True), c.update(lifecycle={"preStop": {}})))
-    with pytest.raises(UnsupportedPodError, match=r"hostPID.*lifecycle"):
+    pod = changed(lambda s, c: (s.update(hostIPC=True), c.update(lifecycle={"preStop": {}})))
+    with pytest.raises(UnsupportedPodError, match=r"hostIPC.*lifecycle"):
         parse(pod)

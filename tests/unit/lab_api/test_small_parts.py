@@ -10,13 +10,16 @@ import pytest
 
 from stormlab import pki
 from stormlab.api.decoding import decode_tree
+from stormlab.api.rbac import Asked
 from stormlab.api.rules.template import qos_class, quantity
 from stormlab.api.scale import selector_text
 from stormlab.api.schema import DecodeError, decode
 from stormlab.api.status import ApiError
+from stormlab.api.store import Store
 from stormlab.api.web.ages import duration, since
 from stormlab.api.web.negotiation import negotiate
-from stormlab.api.web.users import ADMIN, ANONYMOUS, NODE, allowed, authenticate
+from stormlab.api.web.rights import reason
+from stormlab.api.web.users import ADMIN, ANONYMOUS, NODE, authenticate
 
 ROOT = Path(__file__).parents[3]
 
@@ -150,10 +153,11 @@ def test_tokens_and_rights():
         with pytest.raises(ApiError) as caught:
             authenticate(header, tokens)
         assert caught.value.code == 401
-    assert allowed(NODE, "", "pods/status", "patch")
-    assert not allowed(NODE, "", "pods", "create")
-    assert not allowed(NODE, "apps", "deployments", "list")
-    assert not allowed(ANONYMOUS, "", "pods", "list")
+    store = Store()
+    assert reason(store, NODE, Asked("patch", "", "pods/status")) is not None
+    assert reason(store, NODE, Asked("create", "", "pods")) is None
+    assert reason(store, NODE, Asked("list", "apps", "deployments")) is None
+    assert reason(store, ANONYMOUS, Asked("list", "", "pods")) is None
 
 
 def test_trust_is_made_once_and_verifies(tmp_path):

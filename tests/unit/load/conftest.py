@@ -46,6 +46,10 @@ class Stub:
     def behave(self, mode: str, for_s: float = 1e9) -> None:
         self._ask("POST", "/_behave", json.dumps({"mode": mode, "for_s": for_s}))
 
+    def name(self, *edges: str, ttl_s: float = 1) -> None:
+        """What the name that phones resolve (`/_name`) answers from now on."""
+        self._ask("POST", "/_name", json.dumps({"ttl_s": ttl_s, "edges": edges}))
+
     def books(self) -> Any:
         return json.loads(self._ask("GET", "/_books"))
 

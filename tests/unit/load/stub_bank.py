@@ -1,10 +1,10 @@
 """A bank of one process for the generator's tests: keeps books, and misbehaves when told to.
 
 POST /_behave {"mode": ..., "for_s": ...} sets what every other request gets; GET /_books returns what was
-asked and booked, GET /_booked/KEY the bookings of one key (404: none). Modes: answer; stall (no answer while it
-lasts, then all); silent (booked, then never answered); shed; rate; error (500); unavailable (503 with a reason);
-reset (booked, then the connection is cut); upstream (booked, then a proxy's 503); garbage; otherkey (201 with
-another key); locked (login fails).
+asked and booked, GET /_booked/KEY the bookings of one key (404: none). It also answers the name that phones
+resolve: GET /_name, set by POST. Modes: answer; stall (no answer while it lasts, then all); silent (booked, then
+never answered); shed; rate; error (500); unavailable (503 with a reason); reset (booked, then the connection is
+cut); upstream (booked, then a proxy's 503); garbage; otherkey (201 with another key); locked (login fails).
 """
 
 import asyncio
@@ -21,6 +21,14 @@ class Bank:
         self.keys: dict[str, list[int]] = {}
         self.peers: set[Any] = set()
         self.headers: list[dict[str, str]] = []
+        self.name: dict[str, Any] = {}
+
+    async def set_name(self, request: web.Request) -> web.Response:
+        self.name = await request.json()
+        return web.json_response({})
+
+    async def get_name(self, _: web.Request) -> web.Response:
+        return web.json_response(self.name)
 
     async def behave(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -104,6 +112,8 @@ async def serve(port: int) -> None:
     app = web.Application()
     app.router.add_post("/_behave", bank.behave)
     app.router.add_get("/_books", bank.books)
+    app.router.add_post("/_name", bank.set_name)
+    app.router.add_get("/_name", bank.get_name)
     app.router.add_get("/_booked/{key}", bank.booked)
     app.router.add_route("*", "/{rest:.*}", bank.any)
     runner = web.AppRunner(app, access_log=None)

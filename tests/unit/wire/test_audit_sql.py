@@ -1,8 +1,6 @@
 """The SQL audit against a real PostgreSQL 15, as standby, primary, silent and wrong."""
 
-import os
 import shutil
-import subprocess
 import tempfile
 import threading
 import time
@@ -16,69 +14,10 @@ from stormdrill.audit import reader_of
 from stormdrill.errors import TargetError
 from stormdrill.estate import Invariant, SqlAudit
 
-from .conftest import free_port
+from .postgres import BIN, Database
 
-BIN = Path("/usr/lib/postgresql/15/bin")
 KEYS = ["0b9f6d0e-6d5c-4c3a-9f3e-6d0f0a1b2c3d", "1b9f6d0e-6d5c-4c3a-9f3e-6d0f0a1b2c3d"]
 pytestmark = pytest.mark.skipif(not (BIN / "postgres").exists(), reason="PostgreSQL 15 is not installed")
-
-
-class Database:
-    """One PostgreSQL of a directory; as another user when we are root, which PostgreSQL refuses to be."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.port = free_port()
-        self._process = None
-        self._run("initdb", "--auth=trust", "--username=auditor", "--no-sync", "-D", f"{directory}/data")
-
-    def start(self) -> None:
-        settings = {
-            "port": self.port,
-            "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": self.directory,
-            "fsync": "off",
-            "shared_buffers": "16MB",
-        }
-        argv = [*self._as(), str(BIN / "postgres"), "-D", f"{self.directory}/data"]
-        argv += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with (self.directory / "log").open("ab") as log:
-            self._process = subprocess.Popen(argv, stdout=log, stderr=log)
-        wait.until(self._answers, deadline_s=30, what="PostgreSQL answers")
-
-    def stop(self) -> None:
-        if self._process:
-            self._process.terminate()
-            self._process.wait(20)
-            self._process = None
-
-    def promote(self) -> None:
-        self._run("pg_ctl", "promote", "-D", f"{self.directory}/data", "--no-wait")
-
-    def execute(self, statement: str, *parameters: object) -> None:
-        with psycopg.connect(self.dsn, autocommit=True) as connection:
-            connection.execute(statement, parameters)
-
-    @property
-    def dsn(self) -> str:
-        return f"host=127.0.0.1 port={self.port} user=auditor dbname=postgres"
-
-    def _answers(self) -> bool:
-        try:
-            psycopg.connect(self.dsn, connect_timeout=1).close()
-        except psycopg.OperationalError:
-            return False
-        return True
-
-    def _run(self, program: str, *arguments: str) -> None:
-        argv = [*self._as(), str(BIN / program), *arguments]
-        subprocess.run(argv, check=True, capture_output=True, timeout=60)
-
-    @staticmethod
-    def _as() -> list[str]:
-        if os.geteuid():
-            return []
-        return ["unshare", "-U", "--map-user=65534", "--map-group=65534"]
 
 
 @pytest.fixture(scope="module")
@@ -121,20 +60,21 @@ def test_everything_since_the_mark_is_read(database):
 def test_all_of_it_is_one_snapshot(database):
     """A movement that commits between two of the queries is in none of them."""
     count = Invariant("count", "SELECT count(*) FROM movement", 2)
-    slow = "SELECT key, amount, source, target, id FROM movement, pg_sleep(0.5) WHERE id > %(since)s"
+    held = "SELECT key, amount, source, target, id FROM movement, pg_advisory_xact_lock_shared(7) WHERE id > %(since)s"
     found = []
     reading = threading.Thread(
-        target=lambda: found.append(audit(database, movements=slow, invariants=(count,)).read(0, []))
+        target=lambda: found.append(audit(database, movements=held, invariants=(count,)).read(0, []))
     )
-    reading.start()
+    with psycopg.connect(database.dsn, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(7)")
+        reading.start()
 
-    def asleep():
-        with psycopg.connect(database.dsn) as connection:
-            query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+        def waiting():
+            query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'"
             return connection.execute(query).fetchone()[0]
 
-    wait.until(asleep, deadline_s=5, what="the audit to be in its first query", poll_s=0.02)
-    database.execute("INSERT INTO movement VALUES (3, %s, 1, 1, 1)", KEYS[0])
+        wait.until(waiting, deadline_s=20, what="the audit to be in its first query", poll_s=0.02)
+        database.execute("INSERT INTO movement VALUES (3, %s, 1, 1, 1)", KEYS[0])
     reading.join()
     database.execute("DELETE FROM movement WHERE id = 3")
     (books,) = found

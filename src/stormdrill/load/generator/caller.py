@@ -8,6 +8,7 @@ from random import Random
 
 from stormdrill.load.backoff import delay_s
 from stormdrill.load.generator.moment import PhaseEnd
+from stormdrill.load.generator.names import Names
 from stormdrill.load.generator.phone import Call, Phone
 from stormdrill.load.generator.running import Running
 from stormdrill.load.generator.wire import Exchange
@@ -16,6 +17,8 @@ from stormdrill.load.recorder import Attempt, Request
 from stormdrill.records.layout import Act, Flag, Outcome, Reason
 from stormdrill.units import NS_PER_S
 
+_UNREACHED = (Trouble.CONNECT, Trouble.TIMEOUT)
+"""After these a phone tries the next address it knows."""
 GENERATOR_LATE_S = 1.0
 """What the generator itself is later with is dropped: caught up with after a stall, it would be a surge."""
 
@@ -53,7 +56,8 @@ class _Try:
 class Caller:
     """Performs requests of one phone class. Safe to use from many greenlets at once."""
 
-    def __init__(self, running: Running, phone_class: type[Phone]) -> None:
+    def __init__(self, running: Running, phone_class: type[Phone], names: Names) -> None:
+        self._known = names
         self._app = running.config.profile.app
         self._names = [operation.name for operation in running.config.operations]
         steps = phone_class.steps()
@@ -103,7 +107,9 @@ class Caller:
         self, phone: Phone, call: Call, request: Request, this: _Try, retries: Retries
     ) -> tuple[Judgement, int]:
         """One attempt, recorded. The second value is when to try again; 0 means that this was the last."""
-        running, site = self._running, phone.site
+        running = self._running
+        self._known.before_request(phone)
+        site = phone.site
         head, body = self._head(phone, call, request, this.timeout_s), call.payload()
         running.recorder.intent(request, this.number)
         sent_ns = time.monotonic_ns()
@@ -117,8 +123,8 @@ class Caller:
         finally:
             running.tally.answered()
         judgement = _judge(call, request, exchange)
-        if exchange.trouble is Trouble.CONNECT:
-            phone.site = (site + 1) % len(running.wire.lines)
+        if exchange.trouble in _UNREACHED and phone.site == site:
+            self._known.leave(phone)
         again_ns = self._again_ns(request, this, judgement, exchange, retries)
         running.recorder.attempt(
             request, _ended(this, sent_ns, exchange, judgement, site, final=again_ns == 0)

@@ -82,6 +82,8 @@ class Phone(User):
         self.expires_s = 0.0
         self.cell = 0
         self.site = 0
+        self.edges: tuple[int, ...] = ()
+        self.edges_until_ns = 0
 
     def begin(self, customer: int, others: Sequence[int], cell: int, site: int) -> None:
         """Become the phone of `customer`, not logged in, talking to edge number `site`."""

@@ -9,6 +9,7 @@ from stormdrill.load.config import LoadConfig
 from stormdrill.load.generator import streams
 from stormdrill.load.generator.caller import Caller
 from stormdrill.load.generator.later import Later
+from stormdrill.load.generator.names import Names
 from stormdrill.load.generator.opener import Opener
 from stormdrill.load.generator.phone import Phone
 from stormdrill.load.generator.phones import Phones
@@ -25,7 +26,8 @@ class PhoneLoad:
         self._check(config, phone_class)
         self._config, self._class = config, phone_class
         self._opener = Opener(config, wire, phone_class)
-        phones = Phones(config, phone_class, environment)
+        self._names = Names(config)
+        phones = Phones(config, phone_class, environment, self._names)
         self._probes = [phones.probes(cell) for cell in range(len(config.cells))]
         self._sessions = Sessions(visits(config), phones)
         self._later: Later | None = None
@@ -37,7 +39,8 @@ class PhoneLoad:
 
     def start(self, running: Running) -> None:
         """Let the clock's demand come."""
-        caller = Caller(running, self._class)
+        caller = Caller(running, self._class, self._names)
+        self._names.start(running)
         self._later = Later(running.recorder, running.tally, running.stop)
         names = [operation.name for operation in self._config.operations]
         opening = names.index(self._class.opening()) if self._class.opening() else -1

@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 from stormdrill.load.config import LoadConfig
+from stormdrill.load.generator.names import Names
 from stormdrill.load.generator.phone import Phone
 from stormdrill.load.population import Population
 
@@ -13,8 +14,8 @@ from stormdrill.load.population import Population
 class Phones:
     """A pool of phones for sessions, and the making of the probes' own."""
 
-    def __init__(self, config: LoadConfig, phone_class: type[Phone], environment: Any) -> None:
-        self._class, self._environment = phone_class, environment
+    def __init__(self, config: LoadConfig, phone_class: type[Phone], environment: Any, names: Names) -> None:
+        self._class, self._environment, self._names = phone_class, environment, names
         self._limit = config.profile.users
         self._edges = len(config.edges)
         self._random = Random(f"{config.seed}/phones")
@@ -29,6 +30,7 @@ class Phones:
             customers = self._population.visitors(cell)
             customer = self._random.choice(customers)
             phone.begin(customer, customers, cell, self._random.randrange(self._edges))
+            self._names.resolve(phone)
         return phone
 
     def give_back(self, phone: Phone) -> None:
@@ -42,6 +44,7 @@ class Phones:
         for number, customer in enumerate(customers):
             phone = self._class(self._environment, self._random)
             phone.begin(customer, customers, cell, number % self._edges)
+            self._names.resolve(phone)
             phones.append(phone)
         return phones
 

@@ -58,6 +58,10 @@ class Rules:
         """Return what is wrong with an object, new or changed."""
         return []
 
+    def validate_status(self, tree: Tree) -> list[Cause]:
+        """Return what is wrong with the status of an object whose status alone is written."""
+        return []
+
     def validate_update(self, tree: Tree, old: Tree) -> list[Cause]:
         """Return what an update may not change."""
         return []

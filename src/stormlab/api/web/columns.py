@@ -25,6 +25,8 @@ class Column:
     cell: Cell
     type: str = "string"
     priority: int = 0
+    format: str = ""
+    description: str = ""
 
 
 def _path(*steps: str, default: Any = NONE) -> Cell:
@@ -39,7 +41,7 @@ def _age(tree: Tree, now: dt.datetime) -> str:
     return since(tree["metadata"].get("creationTimestamp"), now)
 
 
-NAME = Column("Name", _path("metadata", "name"))
+NAME = Column("Name", _path("metadata", "name"), format="name")
 AGE = Column("Age", _age)
 DEFAULT_COLUMNS = (NAME, Column("Age", _age))
 

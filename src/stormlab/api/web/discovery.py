@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from stormlab.api.catalog import Catalog
+from stormlab.api.custom.kind import CustomKind
 from stormlab.api.jsontree import Tree
-from stormlab.api.kinds import KINDS, Kind
+from stormlab.api.kinds import Kind
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 VERSION = {
@@ -25,14 +27,20 @@ REVIEWS = {
 }
 
 
-def group_names() -> list[str]:
+def group_names(catalog: Catalog) -> list[str]:
     """Return the served groups besides the core, in order."""
-    return sorted({kind.group for kind in KINDS if kind.group} | set(REVIEWS))
+    return sorted((catalog.groups - {""}) | set(REVIEWS))
 
 
-def _group(name: str) -> Tree:
-    version = {"groupVersion": f"{name}/v1", "version": "v1"}
-    return {"name": name, "versions": [version], "preferredVersion": version}
+def versions_of(catalog: Catalog, name: str) -> list[str]:
+    """Return a served group's versions, the preferred one first."""
+    return catalog.versions(name) or ["v1"]
+
+
+def _group(catalog: Catalog, name: str) -> Tree:
+    found = versions_of(catalog, name)
+    listed = [{"groupVersion": f"{name}/{version}", "version": version} for version in found]
+    return {"name": name, "versions": listed, "preferredVersion": listed[0]}
 
 
 def versions(address: str) -> Tree:
@@ -41,14 +49,15 @@ def versions(address: str) -> Tree:
     return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": servers}
 
 
-def groups() -> Tree:
+def groups(catalog: Catalog) -> Tree:
     """Answer `/apis`."""
-    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name) for name in group_names()]}
+    listed = [_group(catalog, name) for name in group_names(catalog)]
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
 
 
-def group(name: str) -> Tree:
+def group(catalog: Catalog, name: str) -> Tree:
     """Answer `/apis/<group>`."""
-    return {"kind": "APIGroup", "apiVersion": "v1", **_group(name)}
+    return {"kind": "APIGroup", "apiVersion": "v1", **_group(catalog, name)}
 
 
 def _resources(kind: Kind) -> list[Tree]:
@@ -72,9 +81,9 @@ def _resources(kind: Kind) -> list[Tree]:
     return found
 
 
-def resources(name: str) -> Tree:
-    """Answer `/api/v1` (empty name) or `/apis/<group>/v1`."""
-    listed = [entry for kind in _kinds(name) for entry in _resources(kind)]
+def resources(catalog: Catalog, name: str, version: str) -> Tree:
+    """Answer `/api/v1` (empty name) or `/apis/<group>/<version>`."""
+    listed = [entry for kind in _kinds(catalog, name, version) for entry in _resources(kind)]
     if name in REVIEWS:
         plural, kind_name = REVIEWS[name]
         listed.append(
@@ -89,18 +98,25 @@ def resources(name: str) -> Tree:
     head: Tree = {"kind": "APIResourceList"}
     if name:
         head["apiVersion"] = "v1"
-    return {**head, "groupVersion": f"{name}/v1" if name else "v1", "resources": listed}
+    return {**head, "groupVersion": f"{name}/{version}" if name else version, "resources": listed}
 
 
-def _kinds(name: str) -> list[Kind]:
-    return sorted((kind for kind in KINDS if kind.group == name), key=lambda kind: kind.plural)
+def _kinds(catalog: Catalog, name: str, version: str) -> list[Kind]:
+    found = (kind for kind in catalog.kinds if (kind.group, kind.version) == (name, version))
+    return sorted(found, key=lambda kind: kind.plural)
+
+
+def _response_kind(kind: Kind) -> Tree:
+    # Empty means: as the list it stands in. Of custom kinds a real server says it all the same.
+    custom = isinstance(kind, CustomKind)
+    group, version = (kind.group, kind.version) if custom else ("", "")
+    return {"group": group, "version": version, "kind": kind.kind}
 
 
 def _aggregated_resource(kind: Kind) -> Tree:
     entry: Tree = {
         "resource": kind.plural,
-        # Empty means: as the list it stands in.
-        "responseKind": {"group": "", "version": "", "kind": kind.kind},
+        "responseKind": _response_kind(kind),
         "scope": "Namespaced" if kind.namespaced else "Cluster",
         "singularResource": kind.singular,
         "verbs": list(kind.verbs),
@@ -112,11 +128,9 @@ def _aggregated_resource(kind: Kind) -> Tree:
     parts = [
         {
             "subresource": name,
-            "responseKind": {
-                "group": part.group,
-                "version": part.version,
-                "kind": part.kind or kind.kind,
-            },
+            "responseKind": _response_kind(kind)
+            if not part.kind
+            else {"group": part.group, "version": part.version, "kind": part.kind},
             "verbs": list(part.verbs),
         }
         for name, part in sorted(kind.subresources.items())
@@ -124,26 +138,37 @@ def _aggregated_resource(kind: Kind) -> Tree:
     return {**entry, "subresources": parts} if parts else entry
 
 
-def aggregated(*, core: bool) -> Tree:
+def _aggregated_review(name: str) -> list[Tree]:
+    if name not in REVIEWS:
+        return []
+    plural, kind_name = REVIEWS[name]
+    entry = {
+        "resource": plural,
+        "responseKind": {"group": name, "version": "v1", "kind": kind_name},
+        "scope": "Cluster",
+        "singularResource": kind_name.lower(),
+        "verbs": ["create"],
+    }
+    return [entry]
+
+
+def aggregated(catalog: Catalog, *, core: bool) -> Tree:
     """Answer `/api` or `/apis` in the aggregated form current kubectl asks for."""
     items = []
-    for name in [""] if core else group_names():
-        listed = [_aggregated_resource(kind) for kind in _kinds(name)]
-        if name in REVIEWS:
-            plural, kind_name = REVIEWS[name]
-            response = {"group": name, "version": "v1", "kind": kind_name}
-            listed.append(
-                {
-                    "resource": plural,
-                    "responseKind": response,
-                    "scope": "Cluster",
-                    "singularResource": kind_name.lower(),
-                    "verbs": ["create"],
-                }
-            )
+    for name in [""] if core else group_names(catalog):
+        versions = [
+            {
+                "version": version,
+                "resources": [
+                    *map(_aggregated_resource, _kinds(catalog, name, version)),
+                    *_aggregated_review(name),
+                ],
+                "freshness": "Current",
+            }
+            for version in versions_of(catalog, name)
+        ]
         metadata = {"name": name, "creationTimestamp": None} if name else {"creationTimestamp": None}
-        version = {"version": "v1", "resources": listed, "freshness": "Current"}
-        items.append({"metadata": metadata, "versions": [version]})
+        items.append({"metadata": metadata, "versions": versions})
     return {
         "kind": "APIGroupDiscoveryList",
         "apiVersion": "apidiscovery.k8s.io/v2",
@@ -152,9 +177,16 @@ def aggregated(*, core: bool) -> Tree:
     }
 
 
-def root_paths() -> Tree:
+def root_paths(catalog: Catalog) -> Tree:
     """Answer `/`."""
-    served = [path for name in group_names() for path in (f"/apis/{name}", f"/apis/{name}/v1")]
+    served = [
+        path
+        for name in group_names(catalog)
+        for path in (
+            f"/apis/{name}",
+            *(f"/apis/{name}/{version}" for version in versions_of(catalog, name)),
+        )
+    ]
     return {
         "paths": ["/api", "/api/v1", "/apis", "/apis/", *served, "/healthz", "/livez", "/readyz", "/version"]
     }

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from stormlab.api.catalog import Catalog
 from stormlab.api.decoding import MAX_BODY_BYTES
 from stormlab.api.jsontree import encode
-from stormlab.api.kinds import VERSIONS
 from stormlab.api.objects import Objects
 from stormlab.api.status import ApiError, method_not_allowed, no_such_resource
 from stormlab.api.web import discovery, parts, query, reading, reviews, writing
 from stormlab.api.web.call import Call
 from stormlab.api.web.negotiation import JSON, negotiate
+from stormlab.api.web.rights import authorize, authorize_path
 from stormlab.api.web.route import Target, parse, require_kind, require_verb
-from stormlab.api.web.users import User, authenticate, authorize, authorize_path
+from stormlab.api.web.users import User, authenticate
 
 _LOG = logging.getLogger("stormlab.api")
 _HEALTH = ("/healthz", "/livez", "/readyz")
@@ -30,6 +31,7 @@ class Dispatcher:
 
     objects: Objects
     tokens: Mapping[str, User]
+    account: Callable[[str], User | None]
     pod_parts: Mapping[str, PodPart]
     address: str
 
@@ -51,21 +53,23 @@ class Dispatcher:
             )
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        user = authenticate(request.headers.get("Authorization", ""), self.tokens)
+        user = authenticate(request.headers.get("Authorization", ""), self.tokens, self.account)
         target = parse(request.path)
         if target is None:
-            authorize_path(user, request.path, request.method)
+            authorize_path(self.objects.store, user, request.path, request.method)
             return self._other_path(request)
         watch = query.truth(request.query.get("watch"))
         verb = target.verb(request.method, watch=watch)
-        authorize(user, target, verb, target.name or _selected_name(request.query.get("fieldSelector", "")))
+        name = target.name or _selected_name(request.query.get("fieldSelector", ""))
+        authorize(self.objects.store, user, target, verb, name)
         if target.group in discovery.REVIEWS:
             body = await request.read()
-            shown = reviews.answer(target, request.method, user, body, self.objects.now)
+            shown = reviews.answer(target, request.method, user, body, self.objects)
             return web.Response(body=encode(shown), status=201, content_type=JSON)
-        if not target.served:
+        catalog = self.objects.store.catalog
+        if target.group not in catalog.groups:
             return _plain_not_found()
-        kind = require_kind(target)
+        kind = require_kind(target, catalog)
         require_verb(target, kind, verb)
         streams = target.subresource in self.pod_parts
         form = "object" if streams else negotiate(request.headers.get("Accept", ""))
@@ -87,7 +91,7 @@ class Dispatcher:
             return web.Response(text="ok", headers={"Content-Type": "text/plain; charset=utf-8"})
         if steps in (["api"], ["apis"]):
             return self._groups(request, core=steps == ["api"])
-        shown = _described(steps)
+        shown = _described(steps, self.objects.store.catalog)
         if shown is None:
             return _plain_not_found()
         if request.method != "GET":
@@ -100,26 +104,29 @@ class Dispatcher:
         if "as=APIGroupDiscoveryList" in request.headers.get("Accept", "") and "v=v2," in (
             request.headers.get("Accept", "").replace(";as=APIGroupDiscoveryList", "") + ","
         ):
-            body = encode(discovery.aggregated(core=core))
+            body = encode(discovery.aggregated(self.objects.store.catalog, core=core))
             return web.Response(body=body, headers={"Content-Type": discovery.AGGREGATED})
-        shown = discovery.versions(self.address) if core else discovery.groups()
+        catalog = self.objects.store.catalog
+        shown = discovery.versions(self.address) if core else discovery.groups(catalog)
         return web.Response(body=encode(shown), content_type=JSON)
 
 
-def _described(steps: list[str]) -> object:
+def _described(steps: list[str], catalog: Catalog) -> object:
     """Return what a discovery path answers, or None; ApiError 404 for a version that is not served."""
     if not steps:
-        return discovery.root_paths()
+        return discovery.root_paths(catalog)
     if steps == ["version"]:
         return discovery.VERSION
     if steps[0] == "api" and len(steps) == 2:
-        if ("", steps[1]) not in VERSIONS:
+        if steps[1] != "v1":
             raise no_such_resource()
-        return discovery.resources("")
-    if steps[0] == "apis" and len(steps) > 1 and steps[1] in discovery.group_names():
-        if steps[2:] not in ([], ["v1"]):
+        return discovery.resources(catalog, "", "v1")
+    if steps[0] == "apis" and len(steps) > 1 and steps[1] in discovery.group_names(catalog):
+        if len(steps) == 2:
+            return discovery.group(catalog, steps[1])
+        if len(steps) > 3 or steps[2] not in discovery.versions_of(catalog, steps[1]):
             raise no_such_resource()
-        return discovery.resources(steps[1]) if steps[2:] else discovery.group(steps[1])
+        return discovery.resources(catalog, steps[1], steps[2])
     return None
 
 

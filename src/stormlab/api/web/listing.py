@@ -8,6 +8,7 @@ import binascii
 import json
 from dataclasses import dataclass
 
+from stormlab.api.custom.kind import CustomKind
 from stormlab.api.jsontree import Tree
 from stormlab.api.kinds import Kind
 from stormlab.api.record import Event, Record
@@ -114,6 +115,9 @@ def take_page(store: Store, kind: Kind, options: ListOptions) -> Page:
 
 def encode_page(kind: Kind, page: Page) -> bytes:
     """Return the list's bytes, joined from the items' cached bytes."""
-    metadata = json.dumps(page.metadata, separators=(",", ":"))
-    head = f'{{"kind":"{kind.kind}List","apiVersion":"{kind.api_version}","metadata":{metadata},"items":['
-    return head.encode() + b",".join([record.item for record in page.records]) + b"]}\n"
+    shown = page.metadata
+    if isinstance(kind, CustomKind):
+        shown = {"continue": "", **shown}
+    metadata = json.dumps(shown, separators=(",", ":"))
+    head = f'{{"kind":"{kind.list_kind}","apiVersion":"{kind.api_version}","metadata":{metadata},"items":['
+    return head.encode() + b",".join([record.listed for record in page.records]) + b"]}\n"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stormlab.api.kinds import BY_RESOURCE, GROUPS, VERSIONS, Kind, Subresource
-from stormlab.api.status import method_not_allowed, no_such_resource
+from stormlab.api.catalog import Catalog
+from stormlab.api.custom.kind import CustomKind
+from stormlab.api.kinds import Kind, Subresource
+from stormlab.api.status import method_not_allowed, no_such_resource, not_found
 
 _NAMESPACE_PARTS = ("status", "finalize")
 _COLLECTION = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
@@ -25,22 +27,12 @@ class Target:
     subresource: str = ""
     watch: bool = False
 
-    @property
-    def kind(self) -> Kind | None:
-        """Return the served kind, or None."""
-        return BY_RESOURCE.get((self.group, self.version, self.resource))
-
     def verb(self, method: str, *, watch: bool) -> str:
         """Return the verb rights are asked for; unknown methods count as themselves."""
         if not self.name and method == "GET" and (watch or self.watch):
             return "watch"
         table = _PART if self.subresource else _OBJECT if self.name else _COLLECTION
         return table.get(method, method.lower())
-
-    @property
-    def served(self) -> bool:
-        """Say whether group and version exist at all; otherwise the answer is plain text."""
-        return self.group in GROUPS
 
 
 def parse(path: str) -> Target | None:
@@ -63,10 +55,10 @@ def parse(path: str) -> Target | None:
     )
 
 
-def require_kind(target: Target) -> Kind:
+def require_kind(target: Target, catalog: Catalog) -> Kind:
     """Return the target's kind; ApiError 404 when it is not served, or not at this scope."""
-    kind = target.kind
-    if kind is None or (target.group, target.version) not in VERSIONS:
+    kind = catalog.find(target.group, target.version, target.resource)
+    if kind is None:
         raise no_such_resource()
     if target.namespace is not None and not kind.namespaced:
         raise no_such_resource()
@@ -80,7 +72,8 @@ def require_verb(target: Target, kind: Kind, verb: str) -> Subresource | None:
     if target.subresource:
         part = kind.subresources.get(target.subresource)
         if part is None:
-            raise no_such_resource()
+            # Of a custom kind, a part it does not declare is an object that is not there (topic 16).
+            raise not_found(kind, target.name) if isinstance(kind, CustomKind) else no_such_resource()
         if verb not in part.verbs:
             raise method_not_allowed()
         return part

@@ -5,15 +5,19 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 
+from stormlab.api.custom.kind import CustomKind
 from stormlab.api.jsontree import Tree, encode
 from stormlab.api.kinds import Kind
 from stormlab.api.record import Change, Event, Record
 from stormlab.api.web.columns import COLUMNS, DEFAULT_COLUMNS, Column
+from stormlab.api.web.customcolumns import columns_of
 
 _API_VERSION = "meta.k8s.io/v1"
 
 
 def _columns(kind: Kind) -> tuple[Column, ...]:
+    if isinstance(kind, CustomKind):
+        return columns_of(kind)
     return COLUMNS.get(kind, DEFAULT_COLUMNS)
 
 
@@ -22,8 +26,8 @@ def _definitions(kind: Kind) -> list[Tree]:
         {
             "name": column.name,
             "type": column.type,
-            "format": "name" if column.name == "Name" else "",
-            "description": "",
+            "format": column.format,
+            "description": column.description,
             "priority": column.priority,
         }
         for column in _columns(kind)

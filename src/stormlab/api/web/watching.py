@@ -58,7 +58,7 @@ class Watch:
         self.version = store.version
         # Nothing may happen between what is there now and the first change heard: no await in here.
         self._begin(options.version)
-        self._stop = store.listen(kind, self._heard)
+        self._stop = store.listen(kind, self._heard, gone=self.end)
 
     def _begin(self, version: int | None) -> None:
         if version in {None, 0}:

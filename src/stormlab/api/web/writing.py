@@ -7,7 +7,8 @@ from typing import Any
 from aiohttp import web
 
 from stormlab.api import patching, removal
-from stormlab.api.decoding import check_options, decode_body, decode_for, decode_options
+from stormlab.api.bodies import built_in, decode_for, shape_of
+from stormlab.api.decoding import check_options, decode_body, decode_options
 from stormlab.api.jsontree import Tree
 from stormlab.api.record import Record
 from stormlab.api.scale import API_VERSION, scale_of, with_scale
@@ -74,14 +75,15 @@ async def patch(call: Call) -> web.Response:
     """Patch an object, its status, or its scale."""
     _check_query(call, "PatchOptions")
     body = await call.request.read()
-    patching.media_type(call.content_type)
+    shape = built_in("Scale") if call.target.subresource == "scale" else shape_of(call.kind)
+    patching.media_type(call.content_type, shape)
     if call.target.subresource == "scale":
         current = scale_of(_scaled(call))
-        decoded = patching.patched("Scale", current, call.content_type, body, call.validation)
+        decoded = patching.patched(shape, current, call.content_type, body, call.validation)
         _place(call, decoded.tree)
         return _write_scale(call, decoded.tree)
     record = call.objects.require(call.kind, call.namespace, call.target.name)
-    decoded = patching.patched(call.kind.kind, record.full(), call.content_type, body, call.validation)
+    decoded = patching.patched(shape, record.full(), call.content_type, body, call.validation)
     call.warnings += decoded.warnings
     _place(call, decoded.tree)
     changed = call.objects.update(

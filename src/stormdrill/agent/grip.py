@@ -1,0 +1,201 @@
+"""What this node is under and what it has been under: faults are begun and ended here, each step on disk first."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stormdrill.agent import netfilter, rules
+from stormdrill.agent.held import Held, utc
+from stormdrill.agent.records import Ended, Record, Records, boot_id
+from stormdrill.agent.report import Pods, Reporter
+from stormdrill.agent.site_loss import Killer
+from stormdrill.errors import ActionError, InputError
+from stormdrill.faultspec import FaultKind, FaultSpec, NodeState, NodeStatus, spec_body, status_body
+
+_AGAIN_S = 0.5
+EVIDENCE_S = 3.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """One node: its name, its agent's, its control groups, and the labels a site loss spares."""
+
+    node: str
+    agent: str
+    cgroup: Path
+    spare: Mapping[str, str] = field(default_factory=dict)
+
+
+class Grip:
+    """One node's faults, by UID: `held` while there may be anything of them, `ended` until the object is gone."""
+
+    def __init__(self, place: Place, records: Records, reporter: Reporter) -> None:
+        self._place, self._records, self._reporter = place, records, reporter
+        self._boot = boot_id()
+        self.api: tuple[rules.Endpoint, ...] = ()
+        self.held: dict[str, Held] = {}
+        self.ended: dict[str, Ended] = {}
+
+    def newest_first(self) -> list[Held]:
+        """The order in which faults are taken away."""
+        return sorted(self.held.values(), key=lambda held: held.record.begun_s, reverse=True)
+
+    def take_up(self) -> None:
+        """Before anything else: end what has no live lease, go on with what has one, and mark our own packets.
+
+        Without nft nothing can be ended now; the agent lives, tries on, and says so of every fault it is given.
+        """
+        self.ended = self._records.ended()
+        begun, broken = self._records.begun()
+        for uid in broken:
+            self._remove(rules.table_of(uid))
+            self._records.drop(uid)
+        tables = _tables()
+        for table in tables - {rules.table_of(record.uid) for record in begun}:
+            self._remove(table)
+        live = []
+        for record in sorted(begun, key=lambda one: one.begun_s, reverse=True):
+            held = self.held[record.uid] = Held(record, NodeState.APPLIED)
+            if record.uid in self.ended:
+                self.end(held, self.ended[record.uid].reason)
+            elif record.boot != self._boot or time.monotonic() >= record.ends_s:
+                self.end(held, record.expiry)
+            else:
+                live.append(held)
+        attempt(lambda: netfilter.run(rules.own()))
+        for held in reversed(live):
+            self._put(held, there=held.table in tables)
+
+    def begin(self, uid: str, name: str, spec: FaultSpec, at_s: float) -> None:
+        """Apply a fault whose renewal was seen at `at_s`. What goes wrong ends it as failed."""
+        begun_s = time.monotonic()
+        record = Record(uid, name, spec_body(spec), self._boot, begun_s, utc(), spec.renewal, at_s)
+        held = self.held[uid] = Held(record)
+        try:
+            self._records.keep(record)
+        except OSError as error:
+            self.fail(held, f"the undo cannot be recorded: {error}")
+            return
+        self._put(held, there=False)
+
+    def renew(self, held: Held, renewal: int, at_s: float) -> None:
+        """The lease was seen to be renewed."""
+        held.record = held.record.renewed(renewal, at_s)
+        attempt(lambda: self._records.keep(held.record))
+
+    def end(self, held: Held, reason: str) -> None:
+        """Take it away; when that fails, it is due again until it does not. The first reason stays."""
+        uid, name = held.record.uid, held.record.name
+        held.reason, held.state = held.reason or reason, NodeState.REVERTED
+        held.look()
+        if uid not in self.ended:
+            said = status_body(held.status(self._place.agent))
+            self.close(Ended(uid, name, held.reason, said))
+        try:
+            netfilter.run(rules.removal(held.table))
+        except ActionError as error:
+            if not (held.failure and isinstance(error, netfilter.MissingError)):
+                held.state, held.due_s = NodeState.REVERTING, time.monotonic() + _AGAIN_S
+                self.tell(held, f"cannot be taken away: {error}")
+                return
+        attempt(lambda: self._records.drop(uid))
+        del self.held[uid]
+        self.tell(held)
+
+    def fail(self, held: Held, why: str) -> None:
+        """It cannot be applied (or not wholly): take away what there is of it."""
+        held.failure = why
+        self.end(held, "")
+
+    def never(self, uid: str, name: str) -> None:
+        """It was over before it began here."""
+        status = NodeStatus(
+            NodeState.REVERTED, "never applied", "wanted", reverted_at=utc(), agent=self._place.agent
+        )
+        self.close(Ended(uid, name, "wanted", status_body(status)))
+        self._reporter.tell(uid, name, status)
+
+    def close(self, ended: Ended) -> None:
+        """From now on it is not applied again, whatever happens."""
+        self.ended[ended.uid] = ended
+        attempt(lambda: self._records.end(ended))
+
+    def forget(self, uid: str) -> None:
+        """Its object is gone: end it, and lose every trace once it has ended."""
+        if uid in self.held:
+            self.end(self.held[uid], "deleted")
+        if uid not in self.held and uid in self.ended:
+            del self.ended[uid]
+            attempt(lambda: self._records.forget(uid))
+            self._reporter.forget(uid)
+
+    def again(self, uid: str) -> None:
+        """Say once more how it ended: the API server does not know."""
+        self._reporter.tell(uid, self.ended[uid].name, self.ended[uid].status)
+
+    def know(self, pods: Pods) -> None:
+        """The node's pods are known (again): site losses kill them, and are applied once they have."""
+        for held in self.newest_first():
+            if held.killer is None or held.over:
+                continue
+            if pods.why:
+                held.killer.trouble = f"the pods of this node cannot be listed: {pods.why}"
+                continue
+            held.killer.know(pods.items)
+            held.killer.strike()
+            if held.state is NodeState.APPLYING and not held.killer.trouble:
+                held.applied()
+                held.look()
+                self.tell(held)
+
+    def ask(self, held: Held) -> None:
+        """Have the node's pods listed for a site loss."""
+        held.asked_s = time.monotonic()
+        self._reporter.ask_pods()
+
+    def tell(self, held: Held, why: str = "") -> None:
+        """Report how far it is."""
+        self._reporter.tell(held.record.uid, held.record.name, held.status(self._place.agent, why))
+
+    def _put(self, held: Held, *, there: bool) -> None:
+        """Make the rules, unless they are there: a table is made at once or not at all."""
+        spec = held.record.fault
+        targets = [target for target in spec.targets if target.node == self._place.node]
+        try:
+            text = rules.script(held.record.uid, spec.kind, targets, self.api)
+            if not there:
+                netfilter.run(rules.own() + text)  # both or none: unmarked, the agent would cut itself off
+        except (ActionError, InputError) as error:
+            self.fail(held, str(error))
+            return
+        held.rules, held.due_s = rules.count(text), time.monotonic() + EVIDENCE_S
+        if spec.kind is FaultKind.SITE_LOSS:
+            held.killer = Killer(self._place.cgroup, self._place.spare)
+            self.ask(held)
+        else:
+            held.applied()
+        self.tell(held)
+
+    @staticmethod
+    def _remove(table: str) -> None:
+        attempt(lambda: netfilter.run(rules.removal(table)))
+
+
+def attempt(act: Callable[[], None]) -> None:
+    """What fails here must not keep the rest from being taken away: it is said, and life goes on."""
+    try:
+        act()
+    except (ActionError, OSError) as error:
+        print(error, file=sys.stderr, flush=True)
+
+
+def _tables() -> set[str]:
+    try:
+        return set(netfilter.fault_tables())
+    except ActionError as error:
+        print(error, file=sys.stderr, flush=True)
+        return set()

@@ -1,0 +1,1 @@
+"""What shows that a fault bites: flows between every pair of zones, tried all the time, as metrics."""

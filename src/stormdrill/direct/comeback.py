@@ -1,0 +1,125 @@
+"""The way back: the old site rebuilt behind its fence, caught up, switched back to under load, phones led home.
+
+Each part looks first at what is done already, so that a way back that was cut off can be begun again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stormdrill import wait
+from stormdrill.direct.failover import close, retried
+from stormdrill.direct.following import behind
+from stormdrill.direct.rebuild import Wanted, rebuild
+from stormdrill.direct.routes import Routes
+from stormdrill.direct.side import Side
+from stormdrill.direct.switchback import Switched, switch
+from stormdrill.errors import ActionError, DeadlineError, TargetError
+from stormdrill.fence import State
+from stormdrill.fence.site import Tell
+
+WITHIN_S = 90.0
+_POLL_S = 0.5
+
+
+@dataclass(frozen=True)
+class Journey:
+    """From `away`, which leads, to `home`. `wanted` is what the rebuild is told; `check` may raise between steps."""
+
+    home: Side
+    away: Side
+    routes: Routes
+    wanted: Wanted
+    check: Callable[[], None]
+
+
+def come_back(journey: Journey, why: str, tell: Tell) -> Switched:
+    """Make `home` the leading site again, with `away` as its standby.
+
+    ActionError when `away` takes no writes, or a part refuses (its message says what stands). TargetError when
+    something does not answer in time. After either one holds: what leads goes on leading.
+    """
+    home, away, by = journey.home, journey.away, journey.wanted.by
+    begun = time.monotonic()
+    if away.takes_writes() is None:
+        raise ActionError(f"{away.region} takes no writes: there is nothing to come back from")
+    tell("return.started", by, database=home.cell, region=home.region, source=away.region, why=why)
+    if not _follows(home):
+        _rebuilt(journey, tell)
+    journey.check()
+    # Before anybody is led there; after a site's loss edges may take a while to run again.
+    retried(home.fencing.open_edges, WITHIN_S, f"{home.region}'s edges")
+
+    def lead(region: str) -> None:
+        journey.routes.turn_to(region, by, tell)
+
+    switched = switch(away, home, by, why, tell, lead=lead)
+    answer = journey.routes.serving(home.region)
+    tell("route.serving", by, region=home.region, edges=list(answer.edges))
+    _redundant(journey)
+    tell(
+        "redundancy.restored",
+        by,
+        database=home.cell,
+        how=f"{home.region} leads with {_mates(home)}, {away.region} follows",
+        took_s=round(time.monotonic() - begun, 1),
+    )
+    return switched
+
+
+def _follows(home: Side) -> bool:
+    """Whether it is a standby already. One that cannot be asked is rebuilt."""
+    record = home.fencing.record()
+    if record and record.state is State.CLOSED:
+        return False
+    try:
+        return home.follows()
+    except TargetError:
+        return False
+
+
+def _rebuilt(journey: Journey, tell: Tell) -> None:
+    """Close it (again), see that nothing of it is left running, and rebuild it."""
+    home, by = journey.home, journey.wanted.by
+    close(home, by, journey.check)
+    _pods_gone(home, journey.check)
+
+    def telling(kind: str, actor: str = by, **data: object) -> object:
+        said = tell(kind, actor, **data)  # type: ignore[arg-type]
+        if kind == "rebuild.step":
+            journey.check()
+        return said
+
+    rebuild(home, journey.away, journey.wanted, telling)
+
+
+def _pods_gone(home: Side, check: Callable[[], None]) -> None:
+    last = ""
+
+    def gone() -> bool:
+        nonlocal last
+        check()
+        seen = home.fencing.observe()
+        last = seen.trouble or f"still there: {', '.join(seen.alive)}"
+        return seen.closed and not seen.alive and not seen.trouble
+
+    try:
+        wait.until(gone, deadline_s=WITHIN_S, what=f"the end of {home.region}'s old pods", poll_s=_POLL_S)
+    except DeadlineError as error:
+        raise DeadlineError(f"{error}: {last}") from None
+
+
+def _redundant(journey: Journey) -> None:
+    """See once more that both kinds of standby are there: what `switch` waited for may have gone again."""
+    home, away = journey.home, journey.away
+    if len(home.site.members) > 1 and not home.director.cluster().sync_standbys:
+        raise ActionError(f"{home.region} leads again, without a synchronous standby")
+    proof = home.write()
+    if why := behind(away, proof.timeline, 16 << 20, proof.lsn):
+        raise ActionError(f"{home.region} leads again, and {away.region} does not follow it: {why}")
+
+
+def _mates(home: Side) -> str:
+    return ", ".join(home.director.cluster().sync_standbys) or "no synchronous standby"

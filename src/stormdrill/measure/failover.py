@@ -1,0 +1,99 @@
+"""Everything about a failover and the way back, gathered; nothing of a run without such events."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stormdrill.measure.books import Books
+from stormdrill.measure.canaries import canaries, network
+from stormdrill.measure.chronicle import Chronicle
+from stormdrill.measure.demand import Demand
+from stormdrill.measure.failover_values import NOTHING, Decision, Failover, LossThen, Takeover
+from stormdrill.measure.forks import Known, duals
+from stormdrill.measure.inputs import Inputs
+from stormdrill.measure.loss import Intents
+from stormdrill.measure.returning import pauses, redundancy
+from stormdrill.measure.steps import alerts, decisions, detected_s, steps
+from stormdrill.measure.takeovers import takeovers
+from stormdrill.units import NS_PER_S
+
+
+def failover(inputs: Inputs, asked: Demand | None, meant: Intents) -> Failover:
+    """The numbers of a failover."""
+    story, topology = inputs.story, inputs.plan.topology
+    cut = network(story, topology.zones)
+    found = takeovers(story, topology.databases, elected=cut)
+    told = steps(story)
+    seen = canaries(story, topology.zones)
+    if not (found or told or seen.pairs or cut):
+        return NOTHING
+    alarms, decided = alerts(story), decisions(story)
+    switched = any(one.phase == "return" for one in found)
+    returned = story.phase("return") is not None
+    return Failover(
+        canaries=seen,
+        steps=told,
+        alerts=alarms,
+        detected_s=detected_s(alarms, story),
+        decisions=decided,
+        takeovers=found,
+        duals=duals(found, inputs.forks, Known(meant, inputs.books, inputs.witness.legend, story)),
+        loss_then=_loss_then(meant, inputs.books_then, inputs.books, story),
+        returned=returned,
+        switched_back=switched,
+        pauses=pauses(asked, story, inputs.plan) if returned and asked is not None else (),
+        redundancy=redundancy(found, story) if any(one.directed for one in found) else (),
+        decision_to_write_s=_decision_to_write_s(decided, found, asked, inputs),
+    )
+
+
+def _loss_then(meant: Intents, then: Books | None, now: Books, story: Chronicle) -> LossThen | None:
+    """Acknowledged before these books were read, and not in them."""
+    if then is None:
+        return None
+    read_ns = then.read_from_ns
+    if then.reader == "none" or read_ns is None:
+        why = then.why or "nobody said when they were read"
+        return LossThen(False, False, why, None, 0, 0, 0, 0.0, 0, 0, 0)
+    told = meant.acknowledged & (meant.acknowledged_ns <= read_ns)
+    there, final = np.isin(meant.keys, then.keys), np.isin(meant.keys, now.keys)
+    lost = told & ~there
+    zero_ns = story.zero_ns
+    earliest_ns = int(meant.acknowledged_ns[lost].min()) if lost.any() else zero_ns
+    known = now.reader != "none"
+    return LossThen(
+        audited=True,
+        complete=then.complete,
+        why=then.why,
+        read_s=round((read_ns - zero_ns) / NS_PER_S, 6),
+        acknowledged=int(told.sum()),
+        count=int(lost.sum()),
+        amount=int(meant.amount[lost].sum()),
+        loss_s=round(max(0.0, (zero_ns - earliest_ns) / NS_PER_S), 6),
+        after_t0=int((meant.acknowledged_ns[lost] > zero_ns).sum()),
+        late=int((lost & final).sum()) if known else 0,
+        since=int((told & there & ~final).sum()) if known else 0,
+    )
+
+
+def _decision_to_write_s(
+    decided: tuple[Decision, ...], found: tuple[Takeover, ...], asked: Demand | None, inputs: Inputs
+) -> float | None:
+    """From the first decision to the first good write of a phone after the promotion."""
+    directed = next((one for one in found if one.directed and one.phase != "return"), None)
+    first = next((one.at_s for one in decided if one.at_s >= 0), None)
+    if directed is None or first is None or first > directed.done_s or asked is None:
+        return None
+    story, operations = inputs.story, inputs.plan.topology.operations
+    writes = [
+        number
+        for number, name in enumerate(asked.legend.operations)
+        if name in operations and operations[name].kind.value == "write"
+    ]
+    from_ns = story.zero_ns + round(directed.first_write_s * NS_PER_S)
+    good = (
+        asked.good & (asked.end_ns >= from_ns) & np.isin(asked.operation, writes) & (asked.due_ns >= from_ns)
+    )
+    if not good.any():
+        return None
+    return round((int(asked.end_ns[good].min()) - story.zero_ns) / NS_PER_S - first, 6)

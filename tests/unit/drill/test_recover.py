@@ -1,0 +1,80 @@
+"""`stormdrill recover` on a fake estate: what a killed drill left is ended, proven to be gone, and said."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from stormdrill.cli import main
+from stormdrill.drill import remains
+from stormdrill.drill.identity import Holder
+from stormdrill.faults.partition import Partition
+from stormdrill.faults.site_loss import ZoneLoss
+from stormdrill.kube import FaultObjects, Lease
+
+
+@pytest.fixture
+def recover(fake, estate, tmp_path, capsys):
+    """Run the command; its exit code and what it printed."""
+
+    def call(*more):
+        kubeconfig = str(tmp_path / "kubeconfig")
+        options = ["--topology", str(tmp_path / "topology.yaml"), "--kubeconfig", kubeconfig]
+        code = main(["recover", *options, "--runs", str(tmp_path / "runs"), *more])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    return call
+
+
+def abandon(estate, fault):
+    """Inject a fault and renew it no more, as a killed harness."""
+    injection = fault.inject(estate, "cut-1")
+    injection.memory["ending"].keeper.stop()
+
+
+def test_nothing_to_recover(recover):
+    code, said = recover()
+    assert (code, said.splitlines()[-1]) == (0, "nothing was left behind")
+
+
+def test_faults_and_the_lock_of_a_dead_drill_are_removed(fake, estate, recover, cluster):
+    dead = replace(Holder.me(), started=1)  # the pid is somebody else's by now
+    Lease(cluster, "shop", "drill", str(dead), 15).acquire()
+    abandon(estate, Partition("z1"))
+    abandon(estate, ZoneLoss("z2"))
+    code, said = recover("--json")
+    assert code == 0, said
+    report = json.loads(said.splitlines()[0])
+    assert report["left"] == []
+    assert f"the drill lock, held by {dead}: taken over and released" in report["found"]
+    assert sum("gone, its agents say" in text for text in report["found"]) == 2
+    assert FaultObjects(cluster).all() == ()
+    assert Lease(cluster, "shop", "drill", "x").holder_now() is None
+
+
+def test_what_does_not_go_is_named_and_exits_5(fake, estate, recover):
+    fake.behave(agents="stuck")
+    abandon(estate, Partition("z1", lease_s=1))
+    code, said = recover()
+    assert code == 5
+    assert "LEFT: region east: fault cut-1-" in said
+    assert "node-z1 is applied" in said
+    fake.behave(agents="ok")
+
+
+def test_red_canaries_are_no_recovery(fake, recover, monkeypatch):
+    monkeypatch.setattr(remains, "GREEN_S", 0.3)
+    fake.behave(canaries="down")
+    code, said = recover()
+    assert code == 5
+    assert "LEFT: the canaries are not green: broken: z2 to z3" in said
+
+
+def test_a_running_drill_is_left_alone(fake, estate, recover, cluster):
+    Lease(cluster, "shop", "drill", str(Holder.me()), 15).acquire()
+    abandon(estate, Partition("z1"))
+    code, said = recover()
+    assert code == 2
+    assert "another drill is running" in said
+    assert len(FaultObjects(cluster).all()) == 1

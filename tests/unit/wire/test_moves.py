@@ -1,0 +1,266 @@
+"""A failover inside a drill: its order, what it refuses, and how it ends when the run is stopped or killed."""
+
+import shutil
+import tempfile
+import threading
+import uuid
+from pathlib import Path
+
+import pytest
+
+from stormdrill import topology as topology_file
+from stormdrill.audit import Books
+from stormdrill.direct import failover
+from stormdrill.drill import moves, remains_of_moves
+from stormdrill.drill.stop import Stop
+from stormdrill.drill.switching import Given, Switching
+from stormdrill.errors import Aborted, ActionError, TargetError
+from stormdrill.fence import State, read
+from stormdrill.scenario import Activity, ActivityKind
+from stormdrill.store import Run
+
+from .postgres import BIN, Database
+from .sites import Sites
+
+pytestmark = pytest.mark.skipif(not (BIN / "postgres").exists(), reason="PostgreSQL 15 is not installed")
+
+
+@pytest.fixture(scope="module")
+def database():
+    directory = Path(tempfile.mkdtemp(prefix="pg-"))
+    made = Database(directory)
+    made.start()
+    yield made
+    made.stop()
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def sites(database):
+    made = Sites(database)
+    yield made
+    made.close()
+
+
+class Drill:
+    """One drill's switching on the fakes."""
+
+    def __init__(self, sites, cluster, directory) -> None:
+        self.sites, self.cluster = sites, cluster
+        self.namespace = f"m-{uuid.uuid4().hex[:8]}"
+        cluster.create("/api/v1/namespaces", {"metadata": {"name": self.namespace}})
+        for name in ("pg-a", "pg-c"):
+            cluster.create(f"/apis/apps/v1/namespaces/{self.namespace}/statefulsets", stateful_set(name))
+        (directory / "topology.yaml").write_text(sites.topology(self.namespace))
+        (directory / "continuity.yaml").write_text(
+            "schema: stormdrill.continuity/1\n"
+            'fault_classes: {x: {title: X, tiers: {A: {recovery_time: "5s [U] our choice"}}}}\n'
+        )
+        self.topology = topology_file.load(directory / "topology.yaml")
+        self.clusters = {"city1": cluster, "city2": cluster}
+        self.stop, self.told = Stop(), []
+        (directory / "r1").mkdir()
+        self.switching = Switching(
+            Given(
+                topology=self.topology,
+                clusters=self.clusters,
+                record=lambda kind, actor="", mono_ns=None, **data: self.told.append((kind, data)),
+                check=self.stop.check,
+                pause=self.stop.pause,
+                run=Run(directory / "r1"),
+                books=lambda: Books.incomplete("none", 0, "a fake"),
+                since=lambda: 0,
+            )
+        )
+
+    @property
+    def kinds(self):
+        return [kind for kind, _ in self.told]
+
+    @property
+    def fence(self):
+        return read(self.cluster, self.namespace)
+
+    @property
+    def replicas(self):
+        path = f"/apis/apps/v1/namespaces/{self.namespace}/statefulsets/pg-a"
+        return self.cluster.get(path)["spec"]["replicas"]
+
+    def fail_over(self, **more):
+        return self.switching.fail_over("", "city1 is silent", **{"after_s": 0.0, "t0_ns": None, **more})
+
+    def unusual(self):
+        return moves.unusual(self.topology, self.clusters)
+
+    def settle(self):
+        return remains_of_moves.settle(self.topology, self.clusters, lambda _: None, lambda: None)
+
+
+def stateful_set(name):
+    pod = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [{"name": "pg", "image": "pg"}]}}
+    spec = {"serviceName": "pg", "replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": pod}
+    return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": name}, "spec": spec}
+
+
+@pytest.fixture
+def drill(sites, api, tmp_path):
+    return Drill(sites, api.cluster(), tmp_path)
+
+
+def test_closed_then_promoted_then_led_there_and_every_step_is_told(drill):
+    drill.switching.arm("city1")
+    done = drill.fail_over()
+    assert done["region"] == "city2"
+    assert drill.sites.calls == ["promote away", "restore city2-a", "drain city1-a"]
+    assert (drill.replicas, drill.fence.state, drill.fence.how) == (0, State.CLOSED, "proven")
+    wanted = ["fence.armed", "decision", "fence.closed", "promote.started", "promote.done", "route.changed"]
+    assert [kind for kind in dict.fromkeys(drill.kinds) if kind in wanted] == wanted
+    assert all(data["auto"] for kind, data in drill.told if kind == "decision")
+    assert drill.switching.closed == {"main"}
+
+
+def test_a_promoted_site_is_held_whatever_ends_the_run(drill):
+    drill.switching.arm("city1")
+    drill.fail_over()
+    drill.sites.writes("home", False)  # as its fence has it
+    drill.stop.request("stopped by SIGINT", "signal")
+    (held,) = drill.switching.end()
+    assert "city2 has been promoted and leads; city1 is closed for writers (proven)" in held
+    assert "Refused: to open city1 as it was, a second failover, a drill" in held
+    assert (drill.replicas, drill.kinds[-1]) == (0, "hold")
+
+
+def test_a_second_failover_is_refused_and_changes_nothing(drill):
+    drill.switching.arm("city1")
+    drill.fail_over()
+    with pytest.raises(ActionError, match="has been promoted already"):
+        drill.fail_over()
+    assert drill.sites.calls.count("promote away") == 1
+
+
+def test_nothing_is_moved_whose_fence_was_not_armed(drill):
+    with pytest.raises(ActionError, match="return: fenced"):
+        drill.fail_over()
+    assert (drill.replicas, drill.sites.calls) == (1, [])
+
+
+def test_a_fence_that_is_not_obtained_promotes_nobody_and_is_taken_back(drill, monkeypatch):
+    monkeypatch.setattr(failover, "_TRY_S", 0.1)
+    spec = {"nodeName": "node-a", "containers": [{"name": "pg", "image": "pg"}]}
+    drill.cluster.create(
+        f"/api/v1/namespaces/{drill.namespace}/pods", {"metadata": {"name": "pg-a-0"}, "spec": spec}
+    )
+    drill.switching.arm("city1")
+    close = failover.close
+    monkeypatch.setattr(
+        "stormdrill.drill.switching.close", lambda old, by, check: close(old, by, check, deadline_s=0.3)
+    )
+    with pytest.raises(ActionError, match=r"pg-a-0 may still run.*Nobody was promoted"):
+        drill.fail_over()
+    assert drill.switching.end() == []
+    assert (drill.replicas, drill.fence.state, drill.sites.calls) == (1, State.OPEN, [])
+    assert "failover.called_off" in drill.kinds
+
+
+def test_a_stop_before_the_promotion_gives_everything_back(drill):
+    drill.switching.arm("city1")
+    drill.stop.request("stopped by SIGINT", "signal")
+    with pytest.raises(Aborted):
+        drill.fail_over(after_s=60.0, t0_ns=0)
+    assert drill.switching.end() == []
+    assert (drill.replicas, drill.fence.state, drill.sites.calls) == (1, State.OPEN, [])
+
+
+def test_a_stop_in_the_promotion_is_waited_out_and_then_held(drill):
+    drill.switching.arm("city1")
+    ended = []
+
+    def stopped():
+        drill.stop.request("stopped by SIGINT", "signal")
+        thread = threading.Thread(target=lambda: ended.extend(drill.switching.end()))
+        thread.start()
+        drill.sites.on_patch = lambda: None
+        drill.thread = thread
+
+    drill.sites.on_patch = stopped
+    drill.fail_over()
+    drill.thread.join(20)
+    assert drill.sites.calls[-1] == "drain city1-a"  # phones are led on: forward is the only way
+    assert "hold" in drill.kinds
+    assert len(ended) == 1
+    assert drill.replicas == 0
+
+
+def test_a_promotion_without_an_answer_may_come_about_yet_and_is_held(drill):
+    drill.switching.arm("city1")
+    drill.sites.refuse_promotion = True
+    with pytest.raises(TargetError, match="PATCH"):
+        drill.fail_over()
+    (held,) = drill.switching.end()
+    assert "nobody takes writes. Safe: open city1 again (`stormdrill recover`" in held
+    assert drill.replicas == 0
+    assert (len(drill.settle()[0]), drill.replicas) == (1, 1)
+
+
+def test_a_fence_skipped_on_purpose_is_said_and_leaves_both_writing(drill):
+    drill.switching.arm("city1")
+    drill.fail_over(fence="skipped")
+    assert drill.replicas == 1
+    assert "fence.closed" not in drill.kinds
+    (held,) = drill.switching.end()
+    assert "city1 TAKES WRITES as well" in held
+    found, left = drill.settle()  # the next command closes it, for two may not write
+    assert "closed (proven)" in found[0]
+    assert drill.replicas == 0
+    assert left
+
+
+def test_killed_after_the_promotion_the_next_run_is_refused_and_recover_opens_nothing(drill):
+    drill.switching.arm("city1")
+    drill.fail_over()  # and the harness is dead
+    drill.sites.writes("home", False)
+    (why,) = drill.unusual()
+    assert "city2 has been promoted" in why
+    found, left = drill.settle()
+    assert (found, left) == ([], [why])
+    assert drill.replicas == 0
+
+
+def test_killed_in_the_promotion_a_member_with_an_old_copy_misleads_nobody_and_phones_are_led_on(drill):
+    drill.switching.arm("city1")
+    drill.switching._armed["city1"].close(drill.switching.by)
+    drill.sites.stale = {"away": {"standby_cluster": {"host": "pg-a-0.pg"}}}
+    drill.sites.promote()  # and the harness is dead
+    drill.sites.writes("home", False)
+    found, left = drill.settle()
+    assert "phones were not led to city2" in found[0]
+    assert "city2 has been promoted and leads" in left[0]
+    assert drill.sites.calls == ["restore city2-a", "drain city1-a"]
+    assert drill.replicas == 0
+
+
+def test_killed_before_the_promotion_recover_opens_what_a_drill_closed_and_not_what_people_closed(drill):
+    drill.switching.arm("city1")
+    fencing = drill.switching._armed["city1"]
+    fencing.close("ada")
+    assert "has not been promoted: nobody takes writes" in drill.unusual()[0]
+    assert (drill.settle()[0], drill.replicas) == ([], 0)
+    fencing.close(drill.switching.by)
+    found, left = drill.settle()
+    assert (len(found), left, drill.replicas) == (1, [], 1)
+
+
+def test_an_armed_fence_of_a_dead_drill_is_disarmed(drill):
+    drill.switching.arm("city1")
+    assert drill.unusual() == []
+    assert "disarmed" in drill.settle()[0][0]
+    assert drill.fence.state is State.OPEN
+
+
+def test_a_rehearsal_names_a_name_that_leads_elsewhere(drill):
+    activity = Activity("x", ActivityKind.ACTION, "fail_over", {"why": "x"})
+    drill.sites.drained = {"city1-a": True, "city2-a": False}
+    with pytest.raises(ActionError, match="the name leads to city2; main's database is in city1"):
+        moves.rehearse(drill.topology, drill.clusters, activity)
+    drill.sites.drained = {"city1-a": False, "city2-a": True}
+    moves.rehearse(drill.topology, drill.clusters, activity)
