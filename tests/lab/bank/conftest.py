@@ -116,11 +116,18 @@ class Postgres:
         eventually(lambda: self.query(f"SHOW {name}") == [(value,)], 5, f"{name} is {value!r}")
 
     def kill(self) -> None:
-        """As a crash does it: the postmaster without a chance to say anything, then wait for its backends."""
+        """As a crash does it: the postmaster without a chance to say anything, and its backends with it.
+
+        A backend left over would still commit what it is asked.
+        """
         assert self.process is not None
         postmaster = int((self.data / "postmaster.pid").read_text().splitlines()[0])
         # Inside the user namespace the process numbers are the host's: there is no PID namespace.
+        backends = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
         os.kill(postmaster, signal.SIGKILL)
+        for backend in backends:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(backend), signal.SIGKILL)
         self.process.wait(10)
         self.process = None
 
