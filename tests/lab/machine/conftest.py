@@ -41,6 +41,7 @@ lab:
   network: 10.77.0.0/16
   images: {{"stormbank:dev": {{}}}}
   api_ports: {{city1: {port1}, city2: {port2}}}
+  kubelet: {{max_container_restart_period: 2s}}
 """
 
 

@@ -81,7 +81,9 @@ def test_a_crashed_container_restarts_at_once_then_with_back_off(machine, named)
         lambda: machine.status(named)["containerStatuses"][0]["state"].get("waiting"), "back-off", 5
     )
     assert waiting["reason"] == "CrashLoopBackOff"
+    assert waiting["message"].startswith(("back-off 2s ", "back-off 1s ")), "no longer than this lab says"
     assert not machine.condition(machine.pod(named), "Ready")
+    until(lambda: machine.status(named)["containerStatuses"][0]["restartCount"] == 2, "its second restart", 5)
 
 
 def test_what_a_container_leaves_behind_dies_with_its_first_process(machine, named):
