@@ -1,7 +1,7 @@
 """Threads that look at the estate while the drill runs, and put what they see into the history.
 
-Database state and leader changes, what canaries say, the age of Prometheus' samples, the guard's queries, CPU
-pressure of this machine. What cannot be read is recorded as such, once per change.
+Database state and leader changes, what canaries say, alerts, the age of Prometheus' samples, the guard's queries,
+CPU pressure of this machine. What cannot be read is recorded as such, once per change.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stormdrill.direct.patroni import PatroniDirector
+from stormdrill.drill.alert_sampler import AlertSampler
 from stormdrill.drill.guarding import GuardQueries
 from stormdrill.drill.pressure import PressureSampler
 from stormdrill.drill.session import Session
@@ -45,6 +46,7 @@ class Samplers:
             self._every(
                 _SECOND_S, PrometheusSampler(session, session.targets.prometheus).sample, "prometheus"
             )
+            self._every(_SECOND_S, AlertSampler(session.targets.prometheus, session.record).sample, "alerts")
         if session.targets.canaries:
             sampler = CanarySampler(session.targets.canaries, session.record)
             self._every(_CANARY_S, sampler.sample, "canaries")

@@ -12,6 +12,12 @@ def worth_saying(kind: str, data: Mapping[str, Any]) -> str:
     return say(data) if say else ""
 
 
+def _where(labels: Mapping[str, str]) -> str:
+    """Where an alert is on, in brackets; what it is graded as says nothing of that."""
+    said = ", ".join(value for name, value in sorted(labels.items()) if name != "severity")
+    return f" ({said})" if said else ""
+
+
 _SAYINGS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "fault.applied": lambda data: (
         f"fault {data['name']} applied to {', '.join(t.get('pod') or t['node'] for t in data['targets'])}"
@@ -23,6 +29,8 @@ _SAYINGS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "fault.ended_early": lambda data: (
         f"fault {data['name']} ended by itself on {data['node']}: {data['reason'] or data['why']}"
     ),
+    "alert.fired": lambda data: f"alert {data['alert']} is on{_where(data['labels'])}",
+    "alert.resolved": lambda data: f"alert {data['alert']} is off{_where(data['labels'])}",
     "fence.armed": lambda data: f"the fence of {data['site']} is armed",
     "decision": lambda data: f"decided: {data['what']}",
     "fence.closed": lambda data: (

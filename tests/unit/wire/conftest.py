@@ -225,6 +225,17 @@ class RealPrometheus:
             return False
 
 
+ALERTING = """
+groups:
+- name: x
+  rules:
+  - {record: twice, expr: 2 * load}
+  - {alert: LoadHigh, expr: load > 1, labels: {severity: page}}
+  - {alert: NotYet, expr: load > 1, for: 1h}
+  - {alert: Broken, expr: load * on () load}
+"""
+
+
 @pytest.fixture(scope="session")
 def prometheus(tmp_path_factory):
     root = tmp_path_factory.mktemp("prometheus")
@@ -232,9 +243,11 @@ def prometheus(tmp_path_factory):
     exporter.answers["/metrics"] = (200, 'load{pod="a"} 1.5\nload{pod="b"} NaN\nceiling +Inf\n')
     target = exporter.url.removeprefix("http://")
     (root / "prometheus.yml").write_text(
-        f"global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}\n"
+        f"global: {{scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms}}\n"
+        f"rule_files: [rules.yml]\n"
         f"scrape_configs: [{{job_name: x, static_configs: [{{targets: ['{target}']}}]}}]\n"
     )
+    (root / "rules.yml").write_text(ALERTING)
     port = free_port()
     argv = ["prometheus", f"--config.file={root}/prometheus.yml", f"--storage.tsdb.path={root}/data"]
     argv += [f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]
