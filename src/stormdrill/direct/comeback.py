@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from stormdrill import wait
 from stormdrill.direct.failover import close, retried
-from stormdrill.direct.following import behind
-from stormdrill.direct.rebuild import Wanted, rebuild
+from stormdrill.direct.following import behind, followed_within
+from stormdrill.direct.rebuild import FOLLOWS_WITHIN_S, Wanted, rebuild
 from stormdrill.direct.routes import Routes
 from stormdrill.direct.side import Side
 from stormdrill.direct.switchback import Switched, switch
@@ -46,7 +46,9 @@ def come_back(journey: Journey, why: str, tell: Tell) -> Switched:
     if away.takes_writes() is None:
         raise ActionError(f"{away.region} takes no writes: there is nothing to come back from")
     tell("return.started", by, database=home.cell, region=home.region, source=away.region, why=why)
-    if not _follows(home):
+    if _follows(home):  # since an earlier attempt, whose base backup may still be under way
+        followed_within(home, away, FOLLOWS_WITHIN_S)
+    else:
         _rebuilt(journey, tell)
     journey.check()
     # Before anybody is led there; after a site's loss edges may take a while to run again.

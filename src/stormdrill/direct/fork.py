@@ -5,6 +5,7 @@ It is read before the volumes are overwritten: afterwards nobody can say what wa
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -20,7 +21,7 @@ from stormdrill.direct.bench import Bench
 from stormdrill.direct.side import Side
 from stormdrill.direct.timelines import Log, fork
 from stormdrill.errors import ActionError, TargetError
-from stormdrill.estate import SqlAudit
+from stormdrill.estate_books import SqlAudit
 
 SCHEMA = "stormdrill.fork/1"
 _FIELDS = ("key", "amount", "source", "target", "id")
@@ -29,7 +30,10 @@ _TIMEOUT_MS = 60_000
 
 @dataclass(frozen=True)
 class MemberFork:
-    """One old member. `commits` are those after `parted` (bytes), with the server's own times; `why` if unread."""
+    """One old member. `commits` are those after `parted` (bytes), with the server's own times; `why` if unread.
+
+    `empty`: there was nothing to read, and nothing is lost by overwriting it.
+    """
 
     member: str
     read: bool
@@ -40,6 +44,7 @@ class MemberFork:
     parted: int | None = None
     commits: tuple[Mapping[str, Any], ...] = ()
     movements: tuple[tuple[Any, ...], ...] = ()
+    empty: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,8 @@ class Fork:
 def export(benches: Sequence[Bench], new: Side, books: SqlAudit | None, path: Path, since: int = 0) -> Fork:
     """Read every old member on its open bench and keep the result in `path`, on disk when this returns.
 
+    What an earlier export kept there stays: this one then goes beside it, with a number.
+
     `books.movements` says what a movement is; those above `since` are looked at. A member that cannot be read is
     kept as such. TargetError when the new site cannot be asked.
     """
@@ -79,9 +86,14 @@ def export(benches: Sequence[Bench], new: Side, books: SqlAudit | None, path: Pa
             if row[0] not in known:
                 entry = lost.setdefault(row[0], {**dict(zip(_FIELDS, row, strict=True)), "members": []})
                 entry["members"].append(member.member)
-    found = Fork(path, members, tuple(lost.values()))
-    store.write_json(path, _body(found, new, since))
+    found = Fork(_free(path), members, tuple(lost.values()))
+    store.write_json(found.path, _body(found, new, since))
     return found
+
+
+def _free(path: Path) -> Path:
+    tries = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
+    return next(one for one in itertools.chain([path], tries) if not one.exists())
 
 
 def _body(found: Fork, new: Side, since: int) -> dict[str, Any]:
@@ -106,7 +118,7 @@ def _member(
     try:
         said = bench.ask("read")
         if said.get("empty"):
-            return MemberFork(bench.member, read=False, why="its volume is empty")
+            return MemberFork(bench.member, read=False, why="its volume is empty", empty=True)
         history = tuple((int(one), int(end)) for one, end in said["history"])
         log = Log(int(said["timeline"]), history, int(said["lsn"]))
         parted, stretches = fork(log, *new)
@@ -139,9 +151,13 @@ def new_keys(new: Side, books: SqlAudit, since: int) -> dict[str, int]:
 
 
 def refuse_unread(found: Fork, accepted: str | None) -> None:
-    """ActionError when a member could not be read and nobody accepts that it is overwritten (`accepted`: why)."""
-    if found.unread and not accepted:
-        reasons = "; ".join(f"{one.member}: {one.why}" for one in found.members if not one.read)
+    """ActionError when a member could not be read and nobody accepts that it is overwritten (`accepted`: why).
+
+    An empty volume is none to be kept: a rebuild that was cut off after it had emptied them can be begun again.
+    """
+    unread = [one for one in found.members if not one.read and not one.empty]
+    if unread and not accepted:
+        reasons = "; ".join(f"{one.member}: {one.why}" for one in unread)
         raise ActionError(
             f"not everything could be exported ({reasons}): to overwrite it is a person's decision"
         )

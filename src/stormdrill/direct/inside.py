@@ -86,7 +86,7 @@ def sql(database: str, query: str) -> str:
 def read() -> Said:
     """Start the reader and wait until it has read its log to the end."""
     data = data_directory()
-    if not (data / "PG_VERSION").exists():
+    if not (data / "PG_VERSION").exists() or unfinished(data):
         return {"empty": True}
     RUN.mkdir(exist_ok=True)
     (RUN / "hba").write_text("local all all trust\n")
@@ -101,6 +101,11 @@ def read() -> Said:
     ended = history(data, int(control(data)["Latest checkpoint's TimeLineID"]))
     said = {"timeline": ended[-1][0], "history": ended[:-1], "lsn": log_end()}
     return {"empty": False, "state": before["Database cluster state"], **said}
+
+
+def unfinished(data: Path) -> bool:
+    """Whether it is a base backup that was cut off: the control file comes last, and without it nothing ever ran."""
+    return (data / "backup_label").exists() and not (data / "global" / "pg_control").exists()
 
 
 def log_end() -> int:

@@ -20,7 +20,7 @@ from stormdrill.direct.fork import Fork, export, refuse_unread
 from stormdrill.direct.side import Side
 from stormdrill.direct.steps import Steps
 from stormdrill.errors import ActionError
-from stormdrill.estate import SqlAudit
+from stormdrill.estate_books import SqlAudit
 from stormdrill.fence.site import Tell
 
 FOLLOWS_WITHIN_S = 180.0

@@ -64,9 +64,13 @@ class Sites:
     def writes(self, name: str, allowed: bool) -> None:
         self.database.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {not allowed}")
 
-    def promote(self) -> None:
-        self.settings["away"].pop("standby_cluster", None)
-        self.writes("away", True)
+    def promote(self, name: str = "away") -> None:
+        self.settings[name].pop("standby_cluster", None)
+        self.writes(name, True)
+
+    def follow(self, name: str) -> None:
+        self.settings[name]["standby_cluster"] = FOLLOWS
+        self.writes(name, False)
 
     def topology(self, namespace: str) -> str:
         dsn = self.database.dsn.replace(" dbname=postgres", "")
@@ -85,7 +89,7 @@ class Sites:
                 return None
             self.on_patch()
             self.calls.append(f"promote {site}")
-            self.promote()
+            self.promote(site)
         if rest == ["config"]:
             return self.stale.get(site, self.settings[site]) if method == "GET" else self.settings[site]
         if rest == ["history"]:
