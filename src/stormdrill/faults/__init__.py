@@ -91,12 +91,16 @@ class Estate:
 
 @dataclass(frozen=True)
 class Injection:
-    """One application of a fault: the moment just before the first hurt, and what was hurt."""
+    """One application of a fault: the moment just before the first hurt, and what was hurt.
+
+    `in_place_ns` is when every part of a fault that takes time was known to be there; None: at once.
+    """
 
     name: str
     t0_ns: int
     targets: tuple[dict[str, Any], ...]
     memory: dict[str, Any] = field(default_factory=dict)  # what verify and revert must know; never stored
+    in_place_ns: int | None = None
 
 
 @dataclass(frozen=True)
