@@ -10,7 +10,7 @@ import pytest
 from builder import Outage, Scene, build, golden_plan
 
 from stormdrill.errors import ExitCode
-from stormdrill.estate import NoAudit
+from stormdrill.estate_books import NoAudit
 from stormdrill.judge import judge
 from stormdrill.measure import load_measurements, measure
 from stormdrill.plan import Plan

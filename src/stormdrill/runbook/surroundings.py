@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from stormdrill.credential import resolve
 from stormdrill.errors import InputError
-from stormdrill.estate import Credential, Topology
+from stormdrill.estate import Topology
+from stormdrill.estate_secrets import Credential
 
 if TYPE_CHECKING:
     from stormdrill.prometheus import Prometheus

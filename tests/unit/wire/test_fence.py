@@ -11,7 +11,7 @@ from stormdrill.direct.promotion import Decision, promote
 from stormdrill.direct.rebuild import Wanted, rebuild
 from stormdrill.direct.side import Side
 from stormdrill.errors import ActionError
-from stormdrill.estate import DatabaseSite
+from stormdrill.estate_sites import DatabaseSite
 from stormdrill.fence import FencedSite, Fencing, How, State
 
 BY = Decision("ada", "the city is lost")
