@@ -7,6 +7,7 @@ held meanwhile, so nobody's running drill is disturbed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -133,22 +134,26 @@ def _lock(topology: Topology, clusters: Mapping[str, Cluster], stop: Stop, remai
 
 
 def _end_faults(clusters: Mapping[str, Cluster], remains: Remains, say: Callable[[str], None]) -> None:
-    """Ask all to end before any is waited for."""
+    """Ask all to end before any is waited for: what one answers keeps no other from being asked."""
     asked: list[tuple[str, FaultObjects, FaultObject]] = []
     for region, cluster in clusters.items():
         objects = FaultObjects(cluster)
         try:
-            for one in objects.all():
-                say(f"region {region}: fault {one.name} ({one.spec.kind}) of {one.spec.holder}")
-                asked.append((region, objects, one))
-                objects.end(one.name)
+            found, odd = objects.legible()
         except StormdrillError as error:
             remains.left.append(f"region {region}: {error}")
+            continue
+        remains.left += [f"region {region}: {why}" for why in odd]
+        for one in found:
+            say(f"region {region}: fault {one.name} ({one.spec.kind}) of {one.spec.holder}")
+            asked.append((region, objects, one))
+            with suppress(TargetError):  # asked again for as long as it is waited for
+                objects.end(one.name)
     for region, objects, one in asked:
         nodes = ", ".join(sorted({target.node for target in one.spec.targets}))
         what = f"region {region}: fault {one.name} ({one.spec.kind} on {nodes}, held by {one.spec.holder})"
         try:
-            remove(objects, await_gone(objects, one.name, one.spec.lease_s, say))
+            remove(objects, await_gone(objects, one.name, one.spec.longest_s, say))
         except RevertError as error:
             remains.left.append(f"{what}: {error}")
         else:

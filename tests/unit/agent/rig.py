@@ -70,6 +70,15 @@ class Rig:
             )  # fmt: skip
         return self
 
+    def nft(self, script):
+        """Let the agent find a script as its `nft`; the real one follows in $PATH."""
+        directory = self.directory / "bin"
+        directory.mkdir(exist_ok=True)
+        (directory / "nft").write_text(f'#!/bin/sh\nPATH="${{PATH#*:}}"\n{script}\n')
+        (directory / "nft").chmod(0o755)
+        if str(directory) not in self.path:
+            self.path = f"{directory}:{self.path}"
+
     def ready(self):
         """Wait until the agent watches."""
         assert eventually(self.watches, 15.0), self.said()

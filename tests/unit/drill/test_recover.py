@@ -12,6 +12,8 @@ from stormdrill.faults.partition import Partition
 from stormdrill.faults.site_loss import ZoneLoss
 from stormdrill.kube import FaultObjects, Lease
 
+from .fake_agents import COLLECTION
+
 
 @pytest.fixture
 def recover(fake, estate, tmp_path, capsys):
@@ -61,6 +63,28 @@ def test_what_does_not_go_is_named_and_exits_5(fake, estate, recover):
     assert "LEFT: region east: fault cut-1-" in said
     assert "node-z1 is applied" in said
     fake.behave(agents="ok")
+
+
+def test_what_one_fault_answers_keeps_no_other_from_being_ended(fake, estate, recover, cluster):
+    abandon(estate, Partition("z1"))
+    abandon(estate, ZoneLoss("z2"))
+    unknown = {"kind": "earthquake", "targets": [], "renewal": 0, "leaseSeconds": 1, "desired": "applied"}
+    objects = FaultObjects(cluster)
+    cluster.create(COLLECTION, {"metadata": {"name": "a-first"}, "spec": unknown})
+    fake.behave(agents="grumpy")
+    code, said = recover()
+    assert code == 5
+    assert "LEFT: region east: fault a-first cannot be read" in said
+    assert said.count("gone, its agents say") == 2
+    assert [one.name for one in objects.legible()[0]] == []
+
+
+def test_a_fault_that_failed_is_removed_and_left_nothing(fake, estate, recover, cluster):
+    fake.behave(agents="failed")
+    fault = Partition("z1")
+    FaultObjects(cluster).create("left", fault._spec(estate, fault.cut(estate)))
+    code, said = recover()
+    assert (code, FaultObjects(cluster).all()) == (0, ()), said
 
 
 def test_red_canaries_are_no_recovery(fake, recover, monkeypatch):
