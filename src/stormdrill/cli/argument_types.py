@@ -27,6 +27,14 @@ def context(text: str) -> tuple[str, str]:
 _TIMES = ("warmup", "steady", "window", "recover_limit", "settle")
 
 
+def choice(text: str) -> tuple[str, str]:
+    """An argparse type: `STEP=OPTION`, what a runbook's decision is to be."""
+    step, equals, option = text.partition("=")
+    if not (step and equals and option):
+        raise argparse.ArgumentTypeError(f"not STEP=OPTION: {text!r}")
+    return step, option
+
+
 def times(text: str) -> dict[str, float]:
     """An argparse type: `steady=5s,window=5s` to `{"steady_s": 5.0, "window_s": 5.0}`."""
     found: dict[str, float] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stormdrill.cli.argument_types import choice
 from stormdrill.cli.grammar import Commands, add, lazy
 
 
@@ -23,6 +24,10 @@ def runbook(commands: Commands) -> None:
     running.add_argument(
         "--auto", action="store_true",
         help="nobody is asked: decisions take their default and are not exercised",
+    )  # fmt: skip
+    running.add_argument(
+        "--choose", type=choice, action="append", default=[], metavar="STEP=OPTION",
+        help="with --auto: this in place of a decision's default (repeatable)",
     )  # fmt: skip
     running.add_argument("--actor", metavar="NAME", help="who is at the terminal (default: the user's name)")
     running.add_argument(

@@ -90,6 +90,22 @@ def rebuild(old: Side, new: Side, wanted: Wanted, tell: Tell) -> Rebuilt:
     return Rebuilt(old.region, fork, timeline, steps.took)
 
 
+def export_fork(old: Side, new: Side, wanted: Wanted, tell: Tell) -> Fork:
+    """Only keep what `old` has and `new` does not, for people to read before they agree to the rebuild.
+
+    Nothing is overwritten. ActionError and TargetError as `rebuild`; the fork says itself what could not be read.
+    """
+    refuse_unfenced(old, new)
+    benches = _benches(old)
+    with ExitStack() as stack:
+        for bench in benches:
+            stack.callback(bench.close)
+        _each(benches, Bench.open)
+        fork = export(benches, new, wanted.books, wanted.fork, wanted.since)
+    tell("fork.exported", wanted.by, **_summary(fork, old))
+    return fork
+
+
 def refuse_unfenced(old: Side, new: Side) -> None:
     """ActionError unless `new` takes writes and `old` is closed with nothing left that could."""
     if new.takes_writes() is None:

@@ -1,4 +1,4 @@
-"""A method that would end in two sites that write is refused before anything is hurt, unless it says that it wants to."""
+"""A method that would leave two sites writing is refused before anything is hurt, unless it says that it wants to."""
 
 from pathlib import Path
 

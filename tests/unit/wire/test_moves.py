@@ -284,7 +284,8 @@ def test_a_return_that_broke_in_the_middle_is_held_and_not_called_a_failover_cal
     drill.switching._armed["city1"].open(drill.switching.by)
     for name in ("home", "away"):
         drill.sites.follow(name)
-    with pytest.raises(ActionError, match="city2 takes no writes"):
+    drill.sites.refuse_promotion = True
+    with pytest.raises(TargetError, match="PATCH"):
         drill.switching.fail_back("", "x")
     (held,) = drill.switching.end()
     assert "follow each other" in held
