@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from builder import T0, WALL, Outage, S, Scene, Told, golden_plan
+from scene import T0, WALL, Outage, S, Scene, Told, golden_plan
 
 from stormdrill.estate import Region
 from stormdrill.plan import Plan

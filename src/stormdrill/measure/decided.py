@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stormdrill.history import Event
-from stormdrill.measure.steps import site_of
+from stormdrill.measure.telling import site_of
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stormdrill.measure.canary_values import Proof
-from stormdrill.measure.failover_values import Dual, Failover, Step
+from stormdrill.measure.failover_values import Alarms, Dual, Failover, Step
 from stormdrill.measure.values import Measurements, Part, Recovery
 from stormdrill.report.charts.tracks import numbered
 from stormdrill.report.words import NOTHING, seconds
@@ -77,19 +77,23 @@ def _sum(recoveries: Sequence[Recovery]) -> Sum | None:
     return Sum(worst.operation, most, worst.value_s or 0.0, parts, rest_s)
 
 
+def _noticed(found: Alarms) -> str:
+    """What the first alert was, and which were no news."""
+    if found.rules is None:
+        said = "the alerts were not watched"
+    elif found.first:
+        said = ", ".join(f"{one.alert} ({one.labels})" if one.labels else one.alert for one in found.first)
+    else:
+        said = f"none of {found.rules} alerting rules fired after t0"
+    before = ", ".join(dict.fromkeys(one.alert for one in found.before))
+    return f"{said}; on before t0 already: {before}" if before else said
+
+
 def _figures(found: Failover) -> tuple[tuple[str, str, str], ...]:
     """Name, value and remark of what is published but not graded here."""
     rows = []
-    first = next((one for one in found.alerts if one.fired_s == found.detected_s), None)
     if found.steps:
-        note = (
-            f"{first.alert} ({first.labels})"
-            if first
-            else "none fired"
-            if found.alerts
-            else "no alert was recorded"
-        )
-        rows.append(("first alert", seconds(found.detected_s), note))
+        rows.append(("first alert", seconds(found.alarms.detected_s), _noticed(found.alarms)))
     if found.decisions:
         names = ", ".join(dict.fromkeys(one.actor for one in found.decisions))
         default = any(one.by_default for one in found.decisions)

@@ -125,7 +125,7 @@ def _faults(measured: Measurements) -> list[Lane]:
 
 def _alerts(measured: Measurements) -> list[Lane]:
     by_name: dict[str, list[tuple[Stretch, str]]] = {}
-    for one in measured.failover.alerts:
+    for one in measured.failover.alarms.alerts:
         end_s = one.resolved_s if one.resolved_s is not None else measured.judged_to_s
         hover = f"{one.alert} ({one.labels}): fired {one.fired_s:.1f} s"
         by_name.setdefault(one.alert, []).append((Stretch(one.fired_s, end_s), hover))
