@@ -1,6 +1,7 @@
 """An API server that has faults and pods: list, watch, merge-patch of the status. Its test speaks to it on stdin.
 
-Lines in: {"put": object} | {"gone": name} | {"pods": [...]} | {"get": name}; each is answered by one line.
+Lines in: {"put": object} | {"gone": name} | {"pods": [...]} | {"get": name} | {"reset": true};
+each is answered by one line.
 """
 
 import json
@@ -105,6 +106,10 @@ def command(line):
             store("DELETED", faults[name])
         case {"pods": items}:
             pods[:] = items
+        case {"reset": _}:
+            pods.clear()
+            for fault in [*faults.values()]:
+                store("DELETED", fault)
         case {"get": name}:
             return faults.get(name)
     return None
