@@ -87,8 +87,8 @@ def confirm(
 
 
 def refuse_second(new: Side) -> None:
-    """ActionError when `new` is no standby cluster (any more)."""
-    if not new.follows():
+    """ActionError when `new` is no standby cluster (any more), by its store: a moment ago counts as well."""
+    if not new.follows_now():
         leader = new.director.leader()
         state = f"its leader is {leader}" if leader else "it has no leader now"
         raise ActionError(

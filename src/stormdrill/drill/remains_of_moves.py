@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from stormdrill.direct.bench import clear
 from stormdrill.direct.comeback import Journey, come_back
 from stormdrill.direct.failover import call_off, close
 from stormdrill.direct.rebuild import Wanted
@@ -84,6 +85,10 @@ def bring_back(
 def _mend(topology: Topology, pair: Pair, standing: Standing, check: Callable[[], None]) -> str:
     """Do what is safe; what that was, empty when there was nothing."""
     home = pair.home
+    for side in (home, pair.standby):
+        clear(
+            side.cluster, side.namespace
+        )  # a rebuild that was cut off; nobody may have a volume beside its member
     if standing.place is Place.ARMED and standing.of_a_drill:
         home.fencing.disarm(BY)
         return f"the fence of {home.region}, armed by a drill: disarmed"

@@ -101,13 +101,13 @@ class Fencing:
     def close(self, by: str, deadline_s: float = 10.0) -> FenceRecord:
         """Close the site for writers and wait until that is proven, for `deadline_s`; else say how far it holds.
 
-        Safe to call again. What the site had is known from when it was armed, or else from now.
+        Safe to call again. What the site had is known from when it was armed, or else from now; what stands at 0
+        although nobody closed it (by hand, before us) had all its members.
         """
         found = self.record()
         known = found.replicas if found and found.state is not State.OPEN else self._replicas()
-        closed = self._keep(
-            FenceRecord(self.site.region, State.CLOSED, by, dict(known), version=_version(found))
-        )
+        known = {name: count or len(self.site.stateful_sets[name]) for name, count in known.items()}
+        closed = self._keep(FenceRecord(self.site.region, State.CLOSED, by, known, version=_version(found)))
         self.tell("fence.closing", by, **closed.to_json())
         # Both at once, and what is proven by its databases does not wait for edges that nobody reaches.
         pool = ThreadPoolExecutor(max_workers=1)

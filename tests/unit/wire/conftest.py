@@ -30,11 +30,15 @@ def free_port() -> int:
 
 
 class Peer:
-    """A plain HTTP server: `answers` maps a path without its query to (status, body), or to a function."""
+    """A plain HTTP server: `answers` maps a path without its query to (status, body), or to a function.
+
+    A PATCH is answered like a GET, and kept in `patched`.
+    """
 
     def __init__(self) -> None:
         self.answers = {}
         self.asked = []
+        self.patched = []
         peer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -50,6 +54,11 @@ class Peer:
                 self.end_headers()
                 with contextlib.suppress(OSError):
                     self.wfile.write(data)
+
+            def do_PATCH(self):
+                said = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                peer.patched.append(json.loads(said))
+                self.do_GET()
 
             def log_message(self, *_):
                 pass

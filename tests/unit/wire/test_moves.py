@@ -327,6 +327,14 @@ def test_killed_before_the_promotion_recover_opens_what_a_drill_closed_and_not_w
     assert (len(found), left, drill.replicas) == (1, [], 1)
 
 
+def test_a_bench_that_a_dead_rebuild_left_on_a_volume_is_removed(drill):
+    spec = {"nodeName": "node-a", "containers": [{"name": "pg", "image": "pg"}]}
+    meta = {"name": "pg-a-0-bench", "labels": {"app": "stormdrill-bench"}}
+    drill.cluster.create(f"/api/v1/namespaces/{drill.namespace}/pods", {"metadata": meta, "spec": spec})
+    drill.settle()
+    assert not drill.cluster.pods(drill.namespace, "")
+
+
 def test_an_armed_fence_of_a_dead_drill_is_disarmed(drill):
     drill.switching.arm("city1")
     assert drill.unusual() == []
