@@ -1,11 +1,18 @@
 """A runbook's `site:` steps on the fakes of two sites: what they do, what they refuse, what a second run finds."""
 
+import os
+import signal
+
 import pytest
 
 from stormdrill.errors import InputError
 from stormdrill.fence import State
+from stormdrill.runbook.attention import Attention, Leave
 from stormdrill.runbook.calls.site import Site
+from stormdrill.runbook.desk import NoDesk
+from stormdrill.runbook.perform import Performer
 from stormdrill.runbook.surroundings import Surroundings
+from stormdrill.runbook.values import Action, Expectation, Step
 
 from .test_moves import BIN, Drill, database, sites  # noqa: F401 - fixtures
 
@@ -110,6 +117,20 @@ def test_somebody_who_wants_to_leave_does_so_before_the_promotion(desk):
     with pytest.raises(LeavingError):
         desk.do("promote")
     assert desk.drill.sites.calls == []
+
+
+def test_ctrl_c_is_heard_when_the_promotion_is_done_and_not_half_way(desk):
+    desk.do("close")
+    attention = Attention()
+    call, proof = Site("main", "city1", "promote", True, "x"), Site("main", "city1", "promoted", False)
+    work = Action(call, None, True, Expectation(proof, 20.0))
+    step = Step("promote", 1, "Promote", "", 1, work)
+    desk.drill.sites.on_patch = lambda: os.kill(os.getpid(), signal.SIGINT)
+    performer = Performer(NoDesk(lambda _: None), desk.around, attention)
+    with attention.watching(), pytest.raises(Leave, match="SIGINT"):
+        performer.perform(step, lambda: None, cut_off=False)
+    assert "promote.done" in [kind for kind, *_ in desk.told]
+    assert desk.look("promoted").holds
 
 
 def test_a_cell_or_a_site_that_the_topology_does_not_have_is_a_problem(desk):
