@@ -6,6 +6,7 @@ It is read before the volumes are overwritten: afterwards nobody can say what wa
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -32,6 +33,8 @@ _TIMEOUT_MS = 60_000
 class MemberFork:
     """One old member. `commits` are those after `parted` (bytes), with the server's own times; `why` if unread.
 
+    `clock_error_s` is how far that clock is from ours at most.
+
     `empty`: there was nothing to read, and nothing is lost by overwriting it.
     """
 
@@ -45,6 +48,7 @@ class MemberFork:
     commits: tuple[Mapping[str, Any], ...] = ()
     movements: tuple[tuple[Any, ...], ...] = ()
     empty: bool = False
+    clock_error_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -106,9 +110,28 @@ def _body(found: Fork, new: Side, since: int) -> dict[str, Any]:
         "database": new.cell,
         "new_region": new.region,
         "since": since,
+        "clock_error_s": _clock_error_s(found),
         "members": members,
         "lost": list(found.lost),
     }
+
+
+def _clock_error_s(found: Fork) -> float | None:
+    """How far any of the clocks that wrote these times is from ours; None when one is not known."""
+    errors = [one.clock_error_s for one in found.members if one.read]
+    known = [error for error in errors if error is not None]
+    return round(max(known), 3) if known and len(known) == len(errors) else None
+
+
+def clock_error_s(bench: Bench) -> float:
+    """How far the clock of a member's node is from ours at most, seconds: the difference, and the time it took to ask.
+
+    As it is now; that nobody has set it since the commits were written is taken for granted.
+    """
+    before = time.time()
+    there = float(bench.ask("clock")["clock"])
+    after = time.time()
+    return max(abs(there - before), abs(there - after))
 
 
 def _member(
@@ -130,12 +153,13 @@ def _member(
         if audit:
             database = str(conninfo_to_dict(dsn)["dbname"])
             rows = bench.ask("rows", database, audit.movements.replace("%(since)s", str(since)))["rows"]
+        error_s = clock_error_s(bench)
         bench.ask("stop")
     except (ActionError, TargetError, KeyError, ValueError, TypeError) as error:
         return MemberFork(bench.member, read=False, why=str(error) or type(error).__name__)
     return MemberFork(
         bench.member, True, "", said["state"], log.timeline, log.lsn, parted, tuple(commits),
-        tuple((str(row[0]), *row[1:]) for row in rows),
+        tuple((str(row[0]), *row[1:]) for row in rows), clock_error_s=error_s,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ read      start PostgreSQL on the volume as a reader: it replays its own log to 
 rows      the rows of a query (ARGUMENT: database, query) through that reader
 commits   the commits in the log of a timeline (ARGUMENT: timeline, from and to in bytes; to 0: its end)
 stop      stop the reader
+clock     what time it is here, as the database's commits have it: seconds since 1970
 follow    the store's settings for this site: a standby cluster (ARGUMENT: JSON), to be founded anew
 wipe      remove the data directory
 """
@@ -20,6 +21,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -177,6 +179,11 @@ def stop() -> Said:
     return {}
 
 
+def clock() -> Said:
+    """The node's clock now."""
+    return {"clock": time.time()}
+
+
 def follow(change: str) -> Said:
     """Settings first, and only then the permission to found the cluster anew: in between, nobody founds anything."""
     from patroni.dcs import get_dcs  # noqa: PLC0415 - as above
@@ -214,7 +221,7 @@ def wipe() -> Said:
 
 
 VERBS: dict[str, Callable[..., Said]] = {
-    "read": read, "rows": rows, "commits": commits, "stop": stop, "follow": follow, "wipe": wipe,
+    "read": read, "rows": rows, "commits": commits, "stop": stop, "clock": clock, "follow": follow, "wipe": wipe,
 }  # fmt: skip
 
 
