@@ -7,7 +7,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 _LABS = {
     "bank": "bank",
-    "lost": "lost",
+    "failover": "spare",
+    "kills": "spare",
+    "lost": "spare",
     "machine": "machine",
     "second_estate": "second",
     "test_life_cycle.py": "tiny",
