@@ -204,4 +204,8 @@ def _canaries(topology: Topology, clusters: Mapping[str, Cluster]) -> Canaries |
             f"region {bearer.secret.region}, which keeps the token for Prometheus, does not answer"
         )
     secret = resolve(bearer, lambda region: clusters[region])
-    return canaries_of(topology, Prometheus(source.url, source.timeout_s, secret))
+    prometheus = Prometheus(source.url, source.timeout_s, secret)
+    age_s = prometheus.sample_age_s()
+    if age_s > source.max_age_s:  # it would tell for minutes what was green then
+        raise TargetError(f"the newest sample of Prometheus at {source.url} is {age_s:.0f} s old")
+    return canaries_of(topology, prometheus)

@@ -95,6 +95,14 @@ def test_red_canaries_are_no_recovery(fake, recover, monkeypatch):
     assert "LEFT: the canaries are not green: broken: z2 to z3" in said
 
 
+def test_what_was_green_some_time_ago_is_no_recovery(fake, recover):
+    fake.behave(age_s=100)
+    code, said = recover()
+    assert code == 5
+    assert "LEFT: the canaries could not be asked: the newest sample" in said
+    assert "is 100 s old" in said
+
+
 def test_a_running_drill_is_left_alone(fake, estate, recover, cluster):
     Lease(cluster, "shop", "drill", str(Holder.me()), 15).acquire()
     abandon(estate, Partition("z1"))
