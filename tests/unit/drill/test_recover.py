@@ -87,6 +87,19 @@ def test_a_fault_that_failed_is_removed_and_left_nothing(fake, estate, recover, 
     assert (code, FaultObjects(cluster).all()) == (0, ()), said
 
 
+def test_a_fault_of_a_node_that_left_the_cluster_is_in_nobodys_way(fake, estate, recover, cluster):
+    fault = Partition("z1", lease_s=1)
+    spec = fault._spec(estate, fault.cut(estate))
+    (target,) = spec.targets
+    fake.behave(agents="late")
+    FaultObjects(cluster).create("left", replace(spec, targets=(replace(target, node="node-gone"),)))
+    fake.behave(agents="stuck")
+    code, said = recover()
+    assert (code, FaultObjects(cluster).all()) == (0, ()), said
+    assert "left (partition on node-gone, held by" in said
+    assert "removed, its nodes are no longer in the cluster" in said
+
+
 def test_red_canaries_are_no_recovery(fake, recover, monkeypatch):
     monkeypatch.setattr(remains, "GREEN_S", 0.3)
     fake.behave(canaries="down")
