@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import failing_over as scenes
 import pytest
+import remote_story
 from builder import Outage, Scene, Truth, build
 
 from stormdrill.judge import judge
@@ -124,6 +126,15 @@ FENCES: dict[str, tuple[Any, bool, Outcome, Outcome]] = {
     "declared, read on return": (DECLARED, True, Outcome.PASS, Outcome.PASS),
     "only armed": (scenes.FENCED[:1], False, Outcome.FAIL, Outcome.INCONCLUSIVE),
     "none": ((), False, Outcome.FAIL, Outcome.INCONCLUSIVE),
+    "proven, then seen not to hold": (
+        (
+            *scenes.FENCED,
+            (9.8, "recover", "fence.closed", {"site": "city1", "how": None, "why": "pg-b-0 runs"}),
+        ),
+        False,
+        Outcome.FAIL,
+        Outcome.INCONCLUSIVE,
+    ),
     "closed too late": (((14.0, *scenes.FENCED[1][1:]),), False, Outcome.FAIL, Outcome.INCONCLUSIVE),
 }
 
@@ -236,6 +247,31 @@ def test_a_decision_taken_by_default_is_said_to_be_one(tmp_path: Path) -> None:
     assert any("not exercised" in note for note in verdict.notes)
 
 
+def test_a_failover_as_a_drill_records_it_is_told_in_a_few_lines(tmp_path: Path) -> None:
+    run, _ = built(tmp_path, remote_story.as_recorded())
+    scenes.write_fork(run, [])
+    scenes.write_books_then(run, 84.0, ())
+    _, verdict = judged(run)
+    assert verdict.verdict is Outcome.PASS, [one.why for one in (*verdict.checks, *verdict.validity)]
+    render(run)
+    text = (run.path / "report.md").read_text()
+    rows = re.findall(
+        r"^\| ([\w ]+) \| ([\d.]* ?s?) \| (.*) \|$", text[text.index("## The story") :], re.MULTILINE
+    )
+    told = [(name, at_s) for name, at_s, _ in rows][: len(remote_story.OUTLINE)]
+    assert told == remote_story.OUTLINE
+    said = " / ".join(words for _, _, words in rows)
+    for words in remote_story.WORDS:
+        assert words in said
+    page = (run.path / "report.html").read_text()
+    assert page.index("What happened, when, and who decided") < page.index("<h2>Verdict</h2>")
+    assert "drill 2026" not in page
+    assert page.count("<svg") == 5  # the recovery as a sum is a picture of its own
+    assert (
+        page.count("city1 closed for writers, proven") == 3
+    )  # outline, picture, list: told twice, said once
+
+
 def test_the_page_tells_a_stranger_what_happened_and_who_decided(tmp_path: Path) -> None:
     run, _ = built(tmp_path, scenes.remote(fence=()))
     keys = scenes.meant_after(run, 12.3, 7)
@@ -255,7 +291,7 @@ def test_the_page_tells_a_stranger_what_happened_and_who_decided(tmp_path: Path)
     page = (run.path / "report.html").read_text()
     assert keys[0] in page
     assert "Commits after the new timeline's first acknowledged write: <b>7</b>" in page
-    assert page.count("<svg") == 4
+    assert page.count("<svg") == 5
     assert 'class="step step-decision"' in page
 
 

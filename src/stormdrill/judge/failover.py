@@ -188,11 +188,11 @@ def _redundant(entry: Redundancy, suffix: str, *, returned: bool) -> Check:
     if not entry.before:
         outcome, why = Outcome.NOT_EXERCISED, "no standby was synchronous before the fault either"
     elif entry.restored_s is not None:
-        outcome, why = (
-            Outcome.PASS,
-            f"redundant again {seconds(entry.restored_s)} after the last change of hands, "
-            f"{seconds(entry.changed_s + entry.restored_s)} after t0: {entry.how}",
+        since_t0 = seconds(entry.changed_s + entry.restored_s)
+        said = (
+            f"redundant again {seconds(entry.restored_s)} after the last change of hands, {since_t0} after t0"
         )
+        outcome, why = Outcome.PASS, f"{said}: {entry.how}"
     elif not returned:
         outcome, why = (
             Outcome.NOT_EXERCISED,

@@ -7,7 +7,7 @@ further behind than L would be without every one of them.
 
 from __future__ import annotations
 
-from stormdrill.judge.checking import percent, seconds
+from stormdrill.judge.checking import percent
 from stormdrill.judge.loss_limit import LossLimit
 from stormdrill.measure.money_values import Loss, Risk
 from stormdrill.verdict import Outcome
@@ -44,9 +44,7 @@ def _bounded(risk: Risk, limit: LossLimit) -> Why:
     if max(count, risk.at_risk) < AT_RISK_MIN:
         few = f"only {count} writes were acknowledged in the {span} before the fault was in place"
         return Outcome.INCONCLUSIVE, f"{few}: too few to show that no more than that can be lost ({risk.why})"
-    worth = (
-        f": {seconds(0)} of the {span} allowed, by {count} writes acknowledged in those {span}; {risk.why}"
-    )
+    worth = f": 0 s of the {span} allowed, shown by {count} writes acknowledged in those {span}; {risk.why}"
     if risk.at_risk < AT_RISK_MIN:
         worth += ", too few to say that this path loses nothing"
     return Outcome.PASS, worth

@@ -41,7 +41,10 @@ def decisions(story: Chronicle) -> tuple[Decision, ...]:
 
 
 def fences(story: Chronicle, before_ns: int) -> tuple[Fence, ...]:
-    """The last word on every site's fence before a moment. One that was only armed keeps nobody out yet."""
+    """The last word on every site's fence before a moment, and since when it was so.
+
+    One that was only armed keeps nobody out yet.
+    """
     found: dict[str, Fence] = {}
     told = [*story.of("fence.armed"), *story.of("fence.closed"), *story.of("fence.opened")]
     for event in sorted(told, key=lambda e: (e.mono_ns, e.seq)):
@@ -54,7 +57,9 @@ def fences(story: Chronicle, before_ns: int) -> tuple[Fence, ...]:
             found.pop(site, None)  # also of one that held and was then seen not to
         elif data.get("how"):
             why = as_text(data.get("why") or data.get("proof"))
-            found[site] = Fence(site, str(data["how"]), _s(event.mono_ns, story), why)
+            was, how = found.get(site), str(data["how"])
+            at_s = was.at_s if was and was.how == how else _s(event.mono_ns, story)
+            found[site] = Fence(site, how, at_s, why)
     return tuple(found[site] for site in sorted(found))
 
 

@@ -49,6 +49,11 @@ def _promoting(data: Data) -> str:
     return f"promotion of {what}{f' in {site_of(data)}' if site_of(data) else ''} started"
 
 
+def who(actor: str) -> str:
+    """An actor as people read it; a drill signs with the run's name, which the reader has before him."""
+    return "the drill" if actor.startswith("drill ") or actor == "stormdrill" else actor
+
+
 def site_of(data: Data) -> str:
     """Where a promotion or a fence is."""
     return str(data.get("site") or data.get("region") or "")
