@@ -35,5 +35,4 @@ def rig(tmp_path, places, api, nursery):
     made = Rig(tmp_path, places, api, nursery)
     yield made
     made.close()
-    for table in [*made.tables(), "stormdrill-agent"]:
-        made.node.run("sh", "-c", f"nft delete table inet {table} 2>/dev/null || true")
+    made.node.run("nft", "flush", "ruleset")
