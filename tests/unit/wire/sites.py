@@ -3,6 +3,7 @@
 Each site is a database of one PostgreSQL; the one that follows is read-only until its `standby_cluster` is removed.
 """
 
+import contextlib
 import http.server
 import json
 import threading
@@ -114,7 +115,8 @@ def _handler(sites: Sites):
             self.send_response(503 if found is None else 200)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(data)
+            with contextlib.suppress(OSError):  # who asked may be dead by now
+                self.wfile.write(data)
 
         do_GET = do_PUT = do_PATCH = answer  # noqa: N815
 
