@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stormdrill.measure.failover_values import Failover, Step
+from stormdrill.measure.telling import who
 from stormdrill.measure.trust_values import Stretch
 from stormdrill.measure.values import Measurements
 from stormdrill.report.charts import svg
@@ -104,7 +105,7 @@ def _rows(marks: dict[int, Step], from_s: float, to_s: float) -> dict[int, int]:
 
 def _number(frame: Frame, number: int, step: Step, y: float) -> list[str]:
     x = frame.x(step.at_s)
-    hover = svg.title(f"{step.at_s:.1f} s, {step.actor}: {step.what}")
+    hover = svg.title(f"{step.at_s:.1f} s, {who(step.actor)}: {step.what}")
     css = "step-" + step.kind.split(".")[0]
     disc = svg.element("circle", cx=x, cy=y, r=9.0, class_=f"step {css}")
     stem = svg.line(x, y + 9, x, frame.bottom, "stem")
