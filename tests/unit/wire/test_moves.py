@@ -1,5 +1,6 @@
 """A failover inside a drill: its order, what it refuses, and how it ends when the run is stopped or killed."""
 
+import functools
 import shutil
 import tempfile
 import threading
@@ -13,7 +14,7 @@ from stormdrill.audit import Books
 from stormdrill.direct import failover
 from stormdrill.direct.rebuild import Wanted, rebuild
 from stormdrill.direct.side import pair_of
-from stormdrill.drill import moves, remains_of_moves
+from stormdrill.drill import moves, remains_of_moves, switching
 from stormdrill.drill.stop import Stop
 from stormdrill.drill.switching import Given, Switching
 from stormdrill.errors import Aborted, ActionError, TargetError
@@ -189,7 +190,8 @@ def test_a_stop_after_the_fence_and_before_the_promotion_promotes_nobody(drill):
     assert (drill.replicas, drill.fence.state, drill.sites.calls) == (1, State.OPEN, [])
 
 
-def test_an_estate_that_does_not_answer_before_the_promotion_is_given_back(drill):
+def test_an_estate_that_does_not_answer_before_the_promotion_is_given_back(drill, monkeypatch):
+    monkeypatch.setattr(switching, "close", functools.partial(failover.close, deadline_s=1.0))
     drill.switching.arm("city1")
 
     def lost(_):
