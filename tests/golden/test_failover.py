@@ -267,9 +267,10 @@ def test_a_failover_as_a_drill_records_it_is_told_in_a_few_lines(tmp_path: Path)
     assert page.index("What happened, when, and who decided") < page.index("<h2>Verdict</h2>")
     assert "drill 2026" not in page
     assert page.count("<svg") == 5  # the recovery as a sum is a picture of its own
-    assert (
-        page.count("city1 closed for writers, proven") == 3
-    )  # outline, picture, list: told twice, said once
+    steps = load_measurements(run).failover.steps
+    assert [one.at_s for one in steps if one.kind == "fence.closed"] == [12.3, 84.5]  # told twice, said once
+    down = [one.what for one in steps if one.kind == "alert.fired" and "ZoneDown" in one.what]
+    assert down == ["2 alerts ZoneDown (zone city1-a, region city1; zone city1-b, region city1) fired"]
 
 
 def test_the_page_tells_a_stranger_what_happened_and_who_decided(tmp_path: Path) -> None:

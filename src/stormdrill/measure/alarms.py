@@ -28,13 +28,14 @@ def alarms(story: Chronicle) -> Alarms:
 def _alerts(story: Chronicle) -> tuple[Alert, ...]:
     """Every alert that fired, with its end; the same labels may fire again."""
     found: list[Alert] = []
-    open_: dict[tuple[str, str], int] = {}
+    open_: dict[tuple[str, str], int] = {}  # by name and all labels: two pods of a zone are two alerts
     for event in sorted(story.events, key=lambda e: (e.mono_ns, e.seq)):
-        key = (str(event.data.get("alert", "")), labels_of(event.data))
+        name = str(event.data.get("alert", ""))
+        key = (name, repr(sorted((event.data.get("labels") or {}).items())))
         at_s = round((event.mono_ns - story.zero_ns) / NS_PER_S, 6)
         if event.kind == "alert.fired" and key not in open_:
             open_[key] = len(found)
-            found.append(Alert(*key, at_s, None))
+            found.append(Alert(name, labels_of(event.data), at_s, None))
         elif event.kind == "alert.resolved" and key in open_:
             was = found[open_[key]]
             found[open_.pop(key)] = Alert(was.alert, was.labels, was.fired_s, at_s)

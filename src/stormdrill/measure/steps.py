@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from stormdrill.history import Event
 from stormdrill.measure.chronicle import Chronicle, as_text
 from stormdrill.measure.failover_values import Decision, Fence, Step
 from stormdrill.measure.telling import SAID, TELLING, site_of
 from stormdrill.units import NS_PER_S
 
+_TOGETHER_S = 3.0
 _NEAR = 6  # lines within which the same words are the same news
 
 
 def steps(story: Chronicle) -> tuple[Step, ...]:
     """The story in order; empty when nothing of a failover was recorded. What is told twice in a row is told once."""
-    events = sorted((e for e in story.events if e.kind in SAID), key=lambda e: (_at_ns(e), e.seq))
+    events = _together(sorted((e for e in story.events if e.kind in SAID), key=lambda e: (_at_ns(e), e.seq)))
     if not any(event.kind in TELLING for event in events):
         return ()
     found: list[Step] = []
@@ -25,6 +28,25 @@ def steps(story: Chronicle) -> tuple[Step, ...]:
             actor = str(event.data.get("actor") or event.actor)
             found.append(Step(_s(at_ns, story), event.utc, event.kind, actor, said))
     return tuple(found)
+
+
+def _together(events: list[Event]) -> list[Event]:
+    """Alerts of one name that go on or off within some seconds as one event, at the time of the first."""
+    found: list[Event] = []
+    last: dict[tuple[str, str], int] = {}
+    for event in events:
+        key = (event.kind, str(event.data.get("alert")))
+        if event.kind in ("alert.fired", "alert.resolved"):
+            at = last.get(key)
+            if at is not None and event.mono_ns - found[at].mono_ns <= _TOGETHER_S * NS_PER_S:
+                both = [*found[at].data["all"], event.data.get("labels")]
+                found[at] = replace(found[at], data={**found[at].data, "all": both})
+                continue
+            last[key] = len(found)
+            found.append(replace(event, data={**event.data, "all": [event.data.get("labels")]}))
+        else:
+            found.append(event)
+    return found
 
 
 def decisions(story: Chronicle) -> tuple[Decision, ...]:

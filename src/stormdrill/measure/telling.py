@@ -14,20 +14,30 @@ def _fault(data: Data) -> str:
     return f"fault {data.get('name') or data.get('fault') or ''}".strip()
 
 
+_PLACE = ("pod", "zone", "region")
+_NAMED = 3  # alerts of one name that a line names
+
+
 def labels_of(data: Data) -> str:
-    """An alert's labels as people read them."""
-    labels = data.get("labels") or {}
-    kept = (
-        {k: v for k, v in labels.items() if k not in ("alertname", "alertstate", "severity")}
-        if labels
-        else {}
-    )
-    return ", ".join(f"{key} {value}" for key, value in sorted(kept.items()))
+    """Where an alert is on, as people say it: its pod, zone or region, or else whatever labels it has."""
+    labels = {
+        k: v
+        for k, v in (data.get("labels") or {}).items()
+        if k not in ("alertname", "alertstate", "severity")
+    }
+    place = [name for name in _PLACE if name in labels]
+    kept = place[:2] if place else sorted(labels)
+    return ", ".join(f"{name} {labels[name]}" for name in kept)
 
 
 def _alert(data: Data, what: str) -> str:
-    where = labels_of(data)
-    return f"alert {data.get('alert', '')}{f' ({where})' if where else ''} {what}"
+    """One alert, or all of one name that came together (`all`: their labels)."""
+    found = data.get("all") or [data.get("labels")]
+    where = [text for labels in found if (text := labels_of({"labels": labels}))]
+    more = f" and {len(where) - _NAMED} more" if len(where) > _NAMED else ""
+    many = f"{len(found)} alerts" if len(found) > 1 else "alert"
+    said = f" ({'; '.join(where[:_NAMED])}{more})" if where else ""
+    return f"{many} {data.get('alert', '')}{said} {what}"
 
 
 def proof_of(data: Data) -> str:
