@@ -148,7 +148,7 @@ def _remote(story: Chronicle, event: Event, cell: str, acknowledged_ns: Ints) ->
             age_s,
             f"{name} follows asynchronously; its lag is not known in seconds",
         )
-    count = _within(story, acknowledged_ns, lag_s)
+    count = _at_risk(story, acknowledged_ns, lag_s)
     why = f"{name} follows asynchronously; {count} writes were acknowledged within its lag of {lag_s:.3f} s"
     return Risk("asynchronous", (), round(lag_s, 6), count, age_s, why)
 
@@ -159,8 +159,21 @@ def _tells(data: Mapping[str, Any]) -> bool:
 
 
 def _within(story: Chronicle, acknowledged_ns: Ints, span_s: float) -> int:
-    """Writes acknowledged in the last seconds before the fault was in place."""
-    end_ns = story.struck_ns
+    """Writes acknowledged in the last seconds before the fault was in place: fewer than before the cut, never more."""
+    return _between(acknowledged_ns, story.struck_ns, span_s)
+
+
+def _at_risk(story: Chronicle, acknowledged_ns: Ints, lag_s: float) -> int:
+    """Writes acknowledged within the lag before the cut, which came between t0 and the moment all was in place.
+
+    What was acknowledged last was before the cut, so the lag counts back from there.
+    """
+    until = acknowledged_ns[acknowledged_ns <= story.struck_ns]
+    last_ns = int(until[-1]) if len(until) else story.zero_ns
+    return _between(acknowledged_ns, max(story.zero_ns, last_ns), lag_s)
+
+
+def _between(acknowledged_ns: Ints, end_ns: int, span_s: float) -> int:
     inside = (acknowledged_ns > end_ns - int(span_s * NS_PER_S)) & (acknowledged_ns <= end_ns)
     return int(inside.sum())
 
@@ -172,7 +185,7 @@ def _asynchronous(
     if lag_s is None:
         why = "no synchronous standby at t0, and the lag is not known in seconds"
         return Risk("asynchronous", (), None, None, age_s, why)
-    count = _within(story, acknowledged_ns, lag_s)
+    count = _at_risk(story, acknowledged_ns, lag_s)
     why = f"no synchronous standby at t0; {count} writes were acknowledged within its lag of {lag_s:.3f} s"
     return Risk("asynchronous", (), round(lag_s, 6), count, age_s, why)
 

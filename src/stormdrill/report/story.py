@@ -92,7 +92,7 @@ def _noticed(found: Alarms) -> str:
     if found.rules is None:
         said = "the alerts were not watched"
     elif found.first:
-        said = ", ".join(f"{one.alert} ({one.labels})" if one.labels else one.alert for one in found.first)
+        said = ", ".join(dict.fromkeys(one.alert for one in found.first))
     else:
         said = f"none of {found.rules} alerting rules fired after t0"
     before = ", ".join(dict.fromkeys(one.alert for one in found.before))

@@ -149,7 +149,7 @@ def _flows(found: Failover) -> list[Lane]:
     """A lane for each two ends with a flow that was down; the paths of both ends lie over each other."""
     by_ends: dict[str, list[tuple[Stretch, str]]] = {}
     for pair in found.canaries.pairs:
-        database = "database " if pair.path == "database" else ""
+        database = "db " if pair.path == "database" else ""
         name = f"{pair.zone} → {database}{pair.peer or pair.path}"
         for span in pair.down:
             hover = f"{pair.name}: down from {span.start_s:.1f} s to {span.end_s:.1f} s"
