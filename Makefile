@@ -3,7 +3,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 # The lab needs root (TUN devices, namespaces, cgroups).
 AS_ROOT := $(BIN)/python scripts/as_root.py
-EXPERIMENTS ?= experiments/pod-kill.yaml experiments/db-primary-loss.yaml
+EXPERIMENTS ?= experiments/pod-kill.yaml experiments/zone-partition.yaml experiments/remote-failover.yaml
 
 .PHONY: help setup drill gate test contract check bench lab-up lab-down lock clean
 .DEFAULT_GOAL := help

@@ -33,11 +33,11 @@ def gate(commands: Commands) -> None:
         metavar="EXPERIMENT",
         nargs="*",
         type=Path,
-        help="default: experiments/pod-kill.yaml experiments/db-primary-loss.yaml",
+        help="default: pod-kill, db-primary-loss, zone-partition, zone-outage and remote-failover of experiments/",
     )
     parser.add_argument(
-        "--budget", type=duration, default=600.0, metavar="10m",
-        help="a drill that would not end in time is not started and is inconclusive (default: 10m)",
+        "--budget", type=duration, default=900.0, metavar="15m",
+        help="a drill that would not end in time is not started and is inconclusive (default: 15m)",
     )  # fmt: skip
     parser.set_defaults(attach=None)
     parser.add_argument("--junit", type=Path, help="JUnit file (default: RUNS/gate-junit.xml)")

@@ -14,7 +14,7 @@ examples:
   stormdrill check                                   every content file of this directory
   stormdrill run experiments/pod-kill.yaml --lab     bring the lab up, drill, take it down
   stormdrill run pod-kill.yaml --topology mine.yaml --context prod-city1
-  stormdrill gate --lab --budget 10m                 for CI: JUnit, a Markdown summary, an exit code
+  stormdrill gate --lab --budget 15m                 for CI: JUnit, a Markdown summary, an exit code
   stormdrill judge runs/20260101T120000Z-pod-kill    judge a stored run again
 
 """
