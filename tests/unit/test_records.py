@@ -178,7 +178,7 @@ def test_an_entry_that_does_not_fit_whole_is_an_error_and_not_counted(tmp_path: 
     resource.setrlimit(resource.RLIMIT_FSIZE, (HEADER_BYTES + REQUEST.itemsize + 10, hard))
     try:
         log.append(**row)
-        with pytest.raises(OSError, match="not written whole"):
+        with pytest.raises(OSError, match="File too large"):
             log.append(**row)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

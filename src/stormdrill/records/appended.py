@@ -18,10 +18,11 @@ class AppendedFile:
         self._synced = True
 
     def _write(self, entry: bytes) -> None:
-        """Write one entry now. OSError when it was not written whole."""
-        if os.write(self._fd, entry) != len(entry):
-            raise OSError("an entry was not written whole: the disk is full")
+        """Write one entry now. OSError with the system's reason when it cannot be written whole."""
+        written = os.write(self._fd, entry)
         self._synced = False
+        while written < len(entry):  # the reason of a short write is what the rest meets
+            written += os.write(self._fd, entry[written:])
 
     def sync(self) -> None:
         """Make everything written so far survive a crash of the machine."""
