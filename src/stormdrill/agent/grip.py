@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stormdrill.agent import netfilter, rules
+from stormdrill.agent import armed, netfilter, rules
 from stormdrill.agent.held import Held, utc
 from stormdrill.agent.records import Ended, Record, Records, boot_id
 from stormdrill.agent.report import Pods, Reporter
@@ -98,8 +98,13 @@ class Grip:
         self._put(held, there=False)
 
     def renew(self, held: Held, renewal: int, at_s: float) -> None:
-        """The lease was seen to be renewed."""
-        held.record = held.record.renewed(renewal, at_s)
+        """The lease was seen to be renewed. The kernel is told first: what it does not take lengthens no lease."""
+        longer = held.record.renewed(renewal, at_s)
+        if longer.ends_s > held.record.ends_s:
+            script = armed.renewal(held.table, longer.ends_s - time.monotonic())
+            if not attempt(lambda: netfilter.run(script)):
+                longer = held.record.renewed(renewal, held.record.renewed_s)
+        held.record = longer
         attempt(lambda: self._records.keep(held.record))
 
     def end(self, held: Held, reason: str) -> None:
@@ -190,7 +195,8 @@ class Grip:
         spec = held.record.fault
         targets = [target for target in spec.targets if target.node == self._place.node]
         try:
-            text = rules.script(held.record.uid, spec.kind, targets, self.api)
+            left_s = held.record.ends_s - time.monotonic()
+            text = rules.script(held.record.uid, spec.kind, targets, left_s, self.api)
             if not there:
                 netfilter.run(rules.own() + text)  # both or none: unmarked, the agent would cut itself off
             held.bare = False
