@@ -46,7 +46,8 @@ class Samplers:
             self._every(
                 _SECOND_S, PrometheusSampler(session, session.targets.prometheus).sample, "prometheus"
             )
-            self._every(_SECOND_S, AlertSampler(session.targets.prometheus, session.record).sample, "alerts")
+            alerts = AlertSampler(session.targets.prometheus, session.record, session.view.say)
+            self._every(_SECOND_S, alerts.sample, "alerts")
         if session.targets.canaries:
             sampler = CanarySampler(session.targets.canaries, session.record)
             self._every(_CANARY_S, sampler.sample, "canaries")
