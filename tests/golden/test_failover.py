@@ -46,6 +46,7 @@ def test_the_recovery_is_a_sum_of_what_people_and_machines_did(whole: Run) -> No
         ("detect", 3.2), ("decide", 4.8), ("fence", 1.4), ("promote", 2.6), ("route", 4.4),
     ]  # fmt: skip
     assert "Li Wei: fail over to city2" in entry.parts[1].how
+    assert "the name bank.example leads to city2-a" in entry.parts[4].how
     assert check(verdict, "recovery.transfer").verdict is Outcome.PASS
     assert measured.failover.alarms.detected_s == 3.2
     assert measured.failover.decision_to_write_s == pytest.approx(8.4, abs=0.2)

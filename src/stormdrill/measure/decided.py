@@ -53,7 +53,9 @@ def decided_marks(events: Sequence[Event], t0_ns: int, cell: str) -> tuple[Mark,
             Mark(promoted.mono_ns, "promote" if found else "detect and promote", _promoted(promoted))
         )
         found += [
-            Mark(e.mono_ns, "route", f"{e.data.get('name', '')} leads to {as_text(e.data.get('to'))}")
+            Mark(
+                e.mono_ns, "route", f"the name {e.data.get('name', '')} leads to {as_text(e.data.get('to'))}"
+            )
             for e in later
             if e.kind == "route.changed" and e.mono_ns >= promoted.mono_ns and e.phase != "return"
         ]

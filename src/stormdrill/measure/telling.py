@@ -159,7 +159,7 @@ SAID: Mapping[str, Callable[[Data], str]] = {
     "edge.failed": lambda data: f"edge {data.get('edge', '')} could not be shut: {as_text(data.get('why'))}",
     "promote.started": _promoting,
     "promote.done": _promoted,
-    "route.changed": lambda data: f"{data.get('name', '')} leads to {as_text(data.get('to'))}",
+    "route.changed": lambda data: f"the name {data.get('name', '')} leads to {as_text(data.get('to'))}",
     "route.serving": lambda data: (
         f"phones are served in {site_of(data)}, by {as_text(data.get('edges'))}{_took(data)}"
     ),
