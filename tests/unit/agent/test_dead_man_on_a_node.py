@@ -149,9 +149,8 @@ def test_a_renewal_that_the_kernel_was_not_told_is_none(rig):
     rig.put(lease_s=LEASE_S)
     rig.until("applied")
     deaf.touch()
-    holder = Holder(rig, lease_s=LEASE_S)
-    holder.hold(LEASE_S + 0.3)
-    assert "deaf" in rig.until("reverting")["why"]
+    Holder(rig, lease_s=LEASE_S).hold(2 * LEASE_S)
+    assert "deaf" in rig.until("reverting", within_s=LEASE_S / 2)["why"]
     deaf.unlink()
     assert rig.until("reverted")["reason"] == "lease"
     assert rig.tables() == []
