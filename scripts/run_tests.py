@@ -70,6 +70,7 @@ ROUNDS: tuple[tuple[Part, ...], ...] = (
             "labs",
             (
                 "tests/lab/failover",  # leaves its lab whole
+                "tests/lab/verdicts",  # long, all of it
                 "tests/lab/lost",  # takes that lab, and leaves none
                 "tests/lab/kills",
                 "tests/lab/second_estate",

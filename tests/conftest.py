@@ -12,6 +12,7 @@ _LABS = {
     "lost": "spare",
     "machine": "machine",
     "second_estate": "second",
+    "verdicts": "spare",
     "test_life_cycle.py": "tiny",
 }
 """Tests below tests/lab that have servers or a lab of their own; all others share the lab `small`."""
