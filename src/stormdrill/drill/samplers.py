@@ -92,10 +92,12 @@ class DatabaseSampler:
         """Look once. TargetError when no member answers: that is not knowing, not a lost leader."""
         began_ns = time.monotonic_ns()
         state = self._director.cluster()
-        self._change(state.leader, state.timeline, began_ns)
+        # Who fell silent while being asked did so after the question: that is news of now, not of before.
+        at_ns = began_ns if state.leader else time.monotonic_ns()
+        self._change(state.leader, state.timeline, at_ns)
         if began_ns >= self._next_sync_ns:
             self._next_sync_ns = began_ns + 1_000_000_000 - 50_000_000
-            self._record("db.sync", "patroni", mono_ns=began_ns, database=self._cell, **state.to_json())
+            self._record("db.sync", "patroni", mono_ns=at_ns, database=self._cell, **state.to_json())
 
     def _change(self, leader: str | None, timeline: int | None, at_ns: int) -> None:
         if self._known and leader == self._leader:

@@ -40,6 +40,9 @@ _SAYINGS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "fault.proven": lambda data: f"fault {data['name']} {'' if data['ok'] else 'NOT '}proven: {data['why']}",
     "fault.refused": lambda data: f"fault {data['name']} refused: {data['why']}",
     "fault.gone": lambda data: f"fault {data['name']} is taken away ({data['took_s']:g} s)",
+    "standby.away": lambda data: (
+        f"{data['site']} does not follow {data['database']} before the drill: {data['why']}"
+    ),
     "fault.lingers": lambda data: f"fault {data['name']} is not gone yet: {data['why']}",
     "fault.ended_early": lambda data: (
         f"fault {data['name']} ended by itself on {data['node']}: {data['reason'] or data['why']}"

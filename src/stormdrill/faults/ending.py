@@ -12,7 +12,7 @@ from stormdrill.errors import DeadlineError, RevertError, StormdrillError, Targe
 from stormdrill.faults import Estate, Proof, Record
 from stormdrill.faults.canaries import not_green
 from stormdrill.faults.keeper import Keeper
-from stormdrill.faults.primary import trouble
+from stormdrill.faults.primary import trouble_of
 from stormdrill.faults.victims import find
 from stormdrill.faultspec import Desired
 from stormdrill.kube import FaultObject, FaultObjects
@@ -156,7 +156,7 @@ def _not_whole(estate: Estate, standbys: Mapping[str, int]) -> str:
     except StormdrillError as error:
         return str(error)
     closed = estate.closed()
-    for cell, director in estate.directors.items():
-        if cell not in closed and (why := trouble(director, standbys.get(cell, 0))):
+    for cell in estate.directors:
+        if cell not in closed and (why := trouble_of(estate, cell, standbys.get(cell, 0))):
             return f"the database of {cell} is not whole: {why}"
     return ""

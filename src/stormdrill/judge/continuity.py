@@ -96,6 +96,7 @@ def _judged(case: Case, limit_s: float, entry: Recovery) -> tuple[Outcome, str]:
     again += f"; {entry.blocked} requests were blocked by an earlier step" if entry.blocked else ""
     if entry.value_s == 0:
         few = f" ({entry.hurt} requests were, too few to make a bin bad)" if entry.hurt else ""
+        few = " at first" if entry.relapses else few  # which of the hurt were early, no count says
         return Outcome.PASS, f"{who} was not hurt{few}{again}"
     parts = " + ".join(f"{part.name} {seconds(part.end_s - part.start_s)}" for part in entry.parts)
     return Outcome.PASS, f"{who} recovered {seconds(entry.value_s or 0.0)} after t0 ({parts}){again}"
