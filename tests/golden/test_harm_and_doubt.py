@@ -147,3 +147,11 @@ def test_a_frozen_generator_neither_proves_nor_hides_hurt(tmp_path: Path) -> Non
     assert Outcome.FAIL not in {check.verdict for check in verdict_of(tmp_path / "a", frozen).checks}
     hurt = replace(frozen, outages=(Outage(0, 7.0, "login"),))
     assert outcome(verdict_of(tmp_path / "b", hurt), "recovery.login") is Outcome.FAIL
+
+
+def test_what_was_hurt_later_only_is_not_called_too_little_to_count(tmp_path: Path) -> None:
+    late = verdict_of(tmp_path, replace(Scene(**SMALL), outages=(Outage(15.0, 16.0, "login"),)))
+    assert outcome(late, "recovery.login") is Outcome.PASS
+    assert why(late, "recovery.login").startswith(
+        "login was not hurt at first; 1 short relapse(s), the longest "
+    )
