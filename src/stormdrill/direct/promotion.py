@@ -121,11 +121,15 @@ def sufficient(old: Side, decision: Decision, seen: FenceRecord | None = None) -
 
 
 def _unseen(old: Side, decision: Decision, error: str) -> FenceRecord:
-    """A fence nobody can look at, taken on somebody's word; it is kept in the history only."""
+    """A fence nobody can look at, taken on somebody's word unless a member there says that it writes.
+
+    It is kept in the history only.
+    """
     if not decision.declared:
         raise ActionError(
             f"the fence of {old.region} cannot be looked at: {error}. To go on, a person has to declare it"
         )
+    old.fencing.need_no_writer()
     why = f"{decision.declared} (observed: {error})"
     return FenceRecord(old.region, State.CLOSED, decision.by, {}, How.DECLARED, why)
 

@@ -143,12 +143,16 @@ class Fencing:
         closed = self.look(by)
         if closed.how is not None:
             return closed
-        if writing := self._writers():
-            raise ActionError(f"cannot be declared closed: {', '.join(writing)} says that it takes writes")
+        self.need_no_writer()
         closed = self._keep(replace(closed, how=How.DECLARED, why=f"{why} (observed: {closed.why})", by=by))
         self.tell("decision", by, what="fence declared", site=self.site.region, why=why)
         self.tell("fence.closed", by, **closed.to_json())
         return closed
+
+    def need_no_writer(self) -> None:
+        """ActionError when a member says that it takes writes: nobody's word outweighs that."""
+        if writing := self._writers():
+            raise ActionError(f"cannot be declared closed: {', '.join(writing)} says that it takes writes")
 
     def open(self, by: str, *, edges: bool = True) -> FenceRecord:
         """Give the site its databases back, and its edges if wanted. The caller knows that nobody else writes."""

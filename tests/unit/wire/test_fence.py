@@ -190,6 +190,8 @@ def test_a_fence_that_nobody_can_look_at_needs_a_persons_word_as_well(side):
     word = replace(BY, declared="its power is off")
     fence = sufficient(away, word)
     assert (fence.how, fence.state, fence.by) == (How.DECLARED, State.CLOSED, "ada")
+    writing = replace(away, fencing=replace(away.fencing, writers=lambda: ("pg-a-0",)))
+    assert "pg-a-0 says that it takes writes" in refusal(lambda: sufficient(writing, word))
 
 
 def test_a_fence_that_was_proven_a_moment_ago_is_not_asked_about_again_unless_somebody_touched_it(
