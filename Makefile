@@ -3,9 +3,9 @@ SHELL := /bin/sh
 BIN := .venv/bin
 # The lab needs root (TUN devices, namespaces, cgroups).
 AS_ROOT := $(BIN)/python scripts/as_root.py
-EXPERIMENTS ?= experiments/pod-kill.yaml experiments/db-primary-loss.yaml
+EXPERIMENTS ?= experiments/pod-kill.yaml experiments/zone-partition.yaml experiments/remote-failover.yaml
 
-.PHONY: help setup drill gate test contract check lab-up lab-down lock clean
+.PHONY: help setup drill gate test contract check bench lab-up lab-down lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -39,6 +39,9 @@ check: setup ## ruff, mypy strict, import directions, content files
 	@$(BIN)/stormdrill check
 	@code=0; for file in $$(grep -l '^lab:' topology/*.yaml tests/lab/*/topology.yaml); do \
 	  $(BIN)/python -m stormlab check "$$file" || code=$$?; done; exit $$code
+
+bench: setup ## what things cost beside a plain way to do the same, in about a minute; ONLY=id for one figure
+	@$(AS_ROOT) $(BIN)/python -m benchmarks $(ONLY)
 
 lab-up: setup ## start the lab and print how to use it
 	@$(AS_ROOT) $(BIN)/stormdrill lab up

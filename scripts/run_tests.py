@@ -38,6 +38,7 @@ class Part:
 BESIDE = Part(
     "computing",
     ("tests/unit", "tests/golden", "tests/contract", "tests/content"),
+    options=("-n", "2", "--dist", "loadscope"),  # a good half of them wait, and may as well do it together
     nice=5,
     without=(
         "tests/unit/agent",
@@ -68,8 +69,10 @@ ROUNDS: tuple[tuple[Part, ...], ...] = (
         Part(
             "labs",
             (
-                "tests/lab/lost",
-                "tests/lab/failover",
+                "tests/lab/failover",  # leaves its lab whole
+                "tests/lab/verdicts",  # long, all of it
+                "tests/lab/lost",  # takes that lab, and leaves none
+                "tests/lab/kills",
                 "tests/lab/second_estate",
                 "tests/lab/test_life_cycle.py",
             ),

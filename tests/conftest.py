@@ -7,9 +7,12 @@ from xdist.scheduler import LoadScopeScheduling
 
 _LABS = {
     "bank": "bank",
-    "lost": "lost",
+    "failover": "spare",
+    "kills": "spare",
+    "lost": "spare",
     "machine": "machine",
     "second_estate": "second",
+    "verdicts": "spare",
     "test_life_cycle.py": "tiny",
 }
 """Tests below tests/lab that have servers or a lab of their own; all others share the lab `small`."""

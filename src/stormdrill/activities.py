@@ -24,7 +24,9 @@ MOVES = (FAIL_OVER, FAIL_BACK)
 RETURN = "return"
 FENCED = "fenced"
 SKIPPED = "skipped"
-"""In place of a fence: none, on purpose."""
+"""In place of a fence: none, on purpose; only with ACCEPTED."""
+ACCEPTED = "i_accept_dual_writes"
+"""The word without which a fence is not skipped."""
 EACH = "each"
 """In place of a zone's name: every zone in which the service has pods, with as many in each."""
 PRIMARY = "primary"
@@ -116,6 +118,7 @@ ACTIONS: Mapping[str, Signature] = {
             "why": Argument(Kind.TEXT, required=True),
             "after": Argument(Kind.DURATION),
             "fence": Argument(Kind.FENCE),
+            ACCEPTED: Argument(Kind.FLAG),
         }
     ),
     FAIL_BACK: Signature({"cell": _CELL, "why": Argument(Kind.TEXT, required=True)}),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from stormdrill.errors import InputError
-from stormdrill.estate import Credential
+from stormdrill.estate_secrets import Credential
 
 
 class Reads(Protocol):

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+
+from stormdrill.estate_books import Audit
+from stormdrill.estate_secrets import Credential
+from stormdrill.estate_sites import Database, FencedEdges
 
 
 class Environment(StrEnum):
@@ -30,25 +33,6 @@ class OperationKind(StrEnum):
 
     READ = "read"
     WRITE = "write"
-
-
-@dataclass(frozen=True)
-class SecretKey:
-    """One key of a Kubernetes Secret."""
-
-    region: str
-    namespace: str
-    name: str
-    key: str
-
-
-@dataclass(frozen=True)
-class Credential:
-    """Where a secret is kept; the secret itself never enters a plan. Exactly one of the three is set."""
-
-    env: str | None = None
-    file: Path | None = None
-    secret: SecretKey | None = None
 
 
 @dataclass(frozen=True)
@@ -125,133 +109,6 @@ class Idempotency:
     header: str
     amount_field: str | None
     target_field: str | None
-
-
-@dataclass(frozen=True)
-class DatabaseSite:
-    """One of the two places of a cell's database, for whoever moves it from one to the other.
-
-    `members` maps member names (= pod names) to Patroni REST URLs. `address` is what the other site's database
-    calls the members (hosts with commas between), `slot` the replication slot that the other site keeps for them
-    while they follow it. `dsn` is where a committed write shows that the site has taken over; it is without
-    password.
-    """
-
-    region: str
-    members: Mapping[str, str]
-    address: str
-    port: int
-    slot: str
-    dsn: str
-
-    @property
-    def stateful_sets(self) -> dict[str, tuple[str, ...]]:
-        """The members' StatefulSets, each with its members: a pod's name is its set's and a number."""
-        found: dict[str, list[str]] = {}
-        for member in self.members:
-            found.setdefault(member.rpartition("-")[0], []).append(member)
-        return {name: tuple(sorted(members)) for name, members in found.items()}
-
-
-@dataclass(frozen=True)
-class Database:
-    """The database cluster of one cell. `members` maps member names (= pod names) to Patroni REST URLs.
-
-    `crash` is run inside the primary's container to crash its database process. `home` and `standby` are both
-    given or neither; `password` belongs to their DSNs.
-    """
-
-    cell: str
-    kind: str
-    service: str
-    container: str | None
-    members: Mapping[str, str]
-    crash: tuple[str, ...]
-    home: DatabaseSite | None = None
-    standby: DatabaseSite | None = None
-    password: Credential | None = None
-
-
-@dataclass(frozen=True)
-class FencedEdges:
-    """The edges that are closed with a site: HAProxy pods, their admin socket and the backend with the servers."""
-
-    selector: Mapping[str, str]
-    namespace: str
-    container: str | None
-    socket: str
-    backend: str
-
-    @property
-    def label_selector(self) -> str:
-        """The selector as the Kubernetes API takes it."""
-        return ",".join(f"{key}={value}" for key, value in sorted(self.selector.items()))
-
-
-@dataclass(frozen=True)
-class Invariant:
-    """A query over the books that must give exactly `expect`."""
-
-    id: str
-    query: str
-    expect: int
-
-
-@dataclass(frozen=True)
-class SqlAudit:
-    """Books read by SQL. `movements` yields (key, amount, source, target, id) for ids above `%(since)s`."""
-
-    dsn: str
-    password: Credential | None
-    high_water: str
-    movements: str
-    invariants: tuple[Invariant, ...]
-    deadline_s: float
-    kind: Literal["sql"] = "sql"
-
-
-@dataclass(frozen=True)
-class HttpAudit:
-    """Books asked by idempotency key, `{key}` in `url`.
-
-    The statuses say found or missing; the fields are names in its JSON answer.
-    """
-
-    url: str
-    found: int
-    missing: int
-    headers: Mapping[str, str]
-    bearer: Credential | None
-    amount_field: str | None
-    source_field: str | None
-    target_field: str | None
-    id_field: str | None
-    deadline_s: float
-    kind: Literal["http"] = "http"
-
-
-@dataclass(frozen=True)
-class CsvAudit:
-    """Books exported to a file by somebody; a missing file at audit time is an incomplete audit."""
-
-    file: Path
-    key_column: str
-    amount_column: str
-    source_column: str | None
-    target_column: str | None
-    id_column: str | None
-    kind: Literal["csv"] = "csv"
-
-
-@dataclass(frozen=True)
-class NoAudit:
-    """Nobody reads the books: data loss cannot be shown."""
-
-    why: str
-    kind: Literal["none"] = "none"
-
-
-Audit = SqlAudit | HttpAudit | CsvAudit | NoAudit
 
 
 @dataclass(frozen=True)

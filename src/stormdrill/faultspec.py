@@ -33,13 +33,18 @@ class Desired(StrEnum):
 
 
 class NodeState(StrEnum):
-    """How far one node is."""
+    """How far one node is. Of a fault that is `reverted` or `failed` nothing is there any more: `over`."""
 
     APPLYING = "applying"
     APPLIED = "applied"
     REVERTING = "reverting"
     REVERTED = "reverted"
     FAILED = "failed"
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing of the fault is on the node, now or later."""
+        return self in (NodeState.REVERTED, NodeState.FAILED)
 
 
 class Direction(StrEnum):
@@ -81,6 +86,11 @@ class FaultSpec:
     renewal: int
     targets: tuple[NodeTarget, ...]
     deadline_s: float | None = None
+
+    @property
+    def longest_s(self) -> float:
+        """How long it may last after the last sign of life."""
+        return self.lease_s if self.deadline_s is None else self.deadline_s
 
 
 @dataclass(frozen=True)
@@ -125,7 +135,7 @@ def spec_of(body: Mapping[str, Any]) -> FaultSpec:
             int(body["renewal"]), tuple(_target_of(one) for one in body["targets"]),
             None if deadline_s is None else float(deadline_s),
         )  # fmt: skip
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"not the spec of a Fault: {error!r}") from None
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stormdrill.activities import FAIL_BACK, FAIL_OVER, FENCED, MOVES, RETURN
+from stormdrill.activities import ACCEPTED, FAIL_BACK, FAIL_OVER, FENCED, MOVES, RETURN, SKIPPED
 from stormdrill.errors import Problem
-from stormdrill.estate import Database, DatabaseSite, Topology
+from stormdrill.estate import Environment, Topology
+from stormdrill.estate_sites import Database, DatabaseSite
 from stormdrill.scenario import Activity, ActivityKind, Experiment
 
 
@@ -16,7 +17,12 @@ def move_problems(experiment: Experiment, topology: Topology) -> Iterator[Proble
         if activity.kind is not ActivityKind.ACTION or activity.function not in MOVES:
             continue
         before, after = experiment.method[:at], experiment.method[at + 1 :]
-        for message in (*_topology(activity, topology), *_order(activity, before, after, topology)):
+        found = (
+            *_topology(activity, topology),
+            *_skipped(activity, topology),
+            *_order(activity, before, after, topology),
+        )
+        for message in found:
             yield Problem(str(experiment.path), activity.line, f"{activity.name}: {message}")
 
 
@@ -33,6 +39,19 @@ def _topology(activity: Activity, topology: Topology) -> Iterator[str]:
         yield f"edges must be called as their zones: {', '.join(lost)}"
 
 
+def _skipped(activity: Activity, topology: Topology) -> Iterator[str]:
+    """A fence is left out by nobody who has not said what that means, and nowhere but in a lab."""
+    accepted = activity.arguments.get(ACCEPTED)
+    if activity.arguments.get("fence") != SKIPPED:
+        if accepted is not None:
+            yield f"'{ACCEPTED}' is for 'fence: {SKIPPED}' only"
+        return
+    if accepted is not True:
+        yield f"'fence: {SKIPPED}' lets both sites take writes: it needs '{ACCEPTED}: true'"
+    if topology.environment is not Environment.LAB:
+        yield f"'fence: {SKIPPED}' is for labs only, and {topology.path.name} is {topology.environment}"
+
+
 def _order(
     activity: Activity, before: tuple[Activity, ...], after: tuple[Activity, ...], topology: Topology
 ) -> Iterator[str]:
@@ -42,7 +61,8 @@ def _order(
         regions = {
             site.region for site in _sites(cells.get(str(cell)))
         }  # whichever of them is lost, the other takes over
-        if not any(one.arguments.get("region") in regions and _fenced(one) for one in before):
+        skipped = activity.arguments.get("fence") == SKIPPED  # then nobody has to be lost either
+        if not skipped and not any(one.arguments.get("region") in regions and _fenced(one) for one in before):
             where = " or ".join(sorted(regions)) or "its region"
             yield f"must come after a lose_region of {where} with `return: fenced`"
         if any(one.function == FAIL_OVER and _same(one, activity) for one in before):

@@ -76,6 +76,18 @@ class Range:
         }
 
 
+@dataclass(frozen=True)
+class Alerts:
+    """What the server's alerting rules say now: how many there are, which cannot be evaluated, and what fires.
+
+    `firing` holds the labels of each alert that is on (a rule that still waits for its `for` is not).
+    """
+
+    rules: int
+    broken: tuple[str, ...]
+    firing: tuple[Mapping[str, str], ...]
+
+
 def failed_range(query: str, start_s: float, end_s: float, step_s: float, error: str) -> dict[str, Any]:
     """What is kept in `series/` when a range could not be fetched."""
     return {**_asked(query, step_s, start_s, end_s), "fetched": False, "error": error, "series": []}
@@ -130,6 +142,22 @@ class Prometheus:
         if not values:
             raise TargetError(f"Prometheus at {self.url} has no samples: does it scrape anything?")
         return max(0.0, min(values))
+
+    def alerts(self) -> Alerts:
+        """The alerts that are on now, by the rules that the server evaluates."""
+
+        def call(_: Any) -> Any:
+            answer = self._local.session.get(
+                f"{self.url}/api/v1/rules",
+                params={"type": "alert"},
+                headers=self._headers,
+                timeout=self.timeout_s,
+            )
+            if not answer.ok:
+                raise PrometheusApiClientException(answer.text)
+            return answer.json()["data"]["groups"]
+
+        return self._ask(call, lambda groups, _: _alerts(groups))
 
     def clock_s(self) -> float:
         """The server's time, Unix seconds."""
@@ -194,7 +222,7 @@ class Prometheus:
                 session=session,
                 timeout=self.timeout_s,
             )
-            self._local.client = client
+            self._local.client, self._local.session = client, session
         return client
 
     def _keep(self, answer: requests.Response, *_: Any, **__: Any) -> None:
@@ -211,6 +239,20 @@ def _vector(result: Any) -> list[dict[str, Any]]:
 def _sample(entry: dict[str, Any]) -> Sample:
     at_s, value = entry["value"]
     return Sample(entry["metric"], float(at_s), _number(value))
+
+
+def _alerts(groups: Any) -> Alerts:
+    rules = [rule for group in groups for rule in group["rules"] if rule["type"] == "alerting"]
+    return Alerts(
+        rules=len(rules),
+        broken=tuple(f"{rule['name']}: {rule['lastError']}" for rule in rules if rule.get("lastError")),
+        firing=tuple(
+            {str(name): str(value) for name, value in alert["labels"].items()}
+            for rule in rules
+            for alert in rule.get("alerts") or ()
+            if alert["state"] == "firing"
+        ),
+    )
 
 
 def _number(text: str) -> float | None:

@@ -17,11 +17,9 @@ from stormdrill.content.problems import unknown
 from stormdrill.estate import (
     CanarySource,
     Cell,
-    Database,
     DrillLock,
     Edge,
     Environment,
-    FencedEdges,
     Idempotency,
     Operation,
     OperationKind,
@@ -32,6 +30,7 @@ from stormdrill.estate import (
     SystemType,
     Topology,
 )
+from stormdrill.estate_sites import Database, FencedEdges
 from stormdrill.metric_names import METRICS
 from stormdrill.topology_audit import decode_audit, decode_credential
 from stormdrill.topology_sites import check_sites, decode_fenced_edges, decode_site, members_of

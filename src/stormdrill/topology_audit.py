@@ -7,7 +7,8 @@ from pathlib import Path
 
 from stormdrill import address
 from stormdrill.content import Fields, Node
-from stormdrill.estate import Audit, Credential, CsvAudit, HttpAudit, Invariant, NoAudit, SecretKey, SqlAudit
+from stormdrill.estate_books import Audit, CsvAudit, HttpAudit, Invariant, NoAudit, SqlAudit
+from stormdrill.estate_secrets import Credential, SecretKey
 
 _KINDS = ("sql", "http", "csv", "none")
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from stormdrill import address
 from stormdrill.content import Node
 from stormdrill.content.problems import unknown
-from stormdrill.estate import Database, DatabaseSite, FencedEdges
+from stormdrill.estate_sites import Database, DatabaseSite, FencedEdges
 
 _SLOT = re.compile(r"[a-z0-9_]{1,63}")
 _SECRET = re.compile(r"password\s*=|://[^/@\s]*:[^/@\s]*@")

@@ -9,6 +9,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from stormlab import labels
+from stormlab.kubeletsettings import KubeletSettings
 from stormlab.preset import Preset
 
 OUTSIDE = "outside"
@@ -86,6 +87,7 @@ class Estate:
     forwards: tuple[Forward, ...] = ()
     preset: Preset = field(default_factory=Preset)
     """What only `up` and `status` read."""
+    kubelet: KubeletSettings = field(default_factory=KubeletSettings)
     environment: str = field(default="lab")
 
     @property

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from ipaddress import IPv4Network
 from itertools import combinations
 from pathlib import Path
 
-from stormlab import labels, preset, yamltree
+from stormlab import durations, kubeletsettings, labels, preset, yamltree
 from stormlab.errors import BadInputError
 from stormlab.estate import OUTSIDE, Estate, Forward, Image, Region, Site, Zone
 from stormlab.yamltree import Tree
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s)")
-_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
-_MAX_RTT_MS = 10_000.0
+_MAX_RTT_S = 10.0
 _LONGEST = 40
 """Of the names of regions, zones and forwards."""
 RTT_FORM = "must be a duration from 0ms to 10s, such as 30ms"
 _LAB_KEYS = (
-    "network", "manifests", "images", "api_ports", "forwards", "prometheus", "secrets", "ready", "names",
+    "network", "manifests", "images", "api_ports", "forwards", "prometheus", "secrets", "ready", "names", "kubelet",
 )  # fmt: skip
 _DEFAULT_RTT_MS = {"within_region": 1.0, "between_regions": 30.0, "outside": 2.0}
 _COPY, ORIGIN = "topology.yaml", "topology.origin"
@@ -77,6 +74,7 @@ def _load(path: Path, origin: Path, name: str | None) -> Estate:
         images=_images(lab["images"], origin.parent),
         forwards=forwards,
         preset=parts,
+        kubelet=kubeletsettings.read(lab["kubelet"]),
     )
     problems.raise_if_any()
     return estate
@@ -186,9 +184,8 @@ def _rtt(tree: Tree, default_ms: float) -> float:
 
 def parse_rtt_ms(text: str) -> float | None:
     """A round-trip time such as "30ms" in milliseconds; None when it is none from 0 to 10 s."""
-    match = _DURATION.fullmatch(text)
-    value = float(match[1]) * _MS[match[2]] if match else -1.0
-    return value if 0 <= value <= _MAX_RTT_MS else None
+    value_s = durations.parse_s(text, 0.0, _MAX_RTT_S)
+    return None if value_s is None else round(value_s * 1000.0, 6)
 
 
 def _images(tree: Tree, base: Path) -> dict[str, Image]:

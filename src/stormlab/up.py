@@ -95,13 +95,14 @@ def _other_estate(estate: Estate, state: Path) -> list[str]:
         return []
     if _shape(present) == _shape(estate):
         return []
-    return [f"lab '{estate.name}' was made with other regions, zones, ports or images: take it down first"]
+    made = "was made with other regions, zones, ports, images or kubelets"
+    return [f"lab '{estate.name}' {made}: take it down first"]
 
 
 def _shape(estate: Estate) -> object:
-    """What cannot change in a lab: its networks, objects and claims are made for it."""
+    """What cannot change in a lab: its networks, objects and claims are made for it, its nodes run with it."""
     regions = [(r.name, r.context, r.zones, r.api_port) for r in estate.regions]
-    return estate.network, regions, dict(estate.images)
+    return estate.network, regions, dict(estate.images), estate.kubelet
 
 
 def _prepare(estate: Estate, state: Path, made_by: str) -> list[Object]:

@@ -63,6 +63,8 @@ def test_an_agent_has_what_it_works_with(rendered):
     assert container["securityContext"] == {"privileged": True}
     found = arguments(container, {"NODE": "n1", "ADDRESS": "10.0.0.1"})
     assert found.node == "n1"
+    own = {one["name"]: one["valueFrom"]["fieldRef"]["fieldPath"] for one in container["env"]}
+    assert (own["POD_NAME"], own["POD_UID"]) == ("metadata.name", "metadata.uid")
     mounted = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
     volumes = {volume["name"]: volume["hostPath"]["path"] for volume in spec["volumes"]}
     for path in (str(found.state), str(found.cgroup)):
@@ -75,8 +77,15 @@ def test_an_agent_may_read_faults_and_write_their_status_only(rendered):
         (faultspec.GROUP, faultspec.PLURAL): {"get", "list", "watch"},
         (faultspec.GROUP, f"{faultspec.PLURAL}/status"): {"get", "patch"},
     }
+    (rule,) = rendered["Role", "stormdrill-agent"]["rules"]
+    assert rule == {
+        "apiGroups": [""], "resources": ["endpoints"], "resourceNames": ["kubernetes"], "verbs": ["get"],
+    }  # fmt: skip
+    assert rendered["RoleBinding", "stormdrill-agent"]["metadata"]["namespace"] == "default"
     for kind, name, account in (
-        ("RoleBinding", "agent", "agent"), ("ClusterRoleBinding", "stormdrill-agent", "agent"),
+        ("RoleBinding", "agent", "agent"),
+        ("RoleBinding", "stormdrill-agent", "agent"),
+        ("ClusterRoleBinding", "stormdrill-agent", "agent"),
         ("ClusterRoleBinding", "stormdrill-canary", "canary"),
     ):  # fmt: skip
         binding = rendered[kind, name]

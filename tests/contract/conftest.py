@@ -32,6 +32,8 @@ from stormlab.wait import until
 from .kubelet import LINES, FakeKubelet
 
 NODES = {"city1-a": "city1-a", "city1-b": "city1-b"}
+HEARTBEAT_S = 5.0
+"""Nodes that nobody has heard of for 40 s get no pods, and the region may live longer than that."""
 LABEL = "stormdrill.io/contract-run"
 # What pods run, where they really run: it says what the fake kubelets say, and ends when told to.
 PROGRAM = [
@@ -139,7 +141,14 @@ async def run_region(region: Region, stop: asyncio.Event, ready: Future[None]) -
     for kubelet in kubelets:
         await kubelet.__aenter__()
     ready.set_result(None)
-    await stop.wait()
+    while not stop.is_set():
+        for kubelet in kubelets:
+            await kubelet.renew()
+            await (
+                kubelet.report()
+            )  # it may have been silent for too long: the machine was busy with other things
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), HEARTBEAT_S)
     for kubelet in kubelets:
         await kubelet.__aexit__()
     await server

@@ -17,9 +17,10 @@ from stormlab.api.web.users import User
 
 from . import amended
 from .conftest import Region
+from .ignored import IGNORE
 from .replay import Difference, Replay
 from .served import serve
-from .setups import IGNORE, prepared
+from .topics import prepared
 from .wire import wire
 
 WHOLE = pytest.mark.own_server(

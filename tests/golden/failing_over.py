@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from builder import T0, WALL, Outage, S, Scene, Told, golden_plan
+from scene import T0, WALL, Outage, S, Scene, Told, golden_plan
 
 from stormdrill.estate import Region
 from stormdrill.plan import Plan
@@ -174,7 +174,8 @@ def remote(*, fence: tuple[Told, ...] = FENCED, lag: tuple[Told, ...] = LAG, **c
 
 def lost_before_t0(run: Run, count: int) -> list[str]:
     """The keys of the last movements acknowledged before t0."""
-    return [key for key, _ in _acknowledged(run, before_ns=T0)][-count:]
+    found = [key for key, _ in _acknowledged(run, before_ns=T0)]
+    return found[len(found) - count :]
 
 
 def write_fork(

@@ -82,6 +82,16 @@ def test_a_pair_that_did_otherwise_is_named_and_nothing_is_concluded(tmp_path: P
     assert verdict.verdict is Outcome.INCONCLUSIVE
 
 
+def test_a_fault_that_ended_by_itself_on_a_node_is_not_proven(tmp_path: Path) -> None:
+    """The zone's other nodes hold it, so no canary tells."""
+    early = (20.0, "recover", "fault.ended_early", {"name": "kill-1", "node": "n2", "reason": "stopped"})
+    scene = partition()
+    said = rule(verdict_of(tmp_path, replace(scene, told=(*scene.told, early))), "fault_proven")
+    assert said == (
+        Outcome.INCONCLUSIVE, "ended before it was to: kill-1: by itself on n2 (stopped)",
+    )  # fmt: skip
+
+
 def test_what_does_not_come_back_is_no_revert(tmp_path: Path) -> None:
     verdict = verdict_of(tmp_path, partition(**told({**SEEN, PAIR: (1.4, None)})))
     outcome, why = rule(verdict, "revert_proven")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import failing_over as scenes
 import pytest
+import remote_story
 from builder import Outage, Scene, Truth, build
 
 from stormdrill.judge import judge
@@ -44,8 +46,9 @@ def test_the_recovery_is_a_sum_of_what_people_and_machines_did(whole: Run) -> No
         ("detect", 3.2), ("decide", 4.8), ("fence", 1.4), ("promote", 2.6), ("route", 4.4),
     ]  # fmt: skip
     assert "Li Wei: fail over to city2" in entry.parts[1].how
+    assert "the name bank.example leads to city2-a" in entry.parts[4].how
     assert check(verdict, "recovery.transfer").verdict is Outcome.PASS
-    assert measured.failover.detected_s == 3.2
+    assert measured.failover.alarms.detected_s == 3.2
     assert measured.failover.decision_to_write_s == pytest.approx(8.4, abs=0.2)
 
 
@@ -124,6 +127,15 @@ FENCES: dict[str, tuple[Any, bool, Outcome, Outcome]] = {
     "declared, read on return": (DECLARED, True, Outcome.PASS, Outcome.PASS),
     "only armed": (scenes.FENCED[:1], False, Outcome.FAIL, Outcome.INCONCLUSIVE),
     "none": ((), False, Outcome.FAIL, Outcome.INCONCLUSIVE),
+    "proven, then seen not to hold": (
+        (
+            *scenes.FENCED,
+            (9.8, "recover", "fence.closed", {"site": "city1", "how": None, "why": "pg-b-0 runs"}),
+        ),
+        False,
+        Outcome.FAIL,
+        Outcome.INCONCLUSIVE,
+    ),
     "closed too late": (((14.0, *scenes.FENCED[1][1:]),), False, Outcome.FAIL, Outcome.INCONCLUSIVE),
 }
 
@@ -145,7 +157,7 @@ def test_how_the_fence_was_obtained_decides_what_is_known_of_dual_writes(tmp_pat
         (scenes.LAG, Outcome.PASS, Outcome.PASS),
         ((), Outcome.INCONCLUSIVE, Outcome.INCONCLUSIVE),
         (scenes.LAG[:15], Outcome.INCONCLUSIVE, Outcome.INCONCLUSIVE),
-        (scenes.follows(0.2), Outcome.INCONCLUSIVE, Outcome.PASS),
+        (scenes.follows(0.2), Outcome.PASS, Outcome.PASS),
         (scenes.follows(9.0, "starting"), Outcome.INCONCLUSIVE, Outcome.INCONCLUSIVE),
     ],
 )  # fmt: skip
@@ -236,6 +248,32 @@ def test_a_decision_taken_by_default_is_said_to_be_one(tmp_path: Path) -> None:
     assert any("not exercised" in note for note in verdict.notes)
 
 
+def test_a_failover_as_a_drill_records_it_is_told_in_a_few_lines(tmp_path: Path) -> None:
+    run, _ = built(tmp_path, remote_story.as_recorded())
+    scenes.write_fork(run, [])
+    scenes.write_books_then(run, 84.0, ())
+    _, verdict = judged(run)
+    assert verdict.verdict is Outcome.PASS, [one.why for one in (*verdict.checks, *verdict.validity)]
+    render(run)
+    text = (run.path / "report.md").read_text()
+    rows = re.findall(
+        r"^\| ([\w ]+) \| ([\d.]* ?s?) \| (.*) \|$", text[text.index("## The story") :], re.MULTILINE
+    )
+    told = [(name, at_s) for name, at_s, _ in rows][: len(remote_story.OUTLINE)]
+    assert told == remote_story.OUTLINE
+    said = " / ".join(words for _, _, words in rows)
+    for words in remote_story.WORDS:
+        assert words in said
+    page = (run.path / "report.html").read_text()
+    assert page.index("What happened, when, and who decided") < page.index("<h2>Verdict</h2>")
+    assert "drill 2026" not in page
+    assert page.count("<svg") == 5  # the recovery as a sum is a picture of its own
+    steps = load_measurements(run).failover.steps
+    assert [one.at_s for one in steps if one.kind == "fence.closed"] == [12.3, 84.5]  # told twice, said once
+    down = [one.what for one in steps if one.kind == "alert.fired" and "ZoneDown" in one.what]
+    assert down == ["2 alerts ZoneDown (zone city1-a, region city1; zone city1-b, region city1) fired"]
+
+
 def test_the_page_tells_a_stranger_what_happened_and_who_decided(tmp_path: Path) -> None:
     run, _ = built(tmp_path, scenes.remote(fence=()))
     keys = scenes.meant_after(run, 12.3, 7)
@@ -255,7 +293,7 @@ def test_the_page_tells_a_stranger_what_happened_and_who_decided(tmp_path: Path)
     page = (run.path / "report.html").read_text()
     assert keys[0] in page
     assert "Commits after the new timeline's first acknowledged write: <b>7</b>" in page
-    assert page.count("<svg") == 4
+    assert page.count("<svg") == 5
     assert 'class="step step-decision"' in page
 
 

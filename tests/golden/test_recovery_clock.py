@@ -163,6 +163,25 @@ def test_sessions_that_stay_hurt_far_longer_decide() -> None:
     assert (both.source, both.value_s, both.resolution_s) == ("load", 10.0, 1.0)
 
 
+@pytest.mark.parametrize("last_hurt_s", [0.9, 4.0])
+def test_sessions_that_ask_seldom_do_not_undo_what_probes_saw(last_hurt_s: float) -> None:
+    """One that was hurt during the outage, and none that asked afterwards."""
+    probe = measured(probes([(0.0, 4.2)]))
+    load = measured(Seen(np.array([last_hurt_s]), np.array([False])), LOAD)
+    assert load.value_s is None
+    both = combined(probe, load)
+    assert both is not None
+    assert (both.source, both.value_s, both.well_at_end) == ("probe", probe.value_s, True)
+    assert both.lower_bound_s == max(probe.lower_bound_s, last_hurt_s)
+
+
+def test_sessions_hurt_after_the_probes_recovery_that_never_ask_again_leave_it_open() -> None:
+    probe = measured(probes([(0.0, 4.2)]))
+    both = combined(probe, measured(Seen(np.array([4.6]), np.array([False])), LOAD))
+    assert both is not None
+    assert (both.source, both.value_s, both.well_at_end) == ("load", None, False)
+
+
 @given(end_s=st.floats(5.0, 40.0), start_s=st.floats(0.0, 4.0), bins=st.sampled_from([PROBE, LOAD]))
 def test_a_run_that_ends_hurt_anywhere_in_a_bin_has_not_recovered(
     end_s: float, start_s: float, bins: Bins

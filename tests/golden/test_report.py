@@ -12,7 +12,7 @@ import pytest
 from builder import Outage, Scene, build, golden_plan
 
 from stormdrill.errors import InputError
-from stormdrill.estate import NoAudit
+from stormdrill.estate_books import NoAudit
 from stormdrill.judge import judge
 from stormdrill.measure import measure
 from stormdrill.plan import Plan

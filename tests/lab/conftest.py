@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,6 +86,41 @@ def small_lab():
 def another_lab():
     """Function (directory): a context with another lab of preset `small`, with a name and ports of its own."""
     return _another_lab
+
+
+class SpareLab:
+    """A lab that tests take in turn: each finds it whole, or a new one when the one before ended it or failed on it."""
+
+    def __init__(self, directory: Path, session: pytest.Session) -> None:
+        self._directory, self._session = directory, session
+        self._up: contextlib.ExitStack | None = None
+        self._failed = 0
+
+    def whole(self) -> SmallLab:
+        """The lab, ready."""
+        if self._session.testsfailed > self._failed:
+            self.end()
+        self._failed = self._session.testsfailed
+        if self._up is None:
+            with contextlib.ExitStack() as up:
+                directory = Path(tempfile.mkdtemp(dir=self._directory))
+                self._lab = up.enter_context(_another_lab(directory))
+                self._up = up.pop_all()
+        return self._lab
+
+    def end(self) -> None:
+        """Take it down: what was done to it cannot be undone."""
+        if self._up is not None:
+            up, self._up = self._up, None
+            up.close()
+
+
+@pytest.fixture(scope="session")
+def spare_lab(request, tmp_path_factory):
+    """A lab that may be ruined, beside the one that all share; up when it is first asked for."""
+    spare = SpareLab(tmp_path_factory.mktemp("spare"), request.session)
+    yield spare
+    spare.end()
 
 
 def _another_lab(directory: Path) -> contextlib.AbstractContextManager[SmallLab]:

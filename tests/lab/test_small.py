@@ -105,7 +105,7 @@ def test_prometheus_sees_every_pod_every_second_with_its_place(small_lab):
 
 def test_rules_are_loaded(small_lab):
     groups = json.loads(get(small_lab, "prometheus", "/api/v1/rules")[1])["data"]["groups"]
-    assert "DatabaseWithoutPrimary" in {rule["name"] for group in groups for rule in group["rules"]}
+    assert "DatabaseWithoutLeader" in {rule["name"] for group in groups for rule in group["rules"]}
     assert all(rule["health"] in {"ok", "unknown"} for group in groups for rule in group["rules"])
 
 

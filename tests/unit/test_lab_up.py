@@ -28,13 +28,23 @@ def estate(place: Path, old: str = "", new: str = ""):
     return topologyfile.load(path)
 
 
-@pytest.mark.parametrize(("old", "new"), [("[a, b]", "[a]"), ("26999", "26998"), ("10.77", "10.78")])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("[a, b]", "[a]"),
+        ("26999", "26998"),
+        ("10.77", "10.78"),
+        ("26999}", "26999}, kubelet: {max_container_restart_period: 5s}"),
+    ],
+)
 def test_a_stopped_lab_does_not_come_up_on_another_topology(tmp_path, old, new):
     state = tmp_path / "state"
     topologyfile.keep(estate(tmp_path), state)
     assert _other_estate(estate(tmp_path), state) == []
     (said,) = _other_estate(estate(tmp_path, old, new), state)
-    assert "lab 'tup' was made with other regions, zones, ports or images: take it down first" in said
+    assert (
+        "lab 'tup' was made with other regions, zones, ports, images or kubelets: take it down first" in said
+    )
 
 
 def test_what_up_had_hardly_begun_is_no_other_lab(tmp_path):

@@ -1,6 +1,7 @@
 """The record format: what is written is read, what is torn or damaged is counted and left out."""
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -165,3 +166,22 @@ def test_a_torn_text_was_never_sent_and_a_damaged_one_is_said(tmp_path: Path) ->
         file.write_bytes(damaged)
         with pytest.raises(InputError, match=r"load-0\.keys\.jsonl:1: a damaged line"):
             list(sent_keys(tmp_path))
+
+
+def test_an_entry_that_does_not_fit_whole_is_an_error_and_not_counted(tmp_path: Path) -> None:
+    log = RequestLog(tmp_path / "0.rec", legend("requests"))
+    row = dict.fromkeys(
+        ("seq", "due_ns", "sent_ns", "answered_ns", "session", "operation", "cell", "site"), 1
+    )
+    row |= dict.fromkeys(("attempt", "outcome", "reason", "flags", "status"), 0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (HEADER_BYTES + REQUEST.itemsize + 10, hard))
+    try:
+        log.append(**row)
+        with pytest.raises(OSError, match="File too large"):
+            log.append(**row)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    log.close()
+    found = read_file(tmp_path / "0.rec")
+    assert (len(found.data), found.torn_bytes, log.written) == (1, 10, 1)

@@ -126,6 +126,8 @@ class Engine:
                 self._grip.end(held, held.record.expiry)
 
     def _work(self) -> None:
+        if time.monotonic() >= self._grip.sweep_s:
+            self._grip.sweep()
         for held in self._grip.newest_first():
             late = time.monotonic() >= held.due_s
             if held.over:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stormdrill.agent import netfilter, rules
+from stormdrill.agent import armed, netfilter, rules
 from stormdrill.agent.held import Held, utc
 from stormdrill.agent.records import Ended, Record, Records, boot_id
 from stormdrill.agent.report import Pods, Reporter
@@ -18,6 +18,7 @@ from stormdrill.faultspec import FaultKind, FaultSpec, NodeState, NodeStatus, sp
 
 _AGAIN_S = 0.5
 EVIDENCE_S = 3.0
+SWEEP_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Grip:
         self.api: tuple[rules.Endpoint, ...] = ()
         self.held: dict[str, Held] = {}
         self.ended: dict[str, Ended] = {}
+        self.sweep_s = 0.0
 
     def newest_first(self) -> list[Held]:
         """The order in which faults are taken away."""
@@ -52,29 +54,42 @@ class Grip:
         self.ended = self._records.ended()
         begun, broken = self._records.begun()
         for uid in broken:
-            self._remove(rules.table_of(uid))
-            self._records.drop(uid)
+            attempt(lambda uid=uid: self._records.drop(uid))  # type: ignore[misc]
+        for record in begun:
+            self.held[record.uid] = Held(record, NodeState.APPLIED)
+        self.sweep()
         tables = _tables()
-        for table in tables - {rules.table_of(record.uid) for record in begun}:
-            self._remove(table)
         live = []
-        for record in sorted(begun, key=lambda one: one.begun_s, reverse=True):
-            held = self.held[record.uid] = Held(record, NodeState.APPLIED)
+        for held in self.newest_first():
+            record = held.record
             if record.uid in self.ended:
-                self.end(held, self.ended[record.uid].reason)
+                self._end_again(held, self.ended[record.uid])
             elif record.boot != self._boot or time.monotonic() >= record.ends_s:
                 self.end(held, record.expiry)
             else:
                 live.append(held)
         attempt(lambda: netfilter.run(rules.own()))
         for held in reversed(live):
-            self._put(held, there=held.table in tables)
+            held.bare = tables is not None and held.table not in tables
+            self._put(held, there=tables is not None and held.table in tables)
+
+    def sweep(self) -> None:
+        """Remove the tables of faults that are not held here; `sweep_s` is when that is due again.
+
+        At every start, and later: the nft of an agent that was killed may outlive it, and be slow.
+        """
+        tables = _tables()
+        ours = {held.table for held in self.held.values()}
+        done = tables is not None
+        for table in (tables or set()) - ours:
+            done = self._remove(table) and done
+        self.sweep_s = time.monotonic() + (SWEEP_S if done else _AGAIN_S)
 
     def begin(self, uid: str, name: str, spec: FaultSpec, at_s: float) -> None:
         """Apply a fault whose renewal was seen at `at_s`. What goes wrong ends it as failed."""
         begun_s = time.monotonic()
         record = Record(uid, name, spec_body(spec), self._boot, begun_s, utc(), spec.renewal, at_s)
-        held = self.held[uid] = Held(record)
+        held = self.held[uid] = Held(record, bare=True)
         try:
             self._records.keep(record)
         except OSError as error:
@@ -83,8 +98,13 @@ class Grip:
         self._put(held, there=False)
 
     def renew(self, held: Held, renewal: int, at_s: float) -> None:
-        """The lease was seen to be renewed."""
-        held.record = held.record.renewed(renewal, at_s)
+        """The lease was seen to be renewed. The kernel is told first: what it does not take lengthens no lease."""
+        longer = held.record.renewed(renewal, at_s)
+        if longer.ends_s > held.record.ends_s:
+            script = armed.renewal(held.table, longer.ends_s - time.monotonic())
+            if not attempt(lambda: netfilter.run(script)):
+                longer = held.record.renewed(renewal, held.record.renewed_s)
+        held.record = longer
         attempt(lambda: self._records.keep(held.record))
 
     def end(self, held: Held, reason: str) -> None:
@@ -98,7 +118,7 @@ class Grip:
         try:
             netfilter.run(rules.removal(held.table))
         except ActionError as error:
-            if not (held.failure and isinstance(error, netfilter.MissingError)):
+            if not held.bare:
                 held.state, held.due_s = NodeState.REVERTING, time.monotonic() + _AGAIN_S
                 self.tell(held, f"cannot be taken away: {error}")
                 return
@@ -110,6 +130,15 @@ class Grip:
         """It cannot be applied (or not wholly): take away what there is of it."""
         held.failure = why
         self.end(held, "")
+
+    def _end_again(self, held: Held, ended: Ended) -> None:
+        """Finish an end that was begun by an earlier agent; what is said of it is what that one had to say."""
+        said = ended.status
+        held.seen = dict(said.get("evidence") or {})
+        held.rules, held.took_ms = int(held.seen.pop("rules", 0)), float(said.get("tookMs", 0.0))
+        if said.get("state") == NodeState.FAILED.value:
+            held.failure = str(said.get("why") or "it could not be applied")
+        self.end(held, ended.reason or ("" if held.failure else "unknown"))
 
     def never(self, uid: str, name: str) -> None:
         """It was over before it began here."""
@@ -166,10 +195,16 @@ class Grip:
         spec = held.record.fault
         targets = [target for target in spec.targets if target.node == self._place.node]
         try:
-            text = rules.script(held.record.uid, spec.kind, targets, self.api)
+            left_s = held.record.ends_s - time.monotonic()
+            text = rules.script(held.record.uid, spec.kind, targets, left_s, self.api)
             if not there:
                 netfilter.run(rules.own() + text)  # both or none: unmarked, the agent would cut itself off
-        except (ActionError, InputError) as error:
+            held.bare = False
+        except (netfilter.NothingDoneError, InputError) as error:
+            self.fail(held, str(error))
+            return
+        except ActionError as error:
+            held.bare = False
             self.fail(held, str(error))
             return
         held.rules, held.due_s = rules.count(text), time.monotonic() + EVIDENCE_S
@@ -181,21 +216,24 @@ class Grip:
         self.tell(held)
 
     @staticmethod
-    def _remove(table: str) -> None:
-        attempt(lambda: netfilter.run(rules.removal(table)))
+    def _remove(table: str) -> bool:
+        return attempt(lambda: netfilter.run(rules.removal(table)))
 
 
-def attempt(act: Callable[[], None]) -> None:
-    """What fails here must not keep the rest from being taken away: it is said, and life goes on."""
+def attempt(act: Callable[[], None]) -> bool:
+    """What fails here must not keep the rest from being taken away: it is said, and life goes on. Whether it did."""
     try:
         act()
     except (ActionError, OSError) as error:
         print(error, file=sys.stderr, flush=True)
+        return False
+    return True
 
 
-def _tables() -> set[str]:
+def _tables() -> set[str] | None:
+    """The tables of faults; None when nft cannot say."""
     try:
         return set(netfilter.fault_tables())
     except ActionError as error:
         print(error, file=sys.stderr, flush=True)
-        return set()
+        return None

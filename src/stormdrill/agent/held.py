@@ -26,6 +26,8 @@ class Held:
     killer: Killer | None = None
     reason: str = ""
     failure: str = ""
+    bare: bool = False
+    """Known to have made no rule: what cannot be taken away then is not there."""
     due_s: float = 0.0
     """When it is to be looked at again: a revert that failed, pods not yet known, evidence grown old."""
     asked_s: float = float("-inf")

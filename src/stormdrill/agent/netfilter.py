@@ -11,12 +11,15 @@ from stormdrill.errors import ActionError
 _TIMEOUT_S = 10.0
 
 
-class MissingError(ActionError):
-    """This node has no nft."""
+class NothingDoneError(ActionError):
+    """Nothing was changed: there is no nft, or it refused the script, which it carries out whole or not at all."""
 
 
 def run(script: str) -> None:
-    """Carry out a script in one transaction. ActionError with nft's own words when it is refused."""
+    """Carry out a script in one transaction. NothingDoneError when it is refused, with nft's own words.
+
+    Any other ActionError leaves open whether it was carried out.
+    """
     _nft(["-f", "-"], script)
 
 
@@ -40,10 +43,12 @@ def _nft(arguments: list[str], script: str | None = None) -> str:
             ["nft", *arguments], input=script, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
         )
     except FileNotFoundError:
-        raise MissingError("nft is not installed on this node") from None
+        raise NothingDoneError("nft is not installed on this node") from None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ActionError(f"nft cannot be run: {error}") from None
+    if done.returncode < 0:
+        raise ActionError(f"nft was killed by signal {-done.returncode}")
     if done.returncode != 0:
         said = done.stderr.strip().splitlines()
-        raise ActionError(f"nft refused: {said[0] if said else done.returncode}")
+        raise NothingDoneError(f"nft refused: {said[0] if said else done.returncode}")
     return done.stdout

@@ -2,7 +2,8 @@
 
 Forwarded and arriving packets are judged early (priority -150) and leaving ones late (50): there a service
 address is already its pod's, and what comes back has not yet been given the service's again. Drops are stateless,
-so established flows are cut like new ones and go on after the heal with the translation they had.
+so established flows are cut like new ones and go on after the heal with the translation they had. Each of them
+holds only as long as the fault is armed, which ends by itself (`armed`).
 
 The agent's own flow is known by a mark on its sockets; a table that stays (`OWN_TABLE`) copies it to the
 connection, so that the answers are known, too.
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
+from stormdrill.agent import armed
 from stormdrill.errors import InputError
 from stormdrill.faultspec import ANYWHERE, Direction, FaultKind, NodeTarget
 
@@ -46,8 +48,10 @@ def removal(table: str) -> str:
     return _fresh(table)
 
 
-def script(uid: str, kind: FaultKind, targets: Iterable[NodeTarget], api: Iterable[Endpoint] = ()) -> str:
-    """Script that puts the fault's table in place of whatever has its name, at once.
+def script(
+    uid: str, kind: FaultKind, targets: Iterable[NodeTarget], left_s: float, api: Iterable[Endpoint] = ()
+) -> str:
+    """Script that puts the fault's table in place of whatever has its name, at once; it ends in `left_s` seconds.
 
     `api` are the addresses that stay reachable for a target with `spare_control_plane`. InputError when a target's
     networks are none, or a partition says nothing about what is inside.
@@ -58,7 +62,7 @@ def script(uid: str, kind: FaultKind, targets: Iterable[NodeTarget], api: Iterab
     transit: list[str] = []
     counters = ["dropped_in", "dropped_out"]
     if kind is FaultKind.SITE_LOSS:
-        cut = ["counter name dropped drop"]
+        cut = [f"{armed.MATCH} counter name dropped drop"]
         counters = ["dropped"]
     else:
         for number, target in enumerate(wanted):
@@ -66,7 +70,7 @@ def script(uid: str, kind: FaultKind, targets: Iterable[NodeTarget], api: Iterab
     spared = _spare(api) if any(target.spare_control_plane for target in wanted) else []
     table = table_of(uid)
     body = [
-        *(f"counter {name} {{ }}" for name in counters), *sets,
+        *(f"counter {name} {{ }}" for name in counters), *sets, armed.declaration(left_s),
         _chain("spare", spared),
         _chain("own", [f"ct mark and {_MASK:#x} == {MARK:#x} accept", _NEIGHBOURS, "jump spare"]),
         _chain("cut", cut),
@@ -118,7 +122,7 @@ def _drops(family: str, here: str, there: str, ways: tuple[Direction, ...]) -> t
     ):
         if way in ways:
             far = f"{family} {other} != @{here}" + (f" {family} {other} @{there}" if there else "")
-            drop = f"counter name dropped_{way.value} drop"
+            drop = f"{armed.MATCH} counter name dropped_{way.value} drop"
             direct.append(f"{family} {mine} @{here} {far} {drop}")
             through.append(f"ct direction {direction} ct original {family} daddr @{here} {far} {drop}")
     return direct, through

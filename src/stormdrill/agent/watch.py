@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from stormdrill import wait
@@ -22,6 +22,8 @@ _ENDPOINTS = "/api/v1/namespaces/default/endpoints/kubernetes"
 _TURN_S = 25
 _SHORT_S = 0.5
 _GAP_S = 5.0
+_SOUND_S = 5.0
+"""A turn that lasted so long is no reason to hold back the next: longer than an answer is waited for."""
 _RETRY_S = (0.1, 0.2, 0.5, 1.0)
 
 Json = dict[str, Any]
@@ -58,11 +60,10 @@ class Contact:
     """When the API server last said anything, on the monotonic clock; None before that."""
 
     at_s: float | None = None
-    trouble: str = field(default="")
 
     def now(self) -> float:
         """It did, now; that time."""
-        self.at_s, self.trouble = time.monotonic(), ""
+        self.at_s = time.monotonic()
         return self.at_s
 
 
@@ -72,22 +73,24 @@ Inbox = queue.Queue[Any]
 
 def watch(access: Access, inbox: Inbox, contact: Contact) -> None:
     """Fill the inbox for ever (a thread's body). What goes wrong is tried again, soon and then every second."""
-    api, failures = Api(access), 0
+    api, failures, said = Api(access), 0, ""
     while True:
+        begun_s = time.monotonic()
         try:
             for message in _turn(api, access, contact):
                 inbox.put(message)
-                failures = 0
         except TargetError as error:
-            if str(error) != contact.trouble:
-                contact.trouble = str(error)
+            if time.monotonic() - begun_s > _SOUND_S:
+                failures, said = 0, ""
+            if said != str(error):
+                said = str(error)
                 print(f"faults cannot be watched: {error}", file=sys.stderr, flush=True)
             wait.pause(_RETRY_S[min(failures, len(_RETRY_S) - 1)])
             failures += 1
 
 
 def _turn(api: Api, access: Access, contact: Contact) -> Iterator[Listed | Seen | Gone]:
-    """List, then watch from there until the server has forgotten where that was."""
+    """List, then watch from there. It ends with a TargetError only: the server may have forgotten where that was."""
     before_s = contact.at_s
     listed = api.get(FAULTS)
     at_s = contact.now()
@@ -101,7 +104,9 @@ def _turn(api: Api, access: Access, contact: Contact) -> Iterator[Listed | Seen 
             at_s = contact.now()
             body = event.get("object") or {}
             if event.get("type") == "ERROR":
-                return
+                raise TargetError(
+                    f"the API server ended the watch: {body.get('message') or body.get('reason')}"
+                )
             version = str(body.get("metadata", {}).get("resourceVersion", version))
             if event.get("type") == "DELETED":
                 yield Gone(body)

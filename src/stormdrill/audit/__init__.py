@@ -10,7 +10,7 @@ from stormdrill.audit.csvfile import CsvReader
 from stormdrill.audit.http import HttpReader
 from stormdrill.audit.none import NoReader
 from stormdrill.audit.sql import SqlReader
-from stormdrill.estate import Audit, CsvAudit, HttpAudit, SqlAudit
+from stormdrill.estate_books import Audit, CsvAudit, HttpAudit, SqlAudit
 
 __all__ = ["Books", "Movement", "Reader", "reader_of"]
 

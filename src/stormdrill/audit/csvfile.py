@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from stormdrill.audit.books import Books, Movement, key_text
 from stormdrill.errors import InputError
-from stormdrill.estate import CsvAudit
+from stormdrill.estate_books import CsvAudit
 from stormdrill.records.layout import key_bytes
 
 _SHOWS = ("lost", "duplicated", "altered", "refused_booked")

@@ -14,7 +14,7 @@ import urllib3
 
 from stormdrill.audit.books import Books, Movement, key_text
 from stormdrill.errors import InputError
-from stormdrill.estate import HttpAudit
+from stormdrill.estate_books import HttpAudit
 
 _PARALLEL = 8
 _TIMEOUT_S = 5.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from stormdrill.audit.books import Books
-from stormdrill.estate import NoAudit
+from stormdrill.estate_books import NoAudit
 
 
 class NoReader:

@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from stormdrill import wait
 from stormdrill.audit.books import ALL_HARMS, Books, InvariantResult, Movement, key_text
 from stormdrill.errors import DeadlineError, TargetError
-from stormdrill.estate import Invariant, SqlAudit
+from stormdrill.estate_books import Invariant, SqlAudit
 
 _STATEMENT_TIMEOUT_MS = 60_000
 _DEFAULTS: dict[str, Any] = {

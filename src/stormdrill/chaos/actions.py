@@ -86,13 +86,21 @@ def lose_region(region: str, lease: str = "", duration: str = "", **returning: s
     return _hold("lose_region", duration, {"region": region, "lease": lease, **returning})
 
 
-def fail_over(why: str, cell: str = "", after: str = "", fence: str = "") -> Any:
+def fail_over(
+    why: str,
+    cell: str = "",
+    after: str = "",
+    fence: str = "",
+    i_accept_dual_writes: bool = False,
+) -> Any:
     """Move the database of `cell` to its other site: close the lost one, promote, lead phones there.
 
     The experiment decides, `after` so long from the fault. The region must have been lost with `return: fenced`.
-    `fence: skipped` promotes without closing anything: to show what comes of that.
+    `fence: skipped` promotes without closing anything, so that both sites take writes: to show, in a lab, what comes
+    of that. It needs `i_accept_dual_writes: true`, and no region has to be lost.
     """
-    return call("fail_over", cell=cell, why=why, after=after, fence=fence)
+    accepted = {"i_accept_dual_writes": i_accept_dual_writes}
+    return call("fail_over", cell=cell, why=why, after=after, fence=fence, **accepted)
 
 
 def fail_back(why: str, cell: str = "") -> Any:

@@ -28,7 +28,10 @@ from stormdrill.plan import Overrides, Plan
 from stormdrill.plan import load as load_plan
 from stormdrill.priority import go_before_others
 
-GATE_EXPERIMENTS = (Path("experiments/pod-kill.yaml"), Path("experiments/db-primary-loss.yaml"))
+GATE_EXPERIMENTS = tuple(
+    Path(f"experiments/{name}.yaml")
+    for name in ("pod-kill", "db-primary-loss", "zone-partition", "zone-outage", "remote-failover")
+)
 _NICER_THAN_THE_LAB = -5
 _AROUND_S = 30.0  # prepare, Chaos Toolkit's start, audit, judging, report
 

@@ -6,11 +6,15 @@ import argparse
 import getpass
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from stormdrill import topology
 from stormdrill.cli.output import Forgiving, reader_may_leave
+from stormdrill.drill.sayings import worth_saying
 from stormdrill.errors import ExitCode, InputError, Problem
+from stormdrill.fence.site import Tell
 from stormdrill.runbook import directory, document
 from stormdrill.runbook.attention import Attention
 from stormdrill.runbook.desk import Desk, NoDesk
@@ -43,7 +47,7 @@ def check(arguments: argparse.Namespace) -> int:
 def _load(path: Path, base: Path | None = None) -> Runbook:
     runbook = document.load(path, base)
     if runbook.topology:
-        topology.load(runbook.topology)
+        document.check_sites(runbook, topology.load(runbook.topology))
     return runbook
 
 
@@ -53,10 +57,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("runbook run asks a person, and standard input is no terminal: use --auto")
     runbook = _load(arguments.file, directory.base_of(arguments.run))
     if arguments.auto:
-        refuse_unattended(runbook)
+        refuse_unattended(runbook, dict(arguments.choose))
+    elif arguments.choose:
+        raise InputError("--choose is for --auto: at a terminal people decide")
     estate = arguments.topology or runbook.topology
-    around = Surroundings(runbook.base, topology.load(estate) if estate else None, arguments.kubeconfig)
     where = directory.place(arguments.run, runbook, arguments.runs)
+    loaded = topology.load(estate) if estate else None
+    around = Surroundings(runbook.base, loaded, arguments.kubeconfig, where.path)
     attention = Attention()
     desk = _desk(arguments, attention)
     with attention.watching(), directory.held(where):
@@ -64,11 +71,25 @@ def run(arguments: argparse.Namespace) -> int:
         journal = Journal(where.history)
         try:
             _begin(runbook, desk, journal, where, resumed=resumed)
+            around = replace(around, actor=desk.actor, tell=_telling(desk, journal), check=attention.check)
             ending = go(runbook, desk, journal, Performer(desk, around, attention))
         finally:
             journal.close()
         _conclude(runbook, desk, journal, where, ending)
     return ending.exit_code
+
+
+def _telling(desk: Desk, journal: Journal) -> Tell:
+    """What directors do for a step: on record, and told."""
+
+    def tell(kind: str, actor: str = "", *, mono_ns: int | None = None, **data: Any) -> object:
+        if kind == "decision":
+            data["auto"] = not desk.attended
+        if text := worth_saying(kind, data):
+            desk.say(f"  {text}")
+        return journal.tell(kind, actor or desk.actor, mono_ns=mono_ns, **data)
+
+    return tell
 
 
 def _desk(arguments: argparse.Namespace, attention: Attention) -> Desk:
@@ -78,7 +99,7 @@ def _desk(arguments: argparse.Namespace, attention: Attention) -> Desk:
         print(text, file=out, flush=True)
 
     if arguments.auto:
-        return NoDesk(say)
+        return NoDesk(say, dict(arguments.choose))
     return Terminal(arguments.actor or getpass.getuser(), say, input, attention)
 
 

@@ -25,6 +25,12 @@ _READY_S = 60.0
 _ANSWER_S = 90.0
 
 
+def clear(cluster: Cluster, namespace: str) -> None:
+    """Remove every bench that somebody left behind who died over it."""
+    for pod in cluster.pods(namespace, f"app={LABEL}"):
+        cluster.delete(f"/api/v1/namespaces/{namespace}/pods/{pod.name}", grace_s=0)
+
+
 @dataclass(frozen=True)
 class Bench:
     """One member's bench. Raises TargetError when its pod cannot be made or asked, ActionError when it refuses."""

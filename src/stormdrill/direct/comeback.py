@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from stormdrill import wait
 from stormdrill.direct.failover import close, retried
-from stormdrill.direct.following import behind
-from stormdrill.direct.rebuild import Wanted, rebuild
+from stormdrill.direct.following import behind, followed_within
+from stormdrill.direct.rebuild import FOLLOWS_WITHIN_S, Wanted, rebuild
 from stormdrill.direct.routes import Routes
 from stormdrill.direct.side import Side
-from stormdrill.direct.switchback import Switched, switch
+from stormdrill.direct.switchback import Switched, lead_again, switch
 from stormdrill.errors import ActionError, DeadlineError, TargetError
 from stormdrill.fence import State
 from stormdrill.fence.site import Tell
@@ -43,11 +43,12 @@ def come_back(journey: Journey, why: str, tell: Tell) -> Switched:
     """
     home, away, by = journey.home, journey.away, journey.wanted.by
     begun = time.monotonic()
-    if away.takes_writes() is None:
-        raise ActionError(f"{away.region} takes no writes: there is nothing to come back from")
+    _need_leader(journey, tell)
     tell("return.started", by, database=home.cell, region=home.region, source=away.region, why=why)
-    if not _follows(home):
-        _rebuilt(journey, tell)
+    if follows(home):  # since an earlier attempt, whose base backup may still be under way
+        followed_within(home, away, FOLLOWS_WITHIN_S)
+    else:
+        rebuilt(journey, tell)
     journey.check()
     # Before anybody is led there; after a site's loss edges may take a while to run again.
     retried(home.fencing.open_edges, WITHIN_S, f"{home.region}'s edges")
@@ -69,7 +70,17 @@ def come_back(journey: Journey, why: str, tell: Tell) -> Switched:
     return switched
 
 
-def _follows(home: Side) -> bool:
+def _need_leader(journey: Journey, tell: Tell) -> None:
+    """ActionError unless `away` leads; a switch that was cut off half way is ended first."""
+    home, away = journey.home, journey.away
+    if away.takes_writes() is not None:
+        return
+    if away.follows_now() and follows(home) and lead_again(home, away, journey.wanted.by, tell) is away:
+        return
+    raise ActionError(f"{away.region} takes no writes: there is nothing to come back from")
+
+
+def follows(home: Side) -> bool:
     """Whether it is a standby already. One that cannot be asked is rebuilt."""
     record = home.fencing.record()
     if record and record.state is State.CLOSED:
@@ -80,7 +91,7 @@ def _follows(home: Side) -> bool:
         return False
 
 
-def _rebuilt(journey: Journey, tell: Tell) -> None:
+def rebuilt(journey: Journey, tell: Tell) -> None:
     """Close it (again), see that nothing of it is left running, and rebuild it."""
     home, by = journey.home, journey.wanted.by
     close(home, by, journey.check)

@@ -48,22 +48,34 @@ def close(old: Side, by: str, check: Callable[[], None], deadline_s: float = CLO
         ) from None
 
 
-def take_over(new: Side, old: Side, routes: Routes, decision: Decision, tell: Tell) -> Promotion:
-    """Promote `new` behind the fence of `old` and lead phones there.
+def take_over(
+    new: Side,
+    old: Side,
+    routes: Routes,
+    decision: Decision,
+    tell: Tell,
+    *,
+    fence: FenceRecord | None,
+    check: Callable[[], None],
+) -> Promotion:
+    """Promote `new` behind the fence of `old` (as `close` has just left it) and lead phones there.
 
-    ActionError, with nothing changed, as `promote`. TargetError when something does not answer in time: what has
-    been done by then stands.
+    `check` may raise until the promotion is asked for. ActionError, with nothing changed, as `promote`. TargetError
+    when something does not answer in time: what has been done by then stands.
     """
     routes.edges_in(new.region)
-    return _led(promote(new, old, decision, tell), routes, decision.by, tell)
+    return _led(promote(new, old, decision, tell, seen=fence, check=check), routes, decision.by, tell)
 
 
-def take_over_unfenced(new: Side, old: Side, routes: Routes, decision: Decision, tell: Tell) -> Promotion:
+def take_over_unfenced(
+    new: Side, old: Side, routes: Routes, decision: Decision, tell: Tell, *, check: Callable[[], None]
+) -> Promotion:
     """The mistake that a fence is there to prevent, made on purpose: for a drill that shows what comes of it."""
     refuse_second(new)
     routes.edges_in(new.region)
     fence = FenceRecord(old.region, State.OPEN, decision.by, {}, None, "skipped on purpose")
     tell("decision", decision.by, what=f"promote {new.region} without a fence", why=decision.why)
+    check()
     tell("promote.started", decision.by, database=new.cell, region=new.region, fence=fence.to_json())
     begun = time.monotonic()
     new.config.patch({"standby_cluster": None})
@@ -95,7 +107,7 @@ def call_off(old: Side, by: str, tell: Tell, deadline_s: float = BACK_WITHIN_S) 
         return max(1.0, end - time.monotonic())
 
     opened = old.fencing.record()
-    if opened is None or opened.state is State.CLOSED:
+    if opened is not None and opened.state is State.CLOSED:
         retried(lambda: old.fencing.open(by, edges=False), left_s(), f"{old.region} opened again")
     proof = old.writes_within(left_s())
     retried(old.fencing.open_edges, left_s(), f"{old.region}'s edges")

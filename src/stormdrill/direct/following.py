@@ -2,14 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from stormdrill import wait
-from stormdrill.direct.patroni import ClusterState, Member
+from stormdrill.direct.patroni import ClusterState, Member, PatroniDirector
 from stormdrill.direct.side import Side
 from stormdrill.errors import ActionError, DeadlineError, TargetError
+from stormdrill.estate_sites import DatabaseSite
 
 _WELL = ("running", "streaming")
+_ALMOST_BYTES = 16 << 20
+"""One segment: less than this behind is following."""
+
+
+class Follower(Protocol):
+    """A site that ought to follow another."""
+
+    @property
+    def region(self) -> str:
+        """Where it is."""
+
+    @property
+    def site(self) -> DatabaseSite:
+        """Its members."""
+
+    @property
+    def director(self) -> PatroniDirector:
+        """Who asks them."""
+
+
+@dataclass(frozen=True)
+class Trailing:
+    """A cell's standby site beside the site that leads it, seen without writing anything."""
+
+    site: DatabaseSite
+    director: PatroniDirector
+    leading: PatroniDirector
+
+    @property
+    def region(self) -> str:
+        """Where the standby is."""
+        return self.site.region
+
+    def lacks(self) -> str:
+        """What the standby lacks to follow; empty when it follows."""
+        try:
+            home = self.leading.cluster()
+            leader = next((one for one in home.members if one.name == home.leader), None)
+            if leader is None or leader.timeline is None or leader.lsn is None:
+                return f"nobody leads whom {self.region} could follow"
+            return behind(self, leader.timeline, _ALMOST_BYTES, leader.lsn)
+        except TargetError as error:
+            return str(error)
 
 
 def standby_of(source: Side, follower: Side) -> dict[str, Any]:
@@ -27,7 +72,7 @@ def keep_slot(source: Side, follower: Side) -> None:
     source.config.patch({"slots": {follower.site.slot: {"type": "physical"}}})
 
 
-def behind(follower: Side, timeline: int, lag_bytes: int, source_lsn: int) -> str:
+def behind(follower: Follower, timeline: int, lag_bytes: int, source_lsn: int) -> str:
     """What the follower lacks to be a whole standby of that timeline; empty when it lacks nothing."""
     try:
         state = follower.director.cluster()
@@ -71,7 +116,7 @@ def followed_within(follower: Side, source: Side, deadline_s: float, lag_bytes: 
 def need_following(follower: Side, source: Side) -> None:
     """ActionError when `follower` is not a whole standby of `source`, almost up to it, right now."""
     mark = source.write()
-    if lacks := behind(follower, mark.timeline, 16 << 20, mark.lsn):
+    if lacks := behind(follower, mark.timeline, _ALMOST_BYTES, mark.lsn):
         raise ActionError(f"{follower.region} does not follow {source.region}: {lacks}")
 
 

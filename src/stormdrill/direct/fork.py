@@ -5,6 +5,8 @@ It is read before the volumes are overwritten: afterwards nobody can say what wa
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -20,7 +22,7 @@ from stormdrill.direct.bench import Bench
 from stormdrill.direct.side import Side
 from stormdrill.direct.timelines import Log, fork
 from stormdrill.errors import ActionError, TargetError
-from stormdrill.estate import SqlAudit
+from stormdrill.estate_books import SqlAudit
 
 SCHEMA = "stormdrill.fork/1"
 _FIELDS = ("key", "amount", "source", "target", "id")
@@ -29,7 +31,12 @@ _TIMEOUT_MS = 60_000
 
 @dataclass(frozen=True)
 class MemberFork:
-    """One old member. `commits` are those after `parted` (bytes), with the server's own times; `why` if unread."""
+    """One old member. `commits` are those after `parted` (bytes), with the server's own times; `why` if unread.
+
+    `clock_error_s` is how far that clock is from ours at most.
+
+    `empty`: there was nothing to read, and nothing is lost by overwriting it.
+    """
 
     member: str
     read: bool
@@ -40,6 +47,8 @@ class MemberFork:
     parted: int | None = None
     commits: tuple[Mapping[str, Any], ...] = ()
     movements: tuple[tuple[Any, ...], ...] = ()
+    empty: bool = False
+    clock_error_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,8 @@ class Fork:
 def export(benches: Sequence[Bench], new: Side, books: SqlAudit | None, path: Path, since: int = 0) -> Fork:
     """Read every old member on its open bench and keep the result in `path`, on disk when this returns.
 
+    What an earlier export kept there stays: this one then goes beside it, with a number.
+
     `books.movements` says what a movement is; those above `since` are looked at. A member that cannot be read is
     kept as such. TargetError when the new site cannot be asked.
     """
@@ -79,9 +90,14 @@ def export(benches: Sequence[Bench], new: Side, books: SqlAudit | None, path: Pa
             if row[0] not in known:
                 entry = lost.setdefault(row[0], {**dict(zip(_FIELDS, row, strict=True)), "members": []})
                 entry["members"].append(member.member)
-    found = Fork(path, members, tuple(lost.values()))
-    store.write_json(path, _body(found, new, since))
+    found = Fork(_free(path), members, tuple(lost.values()))
+    store.write_json(found.path, _body(found, new, since))
     return found
+
+
+def _free(path: Path) -> Path:
+    tries = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
+    return next(one for one in itertools.chain([path], tries) if not one.exists())
 
 
 def _body(found: Fork, new: Side, since: int) -> dict[str, Any]:
@@ -94,9 +110,28 @@ def _body(found: Fork, new: Side, since: int) -> dict[str, Any]:
         "database": new.cell,
         "new_region": new.region,
         "since": since,
+        "clock_error_s": _clock_error_s(found),
         "members": members,
         "lost": list(found.lost),
     }
+
+
+def _clock_error_s(found: Fork) -> float | None:
+    """How far any of the clocks that wrote these times is from ours; None when one is not known."""
+    errors = [one.clock_error_s for one in found.members if one.read]
+    known = [error for error in errors if error is not None]
+    return round(max(known), 3) if known and len(known) == len(errors) else None
+
+
+def clock_error_s(bench: Bench) -> float:
+    """How far the clock of a member's node is from ours at most, seconds: the difference, and the time it took to ask.
+
+    As it is now; that nobody has set it since the commits were written is taken for granted.
+    """
+    before = time.time()
+    there = float(bench.ask("clock")["clock"])
+    after = time.time()
+    return max(abs(there - before), abs(there - after))
 
 
 def _member(
@@ -106,7 +141,7 @@ def _member(
     try:
         said = bench.ask("read")
         if said.get("empty"):
-            return MemberFork(bench.member, read=False, why="its volume is empty")
+            return MemberFork(bench.member, read=False, why="its volume is empty", empty=True)
         history = tuple((int(one), int(end)) for one, end in said["history"])
         log = Log(int(said["timeline"]), history, int(said["lsn"]))
         parted, stretches = fork(log, *new)
@@ -118,12 +153,13 @@ def _member(
         if audit:
             database = str(conninfo_to_dict(dsn)["dbname"])
             rows = bench.ask("rows", database, audit.movements.replace("%(since)s", str(since)))["rows"]
+        error_s = clock_error_s(bench)
         bench.ask("stop")
     except (ActionError, TargetError, KeyError, ValueError, TypeError) as error:
         return MemberFork(bench.member, read=False, why=str(error) or type(error).__name__)
     return MemberFork(
         bench.member, True, "", said["state"], log.timeline, log.lsn, parted, tuple(commits),
-        tuple((str(row[0]), *row[1:]) for row in rows),
+        tuple((str(row[0]), *row[1:]) for row in rows), clock_error_s=error_s,
     )  # fmt: skip
 
 
@@ -139,9 +175,13 @@ def new_keys(new: Side, books: SqlAudit, since: int) -> dict[str, int]:
 
 
 def refuse_unread(found: Fork, accepted: str | None) -> None:
-    """ActionError when a member could not be read and nobody accepts that it is overwritten (`accepted`: why)."""
-    if found.unread and not accepted:
-        reasons = "; ".join(f"{one.member}: {one.why}" for one in found.members if not one.read)
+    """ActionError when a member could not be read and nobody accepts that it is overwritten (`accepted`: why).
+
+    An empty volume is none to be kept: a rebuild that was cut off after it had emptied them can be begun again.
+    """
+    unread = [one for one in found.members if not one.read and not one.empty]
+    if unread and not accepted:
+        reasons = "; ".join(f"{one.member}: {one.why}" for one in unread)
         raise ActionError(
             f"not everything could be exported ({reasons}): to overwrite it is a person's decision"
         )

@@ -8,6 +8,7 @@ read      start PostgreSQL on the volume as a reader: it replays its own log to 
 rows      the rows of a query (ARGUMENT: database, query) through that reader
 commits   the commits in the log of a timeline (ARGUMENT: timeline, from and to in bytes; to 0: its end)
 stop      stop the reader
+clock     what time it is here, as the database's commits have it: seconds since 1970
 follow    the store's settings for this site: a standby cluster (ARGUMENT: JSON), to be founded anew
 wipe      remove the data directory
 """
@@ -20,6 +21,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -86,7 +88,7 @@ def sql(database: str, query: str) -> str:
 def read() -> Said:
     """Start the reader and wait until it has read its log to the end."""
     data = data_directory()
-    if not (data / "PG_VERSION").exists():
+    if not (data / "PG_VERSION").exists() or unfinished(data):
         return {"empty": True}
     RUN.mkdir(exist_ok=True)
     (RUN / "hba").write_text("local all all trust\n")
@@ -101,6 +103,11 @@ def read() -> Said:
     ended = history(data, int(control(data)["Latest checkpoint's TimeLineID"]))
     said = {"timeline": ended[-1][0], "history": ended[:-1], "lsn": log_end()}
     return {"empty": False, "state": before["Database cluster state"], **said}
+
+
+def unfinished(data: Path) -> bool:
+    """Whether it is a base backup that was cut off: the control file comes last, and without it nothing ever ran."""
+    return (data / "backup_label").exists() and not (data / "global" / "pg_control").exists()
 
 
 def log_end() -> int:
@@ -172,6 +179,11 @@ def stop() -> Said:
     return {}
 
 
+def clock() -> Said:
+    """The node's clock now."""
+    return {"clock": time.time()}
+
+
 def follow(change: str) -> Said:
     """Settings first, and only then the permission to found the cluster anew: in between, nobody founds anything."""
     from patroni.dcs import get_dcs  # noqa: PLC0415 - as above
@@ -209,7 +221,7 @@ def wipe() -> Said:
 
 
 VERBS: dict[str, Callable[..., Said]] = {
-    "read": read, "rows": rows, "commits": commits, "stop": stop, "follow": follow, "wipe": wipe,
+    "read": read, "rows": rows, "commits": commits, "stop": stop, "clock": clock, "follow": follow, "wipe": wipe,
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,9 +37,19 @@ class Decision:
 
 
 def promote(
-    new: Side, old: Side, decision: Decision, tell: Tell, deadline_s: float = WRITES_WITHIN_S
+    new: Side,
+    old: Side,
+    decision: Decision,
+    tell: Tell,
+    *,
+    seen: FenceRecord | None = None,
+    check: Callable[[], None] = lambda: None,
+    deadline_s: float = WRITES_WITHIN_S,
 ) -> Promotion:
     """Make `new` the database of its cell.
+
+    `seen` is the fence as it was proven a moment ago: it is not looked at again while nobody has touched it since.
+    `check` may raise, for the last time just before the promotion is asked for; nothing is changed then.
 
     ActionError, with nothing changed, when it has been promoted already, or when the old site is not fenced well
     enough and nobody has declared it. TargetError when no write was committed by the deadline (the promotion
@@ -46,10 +57,11 @@ def promote(
     """
     refuse_second(new)
     by = decision.by
-    fence = sufficient(old, decision)
+    fence = sufficient(old, decision, seen)
     tell("decision", by, what=f"promote {new.region}", why=decision.why, fence=fence.how)
     begun = time.monotonic()
     before = _received(new)
+    check()
     tell("promote.started", by, database=new.cell, region=new.region, fence=fence.to_json(), received=before)
     new.config.patch({"standby_cluster": None})
     return confirm(new, fence, tell, begun, deadline_s)
@@ -75,8 +87,8 @@ def confirm(
 
 
 def refuse_second(new: Side) -> None:
-    """ActionError when `new` is no standby cluster (any more)."""
-    if not new.follows():
+    """ActionError when `new` is no standby cluster (any more), by its store: a moment ago counts as well."""
+    if not new.follows_now():
         leader = new.director.leader()
         state = f"its leader is {leader}" if leader else "it has no leader now"
         raise ActionError(
@@ -84,13 +96,18 @@ def refuse_second(new: Side) -> None:
         )
 
 
-def sufficient(old: Side, decision: Decision) -> FenceRecord:
-    """The old site's fence as it is now. ActionError when it does not hold, and the decision does not cover that."""
+def sufficient(old: Side, decision: Decision, seen: FenceRecord | None = None) -> FenceRecord:
+    """The old site's fence as it is now. ActionError when it does not hold, and the decision does not cover that.
+
+    To look takes seconds, since dead sites answer slowly: one that was `seen` to be proven is taken as it is kept.
+    """
     try:
         kept = old.fencing.record()
         if kept is None or kept.state is not State.CLOSED:
             state = kept.state.value if kept else "never armed"
             raise ActionError(f"{old.region} is not fenced ({state}): two sites could write; close it first")
+        if seen is not None and kept.how is How.PROVEN and kept.version == seen.version:
+            return kept
         fence = old.fencing.look(kept.by, kept)
         if fence.how is None and decision.declared:
             fence = old.fencing.declare(decision.by, decision.declared)
@@ -104,11 +121,15 @@ def sufficient(old: Side, decision: Decision) -> FenceRecord:
 
 
 def _unseen(old: Side, decision: Decision, error: str) -> FenceRecord:
-    """A fence nobody can look at, taken on somebody's word; it is kept in the history only."""
+    """A fence nobody can look at, taken on somebody's word unless a member there says that it writes.
+
+    It is kept in the history only.
+    """
     if not decision.declared:
         raise ActionError(
             f"the fence of {old.region} cannot be looked at: {error}. To go on, a person has to declare it"
         )
+    old.fencing.need_no_writer()
     why = f"{decision.declared} (observed: {error})"
     return FenceRecord(old.region, State.CLOSED, decision.by, {}, How.DECLARED, why)
 

@@ -20,7 +20,7 @@ from stormdrill.direct.fork import Fork, export, refuse_unread
 from stormdrill.direct.side import Side
 from stormdrill.direct.steps import Steps
 from stormdrill.errors import ActionError
-from stormdrill.estate import SqlAudit
+from stormdrill.estate_books import SqlAudit
 from stormdrill.fence.site import Tell
 
 FOLLOWS_WITHIN_S = 180.0
@@ -88,6 +88,22 @@ def rebuild(old: Side, new: Side, wanted: Wanted, tell: Tell) -> Rebuilt:
         took_s=steps.total_s,
     )
     return Rebuilt(old.region, fork, timeline, steps.took)
+
+
+def export_fork(old: Side, new: Side, wanted: Wanted, tell: Tell) -> Fork:
+    """Only keep what `old` has and `new` does not, for people to read before they agree to the rebuild.
+
+    Nothing is overwritten. ActionError and TargetError as `rebuild`; the fork says itself what could not be read.
+    """
+    refuse_unfenced(old, new)
+    benches = _benches(old)
+    with ExitStack() as stack:
+        for bench in benches:
+            stack.callback(bench.close)
+        _each(benches, Bench.open)
+        fork = export(benches, new, wanted.books, wanted.fork, wanted.since)
+    tell("fork.exported", wanted.by, **_summary(fork, old))
+    return fork
 
 
 def refuse_unfenced(old: Side, new: Side) -> None:

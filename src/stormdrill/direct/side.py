@@ -10,7 +10,8 @@ from stormdrill.direct.patroni import PatroniDirector
 from stormdrill.direct.patroni_config import PatroniConfig
 from stormdrill.direct.write_proof import WriteProof, write_once, writes_within
 from stormdrill.errors import ActionError, DeadlineError, TargetError
-from stormdrill.estate import DatabaseSite, Topology
+from stormdrill.estate import Topology
+from stormdrill.estate_sites import DatabaseSite
 from stormdrill.fence import FencedSite, Fencing
 from stormdrill.fence.deaths import dead_by_agents
 from stormdrill.fence.edges import Edges
@@ -119,7 +120,8 @@ def fencing_of(topology: Topology, region: str, cluster: Cluster, tell: Tell) ->
         for site in (database.home, database.standby)
         if site is not None and site.region == region
     ]
-    directors = [PatroniDirector(site.members) for site in sites]
+    # Asked again and again of members that are dark, where each question costs this long.
+    directors = [PatroniDirector(site.members, timeout_s=1.0) for site in sites]
 
     def store_lost_s() -> float | None:
         lost = [director.store_lost_s() for director in directors]

@@ -26,6 +26,7 @@ class Place(StrEnum):
     AWAY = "away"  # the other site leads, the home is closed
     RETURNING = "returning"  # the other site leads, the home follows it
     OPEN = "open"  # the other site leads, and nothing keeps the home from writing
+    NEITHER = "neither"  # each follows the other: a switch back was cut off in between
     SPLIT = "split"  # the other site was promoted, and the home writes
     UNKNOWN = "unknown"
 
@@ -79,6 +80,9 @@ def stand(pair: Pair) -> Standing:
     if follows:
         places = {State.CLOSED: Place.CLOSED, State.ARMED: Place.ARMED}
         place = places.get(fence.state, Place.HOME) if fence else Place.HOME
+        # A closed home has nobody who could be asked, and follows nobody.
+        if place is not Place.CLOSED and asked(f"{home.region}'s database", home.follows_now):
+            place = Place.NEITHER
     elif follows is None:
         place = Place.UNKNOWN
     elif home.takes_writes():
@@ -114,6 +118,11 @@ _SAID: dict[Place, Callable[[Standing], str]] = {
     Place.RETURNING: lambda s: (
         f"{s.away} leads and {s.home} follows it. Safe: hold; or switch back "
         f"(`stormdrill recover --come-back {s.cell}`, or the runbook). Refused: a second failover, a drill"
+    ),
+    Place.NEITHER: lambda s: (
+        f"{s.home} and {s.away} follow each other: a switch between them was cut off, nobody leads and nobody takes "
+        f"writes; nothing is lost by that. Safe: give them back to the one that has all (`stormdrill recover`), then "
+        f"switch back again (`stormdrill recover --come-back {s.cell}`, or the runbook). Refused: a failover, a drill"
     ),
     Place.OPEN: lambda s: (
         f"{s.away} has been promoted, and nothing keeps {s.home} from writing when it is back. Safe: close {s.home} "

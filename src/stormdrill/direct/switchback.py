@@ -15,7 +15,7 @@ from stormdrill.direct.following import followed_within, keep_slot, need_followi
 from stormdrill.direct.side import Side
 from stormdrill.direct.steps import Steps
 from stormdrill.direct.write_proof import WriteProof
-from stormdrill.errors import DeadlineError, TargetError
+from stormdrill.errors import ActionError, DeadlineError, TargetError
 from stormdrill.fence.site import Tell
 
 _DEMOTED_S = 30.0
@@ -63,8 +63,12 @@ def switch(
         lead(to.region)
         with steps.step("last of the log"):
             _arrived(to, end_lsn)
+            _still_follows(leading)
     except TargetError:
         _give_back(leading, to, by, tell)
+        lead(leading.region)
+        raise
+    except ActionError:
         lead(leading.region)
         raise
     tell("promote.started", by, database=to.cell, region=to.region)
@@ -134,6 +138,37 @@ def _arrived(to: Side, end_lsn: int) -> None:
         wait.until(there, deadline_s=_DEMOTED_S, what="the last of the log", poll_s=_POLL_S)
     except DeadlineError as error:
         raise DeadlineError(f"{error}: {last}") from None
+
+
+def _still_follows(leading: Side) -> None:
+    """ActionError when somebody gave it its writes back meanwhile: then nobody else may be promoted."""
+    if not leading.follows_now():
+        raise ActionError(
+            f"somebody else gave {leading.region} its writes back during the switch: it goes on leading"
+        )
+
+
+def lead_again(home: Side, away: Side, by: str, tell: Tell) -> Side:
+    """End a switch that was cut off while each follows the other: whoever has the log to its end leads again.
+
+    The side that leads. ActionError, with nothing changed, when one leads already or their logs cannot be compared.
+    """
+    for side in (home, away):
+        if not side.follows_now():
+            raise ActionError(f"{side.region} leads already: there is nothing to give back")
+    ends = {side.region: _end(side) for side in (home, away)}
+    if unknown := [region for region, end in ends.items() if end is None]:
+        raise ActionError(f"how far the log of {' and '.join(unknown)} reaches is not known: hold")
+    # On equal terms the one that led last: what it has not sent, nobody misses.
+    leading = home if (ends[home.region] or 0) > (ends[away.region] or 0) else away
+    _give_back(leading, away if leading is home else home, by, tell)
+    return leading
+
+
+def _end(side: Side) -> int | None:
+    """The end of a standby leader's log in bytes."""
+    members = side.director.cluster().members
+    return next((one.lsn for one in members if one.role == "standby_leader" and one.reachable), None)
 
 
 def _give_back(leading: Side, to: Side, by: str, tell: Tell) -> None:

@@ -23,7 +23,9 @@ from stormdrill.drill.moves import unusual
 from stormdrill.drill.queries import Query, queries_of
 from stormdrill.drill.stop import Stop
 from stormdrill.errors import Aborted, InputError, Problem, StormdrillError, TargetError
-from stormdrill.estate import Audit, Credential, HttpAudit, Region, SqlAudit, Topology
+from stormdrill.estate import Region, Topology
+from stormdrill.estate_books import Audit, HttpAudit, SqlAudit
+from stormdrill.estate_secrets import Credential
 from stormdrill.faults.canaries import Canaries
 from stormdrill.kube import Cluster
 from stormdrill.plan import Plan

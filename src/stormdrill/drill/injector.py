@@ -97,8 +97,9 @@ class Injector:
             targets = list(applied.injection.targets)
             t0_ns = applied.injection.t0_ns
             self._estate.record(
-                "fault.applied", mono_ns=t0_ns, fault=fault.kind, name=name, t0_ns=t0_ns, targets=targets
-            )
+                "fault.applied", mono_ns=t0_ns, fault=fault.kind, name=name, t0_ns=t0_ns, targets=targets,
+                in_place_ns=applied.injection.in_place_ns,
+            )  # fmt: skip
             applied.thread = threading.Thread(target=self._watch, args=(applied,), name=name, daemon=True)
             applied.thread.start()
         return {"name": name, "targets": targets}

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stormdrill import store
-from stormdrill.activities import FENCED, RETURN
+from stormdrill.activities import ACCEPTED, FENCED, RETURN, SKIPPED
 from stormdrill.drill.injector import Injector
 from stormdrill.drill.stop import Stop
 from stormdrill.drill.switching import Switching
@@ -110,8 +110,12 @@ class Method:
             self._stop.request(f"not healed: {error}", "drill")
             raise
 
-    def _fail_over(self, cell: str, why: str, after: str, fence: str) -> dict[str, Any]:
+    def _fail_over(
+        self, cell: str, why: str, after: str, fence: str, *, i_accept_dual_writes: bool = False
+    ) -> dict[str, Any]:
         self._need_method("a failover", "moved")
+        if fence and (fence != SKIPPED or i_accept_dual_writes is not True):
+            raise ActionError(f"fence: {fence} needs '{ACCEPTED}: true'; nothing was moved")
         after_s = parse_duration_s(after) if after else 0.0
         try:
             return self._moving().fail_over(

@@ -7,6 +7,7 @@ held meanwhile, so nobody's running drill is disturbed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -133,26 +134,44 @@ def _lock(topology: Topology, clusters: Mapping[str, Cluster], stop: Stop, remai
 
 
 def _end_faults(clusters: Mapping[str, Cluster], remains: Remains, say: Callable[[str], None]) -> None:
-    """Ask all to end before any is waited for."""
+    """Ask all to end before any is waited for: what one answers keeps no other from being asked."""
     asked: list[tuple[str, FaultObjects, FaultObject]] = []
     for region, cluster in clusters.items():
         objects = FaultObjects(cluster)
         try:
-            for one in objects.all():
-                say(f"region {region}: fault {one.name} ({one.spec.kind}) of {one.spec.holder}")
-                asked.append((region, objects, one))
-                objects.end(one.name)
+            found, odd = objects.legible()
         except StormdrillError as error:
             remains.left.append(f"region {region}: {error}")
+            continue
+        remains.left += [f"region {region}: {why}" for why in odd]
+        for one in found:
+            say(f"region {region}: fault {one.name} ({one.spec.kind}) of {one.spec.holder}")
+            asked.append((region, objects, one))
+            with suppress(TargetError):  # asked again for as long as it is waited for
+                objects.end(one.name)
     for region, objects, one in asked:
         nodes = ", ".join(sorted({target.node for target in one.spec.targets}))
         what = f"region {region}: fault {one.name} ({one.spec.kind} on {nodes}, held by {one.spec.holder})"
         try:
-            remove(objects, await_gone(objects, one.name, one.spec.lease_s, say))
+            remove(objects, await_gone(objects, one.name, one.spec.longest_s, say))
         except RevertError as error:
-            remains.left.append(f"{what}: {error}")
+            if _nodes_gone(objects, one):
+                remove(objects, one)
+                remains.found.append(f"{what}: removed, its nodes are no longer in the cluster")
+            else:
+                remains.left.append(f"{what}: {error}")
         else:
             remains.found.append(f"{what}: gone, its agents say")
+
+
+def _nodes_gone(objects: FaultObjects, fault: FaultObject) -> bool:
+    """Whether every node on which it may still be has left the cluster, and its rules with it."""
+    try:
+        last = objects.read(fault.name)
+        nodes = {str(one["metadata"]["name"]) for one in objects.cluster.list("/api/v1/nodes")}
+    except TargetError:
+        return False
+    return last is not None and not nodes.intersection(last.lasting)
 
 
 def _prove(
@@ -199,4 +218,8 @@ def _canaries(topology: Topology, clusters: Mapping[str, Cluster]) -> Canaries |
             f"region {bearer.secret.region}, which keeps the token for Prometheus, does not answer"
         )
     secret = resolve(bearer, lambda region: clusters[region])
-    return canaries_of(topology, Prometheus(source.url, source.timeout_s, secret))
+    prometheus = Prometheus(source.url, source.timeout_s, secret)
+    age_s = prometheus.sample_age_s()
+    if age_s > source.max_age_s:  # it would tell for minutes what was green then
+        raise TargetError(f"the newest sample of Prometheus at {source.url} is {age_s:.0f} s old")
+    return canaries_of(topology, prometheus)

@@ -7,16 +7,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from stormdrill.direct.bench import clear
 from stormdrill.direct.comeback import Journey, come_back
 from stormdrill.direct.failover import call_off, close
 from stormdrill.direct.rebuild import Wanted
 from stormdrill.direct.routes import Routes
 from stormdrill.direct.side import Pair, pair_of
 from stormdrill.direct.standing import Place, Standing, stand
+from stormdrill.direct.switchback import lead_again
 from stormdrill.drill.moves import cell_of
 from stormdrill.drill.sayings import worth_saying
 from stormdrill.errors import ActionError, InputError, StormdrillError
-from stormdrill.estate import SqlAudit, Topology
+from stormdrill.estate import Topology
+from stormdrill.estate_books import SqlAudit
 from stormdrill.kube import Cluster
 
 BY = "stormdrill recover"
@@ -82,12 +85,19 @@ def bring_back(
 def _mend(topology: Topology, pair: Pair, standing: Standing, check: Callable[[], None]) -> str:
     """Do what is safe; what that was, empty when there was nothing."""
     home = pair.home
+    for side in (home, pair.standby):
+        clear(
+            side.cluster, side.namespace
+        )  # a rebuild that was cut off; nobody may have a volume beside its member
     if standing.place is Place.ARMED and standing.of_a_drill:
         home.fencing.disarm(BY)
         return f"the fence of {home.region}, armed by a drill: disarmed"
     if standing.place is Place.CLOSED and standing.of_a_drill:
         call_off(home, BY, home.fencing.tell)
         return f"{home.region}, closed by a drill that promoted nobody: opened, it takes writes again"
+    if standing.place is Place.NEITHER:
+        leading = lead_again(home, pair.standby, BY, home.fencing.tell)
+        return f"each site followed the other, a switch between them was cut off: {leading.region} takes writes again"
     if standing.place in (Place.OPEN, Place.SPLIT):
         record = close(home, BY, check)
         how = record.how.value if record.how else "not proven"

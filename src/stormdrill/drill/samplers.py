@@ -1,7 +1,7 @@
 """Threads that look at the estate while the drill runs, and put what they see into the history.
 
-Database state and leader changes, what canaries say, the age of Prometheus' samples, the guard's queries, CPU
-pressure of this machine. What cannot be read is recorded as such, once per change.
+Database state and leader changes, what canaries say, alerts, the age of Prometheus' samples, the guard's queries,
+CPU pressure of this machine. What cannot be read is recorded as such, once per change.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stormdrill.direct.patroni import PatroniDirector
+from stormdrill.drill.alert_sampler import AlertSampler
 from stormdrill.drill.guarding import GuardQueries
 from stormdrill.drill.pressure import PressureSampler
 from stormdrill.drill.session import Session
@@ -45,6 +46,8 @@ class Samplers:
             self._every(
                 _SECOND_S, PrometheusSampler(session, session.targets.prometheus).sample, "prometheus"
             )
+            alerts = AlertSampler(session.targets.prometheus, session.record, session.view.say)
+            self._every(_SECOND_S, alerts.sample, "alerts")
         if session.targets.canaries:
             sampler = CanarySampler(session.targets.canaries, session.record)
             self._every(_CANARY_S, sampler.sample, "canaries")
@@ -89,10 +92,12 @@ class DatabaseSampler:
         """Look once. TargetError when no member answers: that is not knowing, not a lost leader."""
         began_ns = time.monotonic_ns()
         state = self._director.cluster()
-        self._change(state.leader, state.timeline, began_ns)
+        # Who fell silent while being asked did so after the question: that is news of now, not of before.
+        at_ns = began_ns if state.leader else time.monotonic_ns()
+        self._change(state.leader, state.timeline, at_ns)
         if began_ns >= self._next_sync_ns:
             self._next_sync_ns = began_ns + 1_000_000_000 - 50_000_000
-            self._record("db.sync", "patroni", mono_ns=began_ns, database=self._cell, **state.to_json())
+            self._record("db.sync", "patroni", mono_ns=at_ns, database=self._cell, **state.to_json())
 
     def _change(self, leader: str | None, timeline: int | None, at_ns: int) -> None:
         if self._known and leader == self._leader:

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+_NAMED = 6
+_NO_PLACE = ("severity", "alertname", "alertstate", "instance")
+_ADDRESS = re.compile(r"\d+(\.\d+){3}(:\d+)?|\[?[0-9a-f]*:[0-9a-f:.]*\]?(:\d+)?", re.IGNORECASE)
 
 
 def worth_saying(kind: str, data: Mapping[str, Any]) -> str:
     """One line for a person; empty for what only the record needs."""
     say = _SAYINGS.get(kind)
     return say(data) if say else ""
+
+
+def alerts_are(state: str, name: str, labels: Sequence[Mapping[str, str]]) -> str:
+    """One line for the alerts of one name that went on or off together; `labels` holds those of each."""
+    places = sorted({place for one in labels if (place := _place(one))})
+    more = f" and {len(places) - _NAMED} more" if len(places) > _NAMED else ""
+    where = f" ({', '.join(places[:_NAMED])}{more})" if places else ""
+    return f"alert {name} is {state}{f': {len(labels)}' if len(labels) > 1 else ''}{where}"
+
+
+def _place(labels: Mapping[str, str]) -> str:
+    """Where an alert is on: its zone or its region, or else what its labels say, but for addresses and grades."""
+    if place := labels.get("zone") or labels.get("region"):
+        return place
+    said = (value for name, value in sorted(labels.items()) if name not in _NO_PLACE)
+    return ", ".join(value for value in said if not _ADDRESS.fullmatch(value))
 
 
 _SAYINGS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
@@ -19,6 +40,9 @@ _SAYINGS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "fault.proven": lambda data: f"fault {data['name']} {'' if data['ok'] else 'NOT '}proven: {data['why']}",
     "fault.refused": lambda data: f"fault {data['name']} refused: {data['why']}",
     "fault.gone": lambda data: f"fault {data['name']} is taken away ({data['took_s']:g} s)",
+    "standby.away": lambda data: (
+        f"{data['site']} does not follow {data['database']} before the drill: {data['why']}"
+    ),
     "fault.lingers": lambda data: f"fault {data['name']} is not gone yet: {data['why']}",
     "fault.ended_early": lambda data: (
         f"fault {data['name']} ended by itself on {data['node']}: {data['reason'] or data['why']}"

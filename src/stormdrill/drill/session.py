@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from stormdrill.direct.following import Trailing
+from stormdrill.direct.patroni import PatroniDirector
 from stormdrill.drill.connect import Targets
 from stormdrill.drill.identity import Holder
 from stormdrill.drill.injector import Injector
@@ -58,6 +61,7 @@ class Session:
             canaries=self.targets.canaries,
             holder=str(Holder.me()),
             closed=lambda: self.switching.closed,
+            following=self._following(),
         )
         self.switching = Switching(
             Given(
@@ -72,6 +76,18 @@ class Session:
             )
         )
         self.injector = Injector(self.estate, self.stop)
+
+    def _following(self) -> dict[str, Callable[[], str]]:
+        """What to ask about each standby site that follows now: one that does not is nobody's to bring back."""
+        found = {}
+        for cell, director in self.targets.directors.items():
+            if site := self.plan.topology.databases[cell].standby:
+                lacks = Trailing(site, PatroniDirector(site.members), director).lacks
+                if why := lacks():
+                    self.record("standby.away", "patroni", database=cell, site=site.region, why=why)
+                else:
+                    found[cell] = lacks
+        return found
 
     def record(
         self, kind: str, actor: str = "stormdrill", *, mono_ns: int | None = None, **data: object

@@ -8,7 +8,7 @@ from typing import Any
 
 from stormdrill.direct.patroni import Member, PatroniDirector
 from stormdrill.errors import TargetError
-from stormdrill.estate import DatabaseSite
+from stormdrill.estate_sites import DatabaseSite
 
 
 class StandbySampler:

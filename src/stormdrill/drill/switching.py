@@ -18,14 +18,15 @@ from stormdrill.activities import SKIPPED
 from stormdrill.audit import Books
 from stormdrill.direct.comeback import Journey, come_back
 from stormdrill.direct.failover import call_off, close, take_over, take_over_unfenced
-from stormdrill.direct.promotion import Decision, refuse_second
+from stormdrill.direct.promotion import Decision, Promotion, refuse_second
 from stormdrill.direct.rebuild import Wanted
 from stormdrill.direct.routes import Routes
 from stormdrill.direct.side import Pair, Side, fencing_of, pair_of
 from stormdrill.direct.standing import DRILL, stand
 from stormdrill.drill.moves import cell_of
 from stormdrill.errors import ActionError, StormdrillError, TargetError
-from stormdrill.estate import SqlAudit, Topology
+from stormdrill.estate import Topology
+from stormdrill.estate_books import SqlAudit
 from stormdrill.faults import Record
 from stormdrill.fence import Fencing
 from stormdrill.kube import Cluster
@@ -60,8 +61,10 @@ class _Move:
     old: Side
     new: Side
     routes: Routes
+    fenced: bool = True
     begun: bool = False  # its promotion was asked for: nothing is as it was any more
     unsure: bool = False  # it was not answered: it may come about yet
+    returning: bool = False
     back: bool = False
 
 
@@ -99,7 +102,7 @@ class Switching:
         something does not answer; Aborted when the run ends before the promotion.
         """
         cell = cell_of(self.given.topology, cell)
-        old, new = self._sides(cell)
+        old, new = self._sides(cell, fence)
         refuse_second(new)
         if t0_ns is not None:
             self.given.pause(max(0.0, after_s - (time.monotonic_ns() - t0_ns) / NS_PER_S))
@@ -107,23 +110,34 @@ class Switching:
         self._tell("decision", self.by, what=f"fail over {cell} from {old.region} to {new.region}", why=why)
         with self._one:
             self.given.check()
-            move = self._moves[cell] = _Move(old, new, Routes.of(self.given.topology))
-            decision = Decision(self.by, why)
-            if fence != SKIPPED:
-                close(old, self.by, self.given.check)
-            self.given.check()
-            move.begun = True  # from here on only `stand` knows
-            take = take_over_unfenced if fence == SKIPPED else take_over
+            move = self._moves[cell] = _Move(
+                old, new, Routes.of(self.given.topology), fenced=fence != SKIPPED
+            )
             try:
-                promotion = take(new, old, move.routes, decision, self._tell)
+                promotion = self._take_over(move, Decision(self.by, why))
             except TargetError:
-                move.unsure = True
+                move.unsure = move.begun
                 raise
         written_s = (promotion.proof.mono_ns - begun_ns) / NS_PER_S
         self._tell(
             "failover.done", self.by, database=cell, region=new.region, first_write_s=round(written_s, 3)
         )
         return {"cell": cell, "region": new.region, "first_write_s": round(written_s, 3)}
+
+    def _take_over(self, move: _Move, decision: Decision) -> Promotion:
+        """Until the promotion is asked for, a stop ends this, and all can be taken back."""
+        check = self.given.check
+
+        def tell(kind: str, actor: str = "", *, mono_ns: int | None = None, **data: Any) -> object:
+            if kind == "promote.started":
+                move.begun = True  # from here on only `stand` knows
+            return self._tell(kind, actor, mono_ns=mono_ns, **data)
+
+        if not move.fenced:
+            return take_over_unfenced(move.new, move.old, move.routes, decision, tell, check=check)
+        fence = close(move.old, self.by, check)
+        check()
+        return take_over(move.new, move.old, move.routes, decision, tell, fence=fence, check=check)
 
     def fail_back(self, cell: str, why: str) -> dict[str, Any]:
         """Come back to where the database was, under load. Errors as `fail_over`; after any, it holds."""
@@ -133,6 +147,9 @@ class Switching:
             if move is None:
                 raise ActionError(f"{cell} was not failed over: there is nothing to come back from")
             self._tell("decision", self.by, what=f"come back with {cell} to {move.old.region}", why=why)
+            move.returning = True
+            if not move.fenced:  # late: books are read of the one site that writes
+                close(move.old, self.by, self.given.check)
             self._keep_books()
             wanted = Wanted(
                 self.by, self.given.run.path / f"fork-{cell}.json", self._sql(), self.given.since()
@@ -156,9 +173,11 @@ class Switching:
             self._one.release()
         return [text for text in said if text]
 
-    def _sides(self, cell: str) -> tuple[Side, Side]:
-        """The side that is lost, then the other."""
+    def _sides(self, cell: str, fence: str) -> tuple[Side, Side]:
+        """The side that is lost, then the other. Without a fence none has to be: the home is left writing."""
         pair: Pair = pair_of(self.given.topology, cell, self.given.clusters, self._tell)
+        if fence == SKIPPED:
+            return pair.home, pair.standby
         lost = [side for side in (pair.home, pair.standby) if side.region in self._armed]
         if len(lost) != 1:
             message = f"no fence of {cell} is armed: lose its region with `return: fenced` first"
@@ -181,7 +200,7 @@ class Switching:
 
     def _held(self, cell: str, move: _Move) -> str:
         """Say how it is held; empty when the promotion that was asked for is known not to come about."""
-        if not move.unsure:
+        if not move.unsure and not move.returning:
             with suppress(TargetError):
                 if move.new.follows_now():
                     return ""

@@ -73,7 +73,8 @@ class Estate:
     `check_stop` raises once the run has to end: nothing more may be hurt. `hurry` says that it is time to stop
     waiting for the estate to be whole again. `holder` is who a fault says that it belongs to. `severed` are the
     flows between zones that faults break now. `closed` are cells whose database stands closed on purpose: nobody waits
-    for it to be whole.
+    for it to be whole. `following` tells for a cell what its standby site, which followed before the drill, lacks to
+    follow (empty: nothing).
     """
 
     topology: Topology
@@ -87,16 +88,21 @@ class Estate:
     holder: str = "stormdrill"
     severed: Callable[[], frozenset[Flow]] = frozenset
     closed: Callable[[], frozenset[str]] = frozenset
+    following: Mapping[str, Callable[[], str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Injection:
-    """One application of a fault: the moment just before the first hurt, and what was hurt."""
+    """One application of a fault: the moment just before the first hurt, and what was hurt.
+
+    `in_place_ns` is when every part of a fault that takes time was known to be there; None: at once.
+    """
 
     name: str
     t0_ns: int
     targets: tuple[dict[str, Any], ...]
     memory: dict[str, Any] = field(default_factory=dict)  # what verify and revert must know; never stored
+    in_place_ns: int | None = None
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from stormdrill.errors import DeadlineError, RevertError, StormdrillError, Targe
 from stormdrill.faults import Estate, Proof, Record
 from stormdrill.faults.canaries import not_green
 from stormdrill.faults.keeper import Keeper
-from stormdrill.faults.primary import trouble
+from stormdrill.faults.primary import trouble_of
 from stormdrill.faults.victims import find
-from stormdrill.faultspec import Desired, NodeState
+from stormdrill.faultspec import Desired
 from stormdrill.kube import FaultObject, FaultObjects
 
 AFTER_LEASE_S = 2.0
@@ -82,7 +82,7 @@ class Ending:
 def await_gone(
     objects: FaultObjects, name: str, lease_s: float, say: Callable[[str], None]
 ) -> FaultObject | None:
-    """Wait until every agent says that it reverted; the object then, None when somebody had deleted it.
+    """Wait until every agent says that nothing of it is there; the object then, None when somebody had deleted it.
 
     An agent that nobody can reach ends the fault when its lease runs out: `say` is told, and it is waited for
     so long. RevertError with what each silent node said last.
@@ -112,8 +112,7 @@ def _ask(objects: FaultObjects, name: str) -> tuple[str, list[FaultObject | None
         seen = objects.read(name)
         if seen is None:
             return "", [None]
-        missing = seen.lacking(NodeState.REVERTED)
-        if missing:
+        if missing := seen.lasting:
             if seen.spec.desired is not Desired.REVERTED:  # the first wish did not arrive
                 objects.end(name)
             return "; ".join(seen.describe(node) for node in missing), None
@@ -157,7 +156,7 @@ def _not_whole(estate: Estate, standbys: Mapping[str, int]) -> str:
     except StormdrillError as error:
         return str(error)
     closed = estate.closed()
-    for cell, director in estate.directors.items():
-        if cell not in closed and (why := trouble(director, standbys.get(cell, 0))):
+    for cell in estate.directors:
+        if cell not in closed and (why := trouble_of(estate, cell, standbys.get(cell, 0))):
             return f"the database of {cell} is not whole: {why}"
     return ""

@@ -81,7 +81,7 @@ class LeasedFault(ABC):
             if silent := without_agent(cluster, zone):
                 raise ActionError(f"zone {zone.name}: no agent is ready on {', '.join(silent)}")
         for region, other in estate.clusters.items():
-            left = [one.name for one in FaultObjects(other).all() if one.lacking(NodeState.REVERTED)]
+            left = [one.name for one in FaultObjects(other).all() if one.lasting]
             if left:
                 names = ", ".join(left)
                 message = f"region {region} still has {names}: `stormdrill recover` ends what was left behind"
@@ -100,21 +100,22 @@ class LeasedFault(ABC):
         estate.record("fault.intended", name=name, object=unique, region=cut.region, targets=cut.describe())
         t0_ns = time.monotonic_ns()
         ending = Ending(estate.record, objects, name, unique, spec.lease_s)
-        try:
-            made = objects.create(unique, spec)
-            applied = _await_applied(estate, objects, made)
-        except BaseException:
-            ending.take_back()
-            raise
 
         def lost(why: str) -> None:
             estate.record("lease.lost", name=name, why=why)
 
-        keeper = Keeper(objects, unique, spec.lease_s, lost)
-        keeper.start()
-        ending.keeper = keeper
+        try:
+            made = objects.create(unique, spec)
+            # From now on: an agent that starts just now applies only what it sees to be held.
+            ending.keeper = Keeper(objects, unique, spec.lease_s, lost)
+            ending.keeper.start()
+            applied = _await_applied(estate, objects, made)
+            in_place_ns = time.monotonic_ns()
+        except BaseException:
+            ending.take_back()
+            raise
         memory = {"cut": cut, "ending": ending, "object": applied, "standbys": standbys}
-        return Injection(name, t0_ns, cut.describe(), memory)
+        return Injection(name, t0_ns, cut.describe(), memory, in_place_ns)
 
     def verify(self, estate: Estate, injection: Injection) -> Proof:
         """Every agent says that it applied, the pairs of zones that must break broke, and no other did."""
@@ -147,20 +148,28 @@ class LeasedFault(ABC):
     def follow(self, estate: Estate, injection: Injection, ended: Event) -> None:
         """Record `fault.ended_early` for each node whose agent ended the fault although nobody wanted it."""
         ending: Ending = injection.memory["ending"]
-        told: set[str] = set()
+        cut: Cut = injection.memory["cut"]
+        waiting = {target.node for target in cut.targets}
+
+        def early(node: str, reason: str, why: str) -> None:
+            waiting.discard(node)
+            estate.record("fault.ended_early", name=injection.name, node=node, reason=reason, why=why)
+
         while not ended.wait(1.0):
             try:
                 seen = ending.objects.read(ending.object_name)
             except TargetError:
                 continue
-            if seen is None or seen.spec.desired is Desired.REVERTED:
+            if ending.wanted:
                 return
-            for node, said in seen.nodes.items():
-                if said.state is NodeState.REVERTED and node not in told:
-                    told.add(node)
-                    estate.record(
-                        "fault.ended_early", name=injection.name, node=node, reason=said.reason, why=said.why
-                    )
+            if seen is None:
+                for node in sorted(waiting):
+                    early(node, "deleted", "somebody deleted the object")
+                return
+            for node in sorted(waiting & seen.nodes.keys()):
+                said = seen.nodes[node]
+                if said.state.over:
+                    early(node, said.reason or said.state.value, said.why)
 
     def breaks(self, injection: Injection) -> frozenset[Flow]:
         """The flows between zones that do not work while it lasts."""
@@ -195,9 +204,9 @@ def _await_applied(estate: Estate, objects: FaultObjects, made: FaultObject) -> 
         if seen is None:
             raise ActionError(f"fault {made.name} was deleted by somebody else")
         last[0] = seen
-        failed = [node for node, said in seen.nodes.items() if said.state is NodeState.FAILED]
-        if failed:
-            raise ActionError("; ".join(seen.describe(node) for node in sorted(failed)))
+        over = [node for node, said in seen.nodes.items() if said.state.over]
+        if over:
+            raise ActionError("; ".join(seen.describe(node) for node in sorted(over)))
         return None if seen.lacking(NodeState.APPLIED) else seen
 
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import suppress
 
 from stormdrill import wait
@@ -58,25 +57,29 @@ def trouble(director: DatabaseDirector, standbys: int) -> str:
     return ""
 
 
-def whole_again(
-    director: DatabaseDirector, standbys: int, deadline_s: float, hurry: Callable[[], bool]
-) -> Proof:
-    """Wait until the cluster is as it was before the fault, for `deadline_s` at most or until `hurry`."""
+def trouble_of(estate: Estate, cell: str, standbys: int) -> str:
+    """As `trouble`, and why the cell's standby site does not follow when it did before the drill."""
+    following = estate.following.get(cell)
+    return trouble(estate.directors[cell], standbys) or (following() if following else "")
+
+
+def whole_again(estate: Estate, cell: str, standbys: int, deadline_s: float) -> Proof:
+    """Wait until a cell's database is as it was before the fault, for `deadline_s` at most or until hurried."""
     begun = time.monotonic()
     last = ["not asked"]
 
     def whole() -> bool:
-        last[0] = trouble(director, standbys)
+        last[0] = trouble_of(estate, cell, standbys)
         return not last[0]
 
     with suppress(DeadlineError):
         wait.until(
-            lambda: whole() or hurry(), deadline_s=deadline_s, what="the database cluster", poll_s=_POLL_S
+            lambda: whole() or estate.hurry(), deadline_s=deadline_s, what="the database", poll_s=_POLL_S
         )
     if last[0]:
         return Proof(False, f"the database is not whole again: {last[0]}")
     return Proof(
         True,
-        "a leader, every member running, synchronous standbys as before",
+        "a leader, every member running, synchronous standbys and the standby site as before",
         {"after_s": round(time.monotonic() - begun, 1)},
     )

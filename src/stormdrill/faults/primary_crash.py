@@ -82,12 +82,8 @@ class PrimaryCrash:
 
     def revert(self, estate: Estate, injection: Injection, deadline_s: float) -> Proof:
         """Nothing of ours is left; the cluster is whole again (leader, members, synchronous standbys)."""
-        return whole_again(
-            estate.directors[cell_of(estate, self.cell)],
-            injection.memory["standbys"],
-            deadline_s,
-            estate.hurry,
-        )
+        cell = cell_of(estate, self.cell)
+        return whole_again(estate, cell, injection.memory["standbys"], deadline_s)
 
 
 def _started(state: DatabaseState, name: str) -> str | None:

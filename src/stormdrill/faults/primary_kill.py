@@ -41,9 +41,5 @@ class PrimaryKill:
         replaced = revert_kill(estate, injection, deadline_s)
         if not replaced.ok:
             return replaced
-        return whole_again(
-            estate.directors[cell_of(estate, self.cell)],
-            injection.memory["standbys"],
-            deadline_s,
-            estate.hurry,
-        )
+        cell = cell_of(estate, self.cell)
+        return whole_again(estate, cell, injection.memory["standbys"], deadline_s)

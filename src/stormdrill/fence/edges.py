@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from stormdrill.errors import StormdrillError, TargetError
-from stormdrill.estate import FencedEdges
+from stormdrill.estate_sites import FencedEdges
 from stormdrill.kube import Cluster, PodRef
 
 # Whatever the image has that can speak to a Unix socket; perl is in every Debian, without asking.

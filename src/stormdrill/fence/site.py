@@ -101,13 +101,13 @@ class Fencing:
     def close(self, by: str, deadline_s: float = 10.0) -> FenceRecord:
         """Close the site for writers and wait until that is proven, for `deadline_s`; else say how far it holds.
 
-        Safe to call again. What the site had is known from when it was armed, or else from now.
+        Safe to call again. What the site had is known from when it was armed, or else from now; what stands at 0
+        although nobody closed it (by hand, before us) had all its members.
         """
         found = self.record()
         known = found.replicas if found and found.state is not State.OPEN else self._replicas()
-        closed = self._keep(
-            FenceRecord(self.site.region, State.CLOSED, by, dict(known), version=_version(found))
-        )
+        known = {name: count or len(self.site.stateful_sets[name]) for name, count in known.items()}
+        closed = self._keep(FenceRecord(self.site.region, State.CLOSED, by, known, version=_version(found)))
         self.tell("fence.closing", by, **closed.to_json())
         # Both at once, and what is proven by its databases does not wait for edges that nobody reaches.
         pool = ThreadPoolExecutor(max_workers=1)
@@ -143,12 +143,16 @@ class Fencing:
         closed = self.look(by)
         if closed.how is not None:
             return closed
-        if writing := self._writers():
-            raise ActionError(f"cannot be declared closed: {', '.join(writing)} says that it takes writes")
+        self.need_no_writer()
         closed = self._keep(replace(closed, how=How.DECLARED, why=f"{why} (observed: {closed.why})", by=by))
         self.tell("decision", by, what="fence declared", site=self.site.region, why=why)
         self.tell("fence.closed", by, **closed.to_json())
         return closed
+
+    def need_no_writer(self) -> None:
+        """ActionError when a member says that it takes writes: nobody's word outweighs that."""
+        if writing := self._writers():
+            raise ActionError(f"cannot be declared closed: {', '.join(writing)} says that it takes writes")
 
     def open(self, by: str, *, edges: bool = True) -> FenceRecord:
         """Give the site its databases back, and its edges if wanted. The caller knows that nobody else writes."""

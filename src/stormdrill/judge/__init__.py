@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from stormdrill.content.plain import to_plain
 from stormdrill.judge.checking import Case, check
 from stormdrill.judge.continuity import continuity
+from stormdrill.judge.detection import detection
 from stormdrill.judge.failover import failover
 from stormdrill.judge.hypothesis import hypothesis
 from stormdrill.judge.metrics import metrics
@@ -39,7 +40,14 @@ def judged(run: str, case: Case) -> Verdict:
     """The verdict on a case; no file is touched."""
     rules = validity(case)
     broken = [rule.id for rule in rules if rule.verdict is Outcome.INCONCLUSIVE]
-    found = [*continuity(case), *money(case), *failover(case), *metrics(case), *_endings(case, broken)]
+    found = [
+        *continuity(case),
+        *money(case),
+        *failover(case),
+        *detection(case),
+        *metrics(case),
+        *_endings(case, broken),
+    ]
     checks = tuple(lower(item, broken) for item in found)
     aborts = [end for end in case.measured.ended if end.kind == "abort"]
     failed = [end for end in case.measured.ended if end.kind == "revert.failed"]

@@ -63,6 +63,15 @@ class Case:
         shares = self.measured.hurt if phase is None else self.measured.shares
         return next((s for s in shares if s.subject == subject and phase in (None, s.phase)), None)
 
+    def phase_s(self, name: str) -> tuple[float, float] | None:
+        """Start and end of a phase in seconds from t0; None when there was none, or no fault."""
+        faults = self.measured.faults
+        found = next((one for one in self.measured.phases if one.name == name), None)
+        if found is None or not faults:
+            return None
+        zero_s = faults[0].at_s - faults[0].t0_s
+        return found.start_s - zero_s, found.end_s - zero_s
+
     @property
     def load_is_the_test(self) -> bool:
         """Whether the method only waits: what it tests, from its start to its end, is the load itself."""

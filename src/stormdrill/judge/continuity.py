@@ -92,13 +92,11 @@ def _judged(case: Case, limit_s: float, entry: Recovery) -> tuple[Outcome, str]:
         return Outcome.FAIL, f"{who} {harm}"
     if doubt := _doubt(case.plan.experiment.times.window_s, limit_s, entry):
         return Outcome.INCONCLUSIVE, f"{who} {doubt}"
-    worst_s = _relapse_s(entry)
-    again = (
-        f"; {len(entry.relapses)} short relapse(s), the longest {seconds(worst_s)}" if entry.relapses else ""
-    )
+    again = _again(case, entry)
     again += f"; {entry.blocked} requests were blocked by an earlier step" if entry.blocked else ""
     if entry.value_s == 0:
         few = f" ({entry.hurt} requests were, too few to make a bin bad)" if entry.hurt else ""
+        few = " at first" if entry.relapses else few  # which of the hurt were early, no count says
         return Outcome.PASS, f"{who} was not hurt{few}{again}"
     parts = " + ".join(f"{part.name} {seconds(part.end_s - part.start_s)}" for part in entry.parts)
     return Outcome.PASS, f"{who} recovered {seconds(entry.value_s or 0.0)} after t0 ({parts}){again}"
@@ -134,6 +132,19 @@ def _doubt(window_s: float, limit_s: float, entry: Recovery) -> str:
         gap = seconds(entry.largest_gap_s)
         return f"was not asked for {gap}: an outage longer than {limit} could hide there"
     return ""
+
+
+def _again(case: Case, entry: Recovery) -> str:
+    """What was hurt once more, later; the way back is no relapse of what was recovered from."""
+    span_s = case.phase_s("return")
+    back = [one for one in entry.relapses if span_s and span_s[0] <= one.start_s < span_s[1]]
+    others = [one for one in entry.relapses if one not in back]
+    said = ""
+    for found, what in ((others, "short relapse(s)"), (back, "time(s) hurt once more in the return")):
+        if found:
+            longest_s = max(one.end_s - one.start_s for one in found)
+            said += f"; {len(found)} {what}, the longest {seconds(longest_s)}"
+    return said
 
 
 def _relapse_s(entry: Recovery) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from stormdrill.judge.checking import CLIENT, Case, check, seconds
 from stormdrill.judge.loss_limit import loss_limit
+from stormdrill.judge.zero_lost import none_lost
 from stormdrill.measure.failover_values import Dual, LossThen, Pause, Redundancy, Takeover
 from stormdrill.units import format_money
 from stormdrill.verdict import Check, Outcome
@@ -130,14 +131,14 @@ def _lost_then(case: Case, then: LossThen) -> Check:
         outcome, why = Outcome.INCONCLUSIVE, f"the books were not read after the failover: {then.why}"
     elif not then.complete:
         outcome, why = Outcome.INCONCLUSIVE, f"the books were not read in full after the failover: {then.why}"
-    elif not then.count and not then.acknowledged:
-        outcome, why = Outcome.INCONCLUSIVE, "no movement had been acknowledged when the books were read"
+    elif not then.count:
+        outcome, why = none_lost(case.measured.loss, then.acknowledged, limit)
+        why = f"when the books were read after the failover: {why}"
     else:
         kept = limit.keeps(then.loss_s, then.after_t0, then.count)
         outcome = Outcome.PASS if kept else Outcome.FAIL
         why = f"after the failover {then.count} of {then.acknowledged} acknowledged movements were missing"
-        if then.count:
-            why += f", worth {format_money(then.amount)} ({seconds(then.loss_s)} before t0 on)"
+        why += f", worth {format_money(then.amount)}, the earliest {seconds(then.loss_s)} before the fault was in place"
         why += f"; {then.late} of them are in the final books" if then.late else ""
         why += f"; {then.since} more went missing since" if then.since else ""
     return check(
@@ -187,10 +188,11 @@ def _redundant(entry: Redundancy, suffix: str, *, returned: bool) -> Check:
     if not entry.before:
         outcome, why = Outcome.NOT_EXERCISED, "no standby was synchronous before the fault either"
     elif entry.restored_s is not None:
-        outcome, why = (
-            Outcome.PASS,
-            f"redundant again {seconds(entry.restored_s)} after the last change: {entry.how}",
+        since_t0 = seconds(entry.changed_s + entry.restored_s)
+        said = (
+            f"redundant again {seconds(entry.restored_s)} after the last change of hands, {since_t0} after t0"
         )
+        outcome, why = Outcome.PASS, f"{said}: {entry.how}"
     elif not returned:
         outcome, why = (
             Outcome.NOT_EXERCISED,

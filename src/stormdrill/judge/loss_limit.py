@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stormdrill.judge.checking import Case
+from stormdrill.measure.replication import allowed_loss_s
 
 
 @dataclass(frozen=True)
 class LossLimit:
-    """How much may be lost: movements acknowledged up to `seconds` before t0 (0: not stated), and how many.
+    """How much may be lost: what was acknowledged up to `seconds` before the fault was in place, and how many.
 
-    `movements` is None when the experiment states none; then nothing acknowledged after t0 may be lost, and
-    nothing at all where no seconds are stated either.
+    `seconds` is 0 where none are stated. `movements` is None when the experiment states none; then nothing
+    acknowledged after that moment may be lost, and nothing at all where no seconds are stated either.
     """
 
     seconds: float
@@ -37,10 +38,4 @@ class LossLimit:
 
 def loss_limit(case: Case) -> LossLimit:
     """The strictest data-loss target of the writing operations, and what the experiment itself allows."""
-    operations = case.plan.topology.operations
-    found = [
-        target.data_loss_s
-        for target in case.targets.values()
-        if target.data_loss_s is not None and operations[target.operation].kind.value == "write"
-    ]
-    return LossLimit(min(found, default=0.0), case.plan.experiment.objectives.max_lost)
+    return LossLimit(allowed_loss_s(case.plan), case.plan.experiment.objectives.max_lost)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stormdrill.judge.checking import Case, check, percent, seconds
+from stormdrill.judge.checking import Case, check, seconds
 from stormdrill.judge.loss_limit import LossLimit, loss_limit
 from stormdrill.judge.silence import not_by_reader, nothing_meant, unshown
+from stormdrill.judge.zero_lost import none_lost
 from stormdrill.measure.money_values import Loss
 from stormdrill.units import format_money
 from stormdrill.verdict import Check, Outcome
 
-AT_RISK_MIN = 30  # fewer writes at risk than that: losing none of them says nothing
 EVIDENCE = ("witness/load-0.rec", "books.json")
 BASE = ("records_intact", "fault_proven", "audit_complete", "load_ran_to_end", "method_ran")
 WINDOW = "start of the load to the audit"
@@ -53,31 +53,28 @@ def _lost(case: Case) -> Check:
         details={
             "amount": tally.amount, "seconds": loss.loss_s, "after_t0": loss.lost_after_t0,
             "acknowledged": loss.acknowledged, "upper_bound_ratio": loss.upper_bound_ratio,
-            "at_risk": loss.risk.at_risk, "path": loss.risk.path,
+            "at_risk": loss.risk.at_risk, "path": loss.risk.path, "lag_s": loss.risk.lag_s,
+            "within_allowed": loss.risk.within_allowed,
         },
     )  # fmt: skip
 
 
 def _judge_lost(loss: Loss, count: int, amount: str, limit: LossLimit) -> tuple[Outcome, str]:
     if count:
-        span = f"from {seconds(loss.loss_s)} before t0 on" if loss.loss_s else "all acknowledged after t0"
+        struck = "the fault was in place"
+        span = (
+            f"the earliest {seconds(loss.loss_s)} before {struck}"
+            if loss.loss_s
+            else f"all acknowledged after {struck}"
+        )
         if 0 < loss.lost_after_t0 < count:
-            span += f", {loss.lost_after_t0} acknowledged after t0"
+            span += f", {loss.lost_after_t0} acknowledged after it"
         missing = "movement is" if count == 1 else "movements are"
         said = f"{count} acknowledged {missing} not in the books, worth {amount} ({span})"
         if not loss.complete:
             return Outcome.INCONCLUSIVE, f"{said}, but the books were not read in full: {loss.why}"
         return (Outcome.PASS if limit.keeps(loss.loss_s, loss.lost_after_t0, count) else Outcome.FAIL), said
-    risk = loss.risk
-    if not loss.acknowledged:
-        return Outcome.INCONCLUSIVE, "no movement was acknowledged: there was nothing that could be lost"
-    if risk.path == "asynchronous" and (risk.at_risk is None or risk.at_risk < AT_RISK_MIN):
-        known = "an unknown number of" if risk.at_risk is None else f"only {risk.at_risk}"
-        return Outcome.INCONCLUSIVE, f"nothing was lost, but {known} writes were at risk at t0 ({risk.why})"
-    bound = (
-        f"; at most {percent(loss.upper_bound_ratio)} by the rule of three" if loss.upper_bound_ratio else ""
-    )
-    return Outcome.PASS, f"none of {loss.acknowledged} acknowledged movements is missing{bound}; {risk.why}"
+    return none_lost(loss, loss.acknowledged, limit)
 
 
 def _count(case: Case, name: str, what: str, most: int) -> Check:

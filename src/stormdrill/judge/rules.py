@@ -110,6 +110,8 @@ def _proven(case: Case) -> Said:
     if bad:
         why = "; ".join(f"{fault.name}: {fault.proof or 'no proof was recorded'}" for fault in bad)
         return False, f"not proven: {why}", len(faults) - len(bad), "faults"
+    if early := _of(case, "fault.ended_early"):
+        return False, f"ended before it was to: {'; '.join(end.why for end in early)}", 0, "faults"
     if why := not_broken(case):
         return False, f"not proven by canaries: {why}", 0, "faults"
     return True, f"{len(faults)} fault(s) applied and proven{seen(case)}", len(faults), "faults"

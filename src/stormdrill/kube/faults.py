@@ -30,12 +30,19 @@ class FaultObject:
         names = {target.node for target in self.spec.targets}
         return tuple(sorted(n for n in names if n not in self.nodes or self.nodes[n].state is not state))
 
+    @property
+    def lasting(self) -> tuple[str, ...]:
+        """The target nodes on which something of it may be, by name."""
+        names = {target.node for target in self.spec.targets}
+        return tuple(sorted(n for n in names if n not in self.nodes or not self.nodes[n].state.over))
+
     def describe(self, node: str) -> str:
         """What `node` said, as words."""
         said = self.nodes.get(node)
         if said is None:
             return f"{node} has said nothing"
-        return f"{node} is {said.state}" + (f": {said.why}" if said.why else "")
+        why = said.why or said.reason
+        return f"{node} is {said.state}" + (f": {why}" if why else "")
 
 
 @dataclass(frozen=True)
@@ -86,14 +93,27 @@ class FaultObjects:
             raise
 
     def all(self) -> tuple[FaultObject, ...]:
-        """Every fault of the cluster, by name; none where the kind is not known."""
+        """Every fault of the cluster, by name; none where the kind is not known. TargetError for one that is odd."""
+        found, odd = self.legible()
+        if odd:
+            raise TargetError("; ".join(odd))
+        return found
+
+    def legible(self) -> tuple[tuple[FaultObject, ...], tuple[str, ...]]:
+        """Every fault that can be read, by name; and what is wrong with each of the others."""
         try:
             items = self.cluster.list(_COLLECTION)
         except ApiError as error:
             if error.missing:
-                return ()
+                return (), ()
             raise
-        return tuple(sorted((_object(item) for item in items), key=lambda one: one.name))
+        found, odd = [], []
+        for item in items:
+            try:
+                found.append(_object(item))
+            except TargetError as error:
+                odd.append(str(error))
+        return tuple(sorted(found, key=lambda one: one.name)), tuple(odd)
 
     def renew(self, name: str, renewal: int) -> None:
         """A sign of life; `renewal` must be larger than any before. ApiError (missing) when it is gone."""

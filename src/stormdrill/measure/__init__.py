@@ -27,7 +27,7 @@ from stormdrill.measure.inputs import Inputs, read_inputs
 from stormdrill.measure.loss import Intents, intents, loss
 from stormdrill.measure.money_values import Loss
 from stormdrill.measure.recoveries import recoveries
-from stormdrill.measure.replication import risk
+from stormdrill.measure.replication import allowed_loss_s, risk
 from stormdrill.measure.shares import after_fault, by_phase
 from stormdrill.measure.timeline import timeline
 from stormdrill.measure.trust_values import RecordsState
@@ -51,8 +51,9 @@ def load_measurements(run: Run) -> Measurements:
     if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
         raise InputError(f"{run.measurements}: not a {SCHEMA}")
     try:
-        # A run measured before failovers were has nothing of one.
-        return from_plain(Measurements, {"failover": to_plain(NOTHING), **raw})
+        # A run measured before failovers were, or alerts, has nothing of them.
+        found = {**to_plain(NOTHING), **raw.get("failover", {})}
+        return from_plain(Measurements, {**raw, "failover": found})
     except ValueError as error:
         raise InputError(f"{run.measurements}: {error}") from None
 
@@ -109,8 +110,10 @@ def _loss(inputs: Inputs, meant: Intents) -> Loss:
         inputs.story,
         {cell: meant.acknowledged_in(cell, legend) for cell in inputs.plan.topology.databases},
         cut=network(inputs.story, inputs.plan.topology.zones),
+        allowed_s=allowed_loss_s(inputs.plan),
     )
-    return loss(meant, inputs.books, legend, inputs.story.zero_ns, at_risk)
+    story = inputs.story
+    return loss(meant, inputs.books, legend, story.zero_ns, at_risk, struck_ns=story.struck_ns)
 
 
 def _flow(inputs: Inputs, asked: Demand | None) -> Flow:

@@ -37,6 +37,8 @@ class Fault:
     reverted_ns: int | None
     where: tuple[Any, ...] = ()
     """The targets as they were recorded."""
+    in_place_ns: int | None = None
+    """When all of it was known to be there; None when nobody said so."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,15 @@ class Chronicle:
     def zero_ns(self) -> int:
         """What "from t0" counts from: t0, or the start of the load when no fault was applied."""
         return self.t0_ns if self.t0_ns is not None else self.origin_ns
+
+    @property
+    def struck_ns(self) -> int:
+        """When the first fault was in place everywhere; t0 where nobody says, for then it was at once.
+
+        t0 is just before the first hurt. A site that is being cut off goes on for some tenths of a second.
+        """
+        first = self.faults[0] if self.faults else None
+        return max(self.zero_ns, first.in_place_ns or 0) if first else self.zero_ns
 
     @property
     def judged_ns(self) -> tuple[int, int]:
@@ -147,6 +158,7 @@ def _faults(events: Sequence[Event]) -> tuple[Fault, ...]:
                 proof=as_text(proof.get("why") or proof.get("proof")) if proof else "",
                 reverted_ns=reverts.get(name),
                 where=tuple(event.data.get("targets") or ()),
+                in_place_ns=event.data.get("in_place_ns"),
             )
         )
     return tuple(sorted(found, key=lambda fault: (fault.t0_ns, fault.name)))

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stormdrill.history import Event
-from stormdrill.measure.steps import site_of
+from stormdrill.measure.chronicle import as_text
+from stormdrill.measure.telling import site_of, who
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,9 @@ def decided_marks(events: Sequence[Event], t0_ns: int, cell: str) -> tuple[Mark,
             Mark(promoted.mono_ns, "promote" if found else "detect and promote", _promoted(promoted))
         )
         found += [
-            Mark(e.mono_ns, "route", f"{e.data.get('name', '')} leads to {e.data.get('to', '')}")
+            Mark(
+                e.mono_ns, "route", f"the name {e.data.get('name', '')} leads to {as_text(e.data.get('to'))}"
+            )
             for e in later
             if e.kind == "route.changed" and e.mono_ns >= promoted.mono_ns and e.phase != "return"
         ]
@@ -73,7 +76,7 @@ def _detected(before: Sequence[Event], until_ns: int | None, cell: str) -> list[
 
 def _decided(event: Event) -> str:
     default = ", by default" if event.data.get("auto") else ""
-    return f"{event.data.get('actor') or event.actor}: {event.data.get('what', '')}{default}"
+    return f"{who(str(event.data.get('actor') or event.actor))}: {event.data.get('what', '')}{default}"
 
 
 def _promoted(event: Event) -> str:

@@ -8,8 +8,8 @@ from stormdrill.measure.values import Ended
 from stormdrill.units import NS_PER_S
 
 KINDS = (
-    "abort", "cut", "load.died", "activity.failed", "fault.refused", "fault.not_restored", "revert.failed",
-    "hypothesis", "guard.blind",
+    "abort", "cut", "load.died", "activity.failed", "fault.refused", "fault.ended_early", "fault.not_restored",
+    "revert.failed", "hypothesis", "guard.blind",
 )  # fmt: skip
 
 
@@ -25,6 +25,8 @@ def _ended(event: Event, story: Chronicle) -> Ended:
     last = probes[-1] if probes else {}
     met = bool(data.get("met", False))
     told = data.get("reason") or data.get("why") or data.get("error") or data.get("title") or ""
+    if event.kind == "fault.ended_early":
+        told = f"by itself on {data.get('node')} ({told})"
     return Ended(
         kind=event.kind,
         at_s=round((event.mono_ns - story.zero_ns) / NS_PER_S, 6),

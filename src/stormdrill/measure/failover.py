@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from stormdrill.measure.alarms import alarms
 from stormdrill.measure.books import Books
 from stormdrill.measure.canaries import canaries, network
 from stormdrill.measure.chronicle import Chronicle
 from stormdrill.measure.demand import Demand
-from stormdrill.measure.failover_values import NOTHING, Decision, Failover, LossThen, Takeover
+from stormdrill.measure.failover_values import NOTHING, UNWATCHED, Decision, Failover, LossThen, Takeover
 from stormdrill.measure.forks import Known, duals
 from stormdrill.measure.inputs import Inputs
 from stormdrill.measure.loss import Intents
 from stormdrill.measure.returning import pauses, redundancy
-from stormdrill.measure.steps import alerts, decisions, detected_s, steps
+from stormdrill.measure.steps import decisions, steps
 from stormdrill.measure.takeovers import takeovers
 from stormdrill.units import NS_PER_S
 
@@ -25,16 +26,15 @@ def failover(inputs: Inputs, asked: Demand | None, meant: Intents) -> Failover:
     found = takeovers(story, topology.databases, elected=cut)
     told = steps(story)
     seen = canaries(story, topology.zones)
-    if not (found or told or seen.pairs or cut):
+    noticed, decided = alarms(story), decisions(story)
+    if not (found or told or seen.pairs or cut or noticed != UNWATCHED):
         return NOTHING
-    alarms, decided = alerts(story), decisions(story)
     switched = any(one.phase == "return" for one in found)
     returned = story.phase("return") is not None
     return Failover(
         canaries=seen,
         steps=told,
-        alerts=alarms,
-        detected_s=detected_s(alarms, story),
+        alarms=noticed,
         decisions=decided,
         takeovers=found,
         duals=duals(found, inputs.forks, Known(meant, inputs.books, inputs.witness.legend, story)),
@@ -52,14 +52,16 @@ def _loss_then(meant: Intents, then: Books | None, now: Books, story: Chronicle)
     if then is None:
         return None
     read_ns = then.read_from_ns
-    if then.reader == "none" or read_ns is None:
-        why = then.why or "nobody said when they were read"
+    if then.reader == "none" or read_ns is None or "lost" not in then.shows:
+        why = then.why or (
+            "nobody said when they were read" if read_ns is None else f"{then.reader} cannot show it"
+        )
         return LossThen(False, False, why, None, 0, 0, 0, 0.0, 0, 0, 0)
     told = meant.acknowledged & (meant.acknowledged_ns <= read_ns)
     there, final = np.isin(meant.keys, then.keys), np.isin(meant.keys, now.keys)
     lost = told & ~there
-    zero_ns = story.zero_ns
-    earliest_ns = int(meant.acknowledged_ns[lost].min()) if lost.any() else zero_ns
+    zero_ns, struck_ns = story.zero_ns, story.struck_ns
+    earliest_ns = int(meant.acknowledged_ns[lost].min()) if lost.any() else struck_ns
     known = now.reader != "none"
     return LossThen(
         audited=True,
@@ -69,8 +71,8 @@ def _loss_then(meant: Intents, then: Books | None, now: Books, story: Chronicle)
         acknowledged=int(told.sum()),
         count=int(lost.sum()),
         amount=int(meant.amount[lost].sum()),
-        loss_s=round(max(0.0, (zero_ns - earliest_ns) / NS_PER_S), 6),
-        after_t0=int((meant.acknowledged_ns[lost] > zero_ns).sum()),
+        loss_s=round(max(0.0, (struck_ns - earliest_ns) / NS_PER_S), 6),
+        after_t0=int((meant.acknowledged_ns[lost] > struck_ns).sum()),
         late=int((lost & final).sum()) if known else 0,
         since=int((told & there & ~final).sum()) if known else 0,
     )

@@ -32,6 +32,31 @@ class Alert:
 
 
 @dataclass(frozen=True)
+class Alarms:
+    """What the estate's monitoring noticed. `detected_s`: the first alert that fired after t0.
+
+    `rules` is how many alerting rules were evaluated, None when nobody watched them; `problem` says why not, or for
+    how long it was not seen. `broken` rules could not be evaluated.
+    """
+
+    rules: int | None
+    broken: tuple[str, ...]
+    problem: str
+    alerts: tuple[Alert, ...]
+    detected_s: float | None
+
+    @property
+    def first(self) -> tuple[Alert, ...]:
+        """Those that were seen to fire first after t0, at the same look."""
+        return tuple(one for one in self.alerts if one.fired_s == self.detected_s)
+
+    @property
+    def before(self) -> tuple[Alert, ...]:
+        """Those that were on at t0 already: they detected nothing."""
+        return tuple(one for one in self.alerts if one.fired_s < 0 <= (one.resolved_s or 0.0))
+
+
+@dataclass(frozen=True)
 class Decision:
     """What somebody decided. `by_default` says that nobody was asked: a runbook took its declared answer."""
 
@@ -167,8 +192,7 @@ class Failover:
 
     canaries: Canaries
     steps: tuple[Step, ...]
-    alerts: tuple[Alert, ...]
-    detected_s: float | None
+    alarms: Alarms
     decisions: tuple[Decision, ...]
     takeovers: tuple[Takeover, ...]
     duals: tuple[Dual, ...]
@@ -180,4 +204,5 @@ class Failover:
     decision_to_write_s: float | None
 
 
-NOTHING = Failover(Canaries((), ()), (), (), None, (), (), (), None, False, False, (), (), None)
+UNWATCHED = Alarms(None, (), "", (), None)
+NOTHING = Failover(Canaries((), ()), (), UNWATCHED, (), (), (), None, False, False, (), (), None)

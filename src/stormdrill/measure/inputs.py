@@ -14,10 +14,12 @@ import numpy as np
 
 from stormdrill import history
 from stormdrill.errors import InputError
+from stormdrill.history import Event
 from stormdrill.measure.books import NO_BOOKS, Books, parse_books
 from stormdrill.measure.chronicle import Chronicle, chronicle
 from stormdrill.measure.forks import Fork, fork_files, parse_fork
 from stormdrill.measure.generator import Seconds, read_seconds
+from stormdrill.measure.runbook_events import merged
 from stormdrill.measure.series import Series, read_series
 from stormdrill.plan import Plan
 from stormdrill.records.layout import WITNESS, Legend
@@ -27,6 +29,7 @@ from stormdrill.store import Run, read_json
 T = TypeVar("T")
 FIXED_SERIES = ("_up", "_shed", "_admitted", "_inflight", "_limit", "_good")
 BOOKS_THEN = "books-failover.json"
+RUNBOOK = "runbook/history.jsonl"
 EMPTY_WITNESS = Records(Legend("witness", (), (), (), (), 0, 0), np.empty(0, WITNESS), 0, 0)
 
 
@@ -56,8 +59,9 @@ def read_inputs(run: Run) -> Inputs:
     plan = Plan.from_json(read_json(run.plan))
     if not run.history.exists():
         raise InputError(f"{run.history}: missing; nothing was recorded")
-    story = chronicle(tuple(history.read(run.history)))
     problems: list[str] = []
+    people = _try(problems, lambda: _history(run.path / RUNBOOK)) or ()
+    story = chronicle(merged(tuple(history.read(run.history)), people))
     witness = _try(problems, lambda: read_directory(run.witness))
     names = (*FIXED_SERIES, *(assertion.id for assertion in plan.experiment.assertions))
     return Inputs(
@@ -73,6 +77,10 @@ def read_inputs(run: Run) -> Inputs:
         series={name: _series(run.series / f"{name}.json", story, problems) for name in names},
         problems=tuple(text.replace(f"{run.path}/", "") for text in problems),
     )
+
+
+def _history(path: Path) -> tuple[Event, ...]:
+    return tuple(history.read(path)) if path.exists() else ()
 
 
 def _seconds(run: Run, problems: list[str]) -> Seconds:

@@ -90,8 +90,14 @@ def intents(witness: npt.NDArray[Any]) -> Intents:
     )
 
 
-def loss(meant: Intents, books: Books, legend: Legend, zero_ns: int, risk: Risk) -> Loss:
-    """Classify every key. Without books nothing is claimed: `audited` is false, only unknowns are counted."""
+def loss(
+    meant: Intents, books: Books, legend: Legend, zero_ns: int, risk: Risk, *, struck_ns: int | None = None
+) -> Loss:
+    """Classify every key. Without books nothing is claimed: `audited` is false, only unknowns are counted.
+
+    Times count from `zero_ns`; what was lost, from `struck_ns`, when the fault was in place (None: the same).
+    """
+    struck_ns = zero_ns if struck_ns is None else struck_ns
     booked, amounts, altered, ghosts = _matched(meant, books)
     audited = books.reader != "none"
     masks = _ends(meant, booked, altered) if audited else _unaudited(meant)
@@ -102,7 +108,7 @@ def loss(meant: Intents, books: Books, legend: Legend, zero_ns: int, risk: Risk)
         movements["ghost"] = tuple(_ghosts(books, ghosts))
         tallies["ghost"] = Tally(len(ghosts), int(books.amounts[ghosts].sum()))
     lost = masks.get("lost", np.zeros(len(meant.keys), np.bool_))
-    earliest_s = (int(meant.acknowledged_ns[lost].min()) - zero_ns) / NS_PER_S if lost.any() else 0.0
+    earliest_ns = int(meant.acknowledged_ns[lost].min()) if lost.any() else struck_ns
     acknowledged = int(meant.acknowledged.sum())
     return Loss(
         audited=audited,
@@ -114,8 +120,8 @@ def loss(meant: Intents, books: Books, legend: Legend, zero_ns: int, risk: Risk)
         acknowledged=acknowledged,
         tallies=tallies,
         movements=movements,
-        loss_s=round(max(0.0, -earliest_s), 6),
-        lost_after_t0=int((meant.acknowledged_ns[lost] > zero_ns).sum()),
+        loss_s=round(max(0.0, (struck_ns - earliest_ns) / NS_PER_S), 6),
+        lost_after_t0=int((meant.acknowledged_ns[lost] > struck_ns).sum()),
         upper_bound_ratio=_rule_of_three(acknowledged, int(lost.sum()), risk, shown="lost" in books.shows),
         risk=risk,
         invariants=books.invariants,

@@ -39,7 +39,8 @@ class Risk:
 
     `path` is synchronous, asynchronous, out_of_sync (it did not follow as it should have), unknown, not_switched
     (no promotion after t0) or none (no database in the topology). `at_risk` is None when the lag in seconds is
-    not known.
+    not known. On an asynchronous path `within_allowed` writes were acknowledged in the last `allowed_s` seconds, the
+    loss that is allowed: a lag longer than that would have lost every one of them.
     """
 
     path: str
@@ -48,6 +49,8 @@ class Risk:
     at_risk: int | None
     sample_age_s: float | None
     why: str
+    allowed_s: float = 0.0
+    within_allowed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,9 @@ class Invariant:
 class Loss:
     """Witness against books. `audited` false means that nothing here may be read as "nothing lost".
 
-    `loss_s` is t0 minus the earliest acknowledgement among the lost; `lost_after_t0` of them were acknowledged
-    only after t0 (by a site that was cut off, say), of which no seconds before t0 tell. `upper_bound_ratio` is
+    `loss_s` is the time from the earliest acknowledgement among the lost to the moment the fault was in place (t0,
+    where nobody told it apart); `lost_after_t0` of them were acknowledged only after that (by a site that was cut
+    off), of which no such seconds tell. `upper_bound_ratio` is
     3/n when nothing was lost. `movements` holds every key of the classes that need a person's eyes. `shows` are
     the harms that the reader could have shown: a count of 0 of any other says nothing.
     """

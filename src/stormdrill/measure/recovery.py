@@ -106,6 +106,10 @@ def combined(probe: Span | None, load: Span | None) -> Span | None:
     if probe is None or load is None:
         return probe or load
     gap_s = min(load.largest_gap_s, probe.largest_gap_s)
+    if probe.value_s is not None and load.value_s is None and load.lower_bound_s <= probe.value_s:
+        # No session was hurt after the probes' recovery. That none of them asked again is no evidence against it.
+        lower_bound_s = max(probe.lower_bound_s, load.lower_bound_s)
+        return replace(probe, largest_gap_s=gap_s, lower_bound_s=lower_bound_s)
     if load.value_s is None or probe.value_s is None:
         worse = load if load.value_s is None else probe
         return replace(worse, largest_gap_s=gap_s, lower_bound_s=max(load.lower_bound_s, probe.lower_bound_s))

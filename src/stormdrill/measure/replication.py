@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from stormdrill.estate import OperationKind
 from stormdrill.history import Event
 from stormdrill.measure.chronicle import Chronicle
 from stormdrill.measure.loss import Ints
 from stormdrill.measure.money_values import Risk
-from stormdrill.measure.steps import site_of
+from stormdrill.measure.telling import site_of
+from stormdrill.plan import Plan
 from stormdrill.units import NS_PER_S
 
 # From what may be lost to what cannot.
@@ -33,11 +35,25 @@ class Sync:
     members: tuple[dict[str, Any], ...]
 
 
-def risk(story: Chronicle, acknowledged_ns: Mapping[str, Ints], *, cut: bool = False) -> Risk:
+def allowed_loss_s(plan: Plan) -> float:
+    """The strictest data-loss target of the writing operations, seconds; 0 when none is stated."""
+    operations = plan.topology.operations
+    found = [
+        target.data_loss_s
+        for target in plan.targets.values()
+        if target.data_loss_s is not None and operations[target.operation].kind is OperationKind.WRITE
+    ]
+    return min(found, default=0.0)
+
+
+def risk(
+    story: Chronicle, acknowledged_ns: Mapping[str, Ints], *, cut: bool = False, allowed_s: float = 0.0
+) -> Risk:
     """The state of replication when the first fault came.
 
     `acknowledged_ns` has the times of acknowledgements by cell, for each cell with a database. `cut`: a fault of
-    the network was applied, so a standby that had been synchronous and was not at t0 is out of sync.
+    the network was applied, so a standby that had been synchronous and was not at t0 is out of sync. `allowed_s`:
+    the loss that is allowed.
     """
     if not acknowledged_ns:
         return Risk("none", (), None, 0, None, "the topology names no database: replication is not known")
@@ -50,6 +66,13 @@ def risk(story: Chronicle, acknowledged_ns: Mapping[str, Ints], *, cut: bool = F
         for cell, times_ns in acknowledged_ns.items()
     }
     cell, worst = min(found.items(), key=lambda item: _gravity(item[1]))
+    if worst.path == "asynchronous":
+        counts = [
+            _within(story, acknowledged_ns[name], allowed_s)
+            for name, one in found.items()
+            if one.path == "asynchronous"
+        ]
+        worst = replace(worst, allowed_s=allowed_s, within_allowed=min(counts))
     return worst if len(found) == 1 else replace(worst, why=f"{cell}: {worst.why}")
 
 
@@ -82,7 +105,7 @@ def _risk(story: Chronicle, cell: str, acknowledged_ns: Ints, *, cut: bool) -> R
     if cut and any(sync.standbys for sync in before):
         why = "a standby was synchronous before, and none was at t0: out of sync before the fault"
         return Risk("out_of_sync", (), _lag_s(last, before), None, age_s, why)
-    return _asynchronous(last, before, age_s, t0_ns, acknowledged_ns)
+    return _asynchronous(story, last, before, age_s, acknowledged_ns)
 
 
 def _directed(story: Chronicle, cell: str) -> Event | None:
@@ -103,14 +126,18 @@ def _remote(story: Chronicle, event: Event, cell: str, acknowledged_ns: Ints) ->
         return Risk(
             "unknown", (), None, None, age_s, f"how far {name} was behind at t0 is not known: {known}"
         )
-    data = told[-1].data
-    state = data.get("state")
+    state = told[-1].data.get("state")
     if state not in (None, *_FOLLOWS):
         return Risk("out_of_sync", (), None, None, age_s, f"{name} did not follow at t0: {state}")
+    # The leading site may have been too busy to say how far it was; the word before that holds as long as it is fresh.
+    fresh = [e.data for e in told if t0_ns - e.mono_ns <= FRESH_S * NS_PER_S]
+    data = next((one for one in reversed(fresh) if _tells(one)), told[-1].data)
     before = [_sync(e) for e in story.of("db.sync") if e.data.get("database") == cell and e.mono_ns <= t0_ns]
     lag_s = None if data.get("lag_s") is None else float(data["lag_s"])
     rate = _bytes_per_s(before) if before else None
-    if lag_s is None and data.get("lag_bytes") is not None and rate:
+    if lag_s is None and data.get("lag_bytes") == 0:
+        lag_s = 0.0
+    elif lag_s is None and data.get("lag_bytes") is not None and rate:
         lag_s = float(data["lag_bytes"]) / rate
     if lag_s is None:
         return Risk(
@@ -121,21 +148,44 @@ def _remote(story: Chronicle, event: Event, cell: str, acknowledged_ns: Ints) ->
             age_s,
             f"{name} follows asynchronously; its lag is not known in seconds",
         )
-    inside = (acknowledged_ns > t0_ns - int(lag_s * NS_PER_S)) & (acknowledged_ns <= t0_ns)
-    count = int(inside.sum())
+    count = _at_risk(story, acknowledged_ns, lag_s)
     why = f"{name} follows asynchronously; {count} writes were acknowledged within its lag of {lag_s:.3f} s"
     return Risk("asynchronous", (), round(lag_s, 6), count, age_s, why)
 
 
+def _tells(data: Mapping[str, Any]) -> bool:
+    """Whether a word on a standby says how far behind it is."""
+    return data.get("lag_s") is not None or data.get("lag_bytes") is not None
+
+
+def _within(story: Chronicle, acknowledged_ns: Ints, span_s: float) -> int:
+    """Writes acknowledged in the last seconds before the fault was in place: fewer than before the cut, never more."""
+    return _between(acknowledged_ns, story.struck_ns, span_s)
+
+
+def _at_risk(story: Chronicle, acknowledged_ns: Ints, lag_s: float) -> int:
+    """Writes acknowledged within the lag before the cut, which came between t0 and the moment all was in place.
+
+    What was acknowledged last was before the cut, so the lag counts back from there.
+    """
+    until = acknowledged_ns[acknowledged_ns <= story.struck_ns]
+    last_ns = int(until[-1]) if len(until) else story.zero_ns
+    return _between(acknowledged_ns, max(story.zero_ns, last_ns), lag_s)
+
+
+def _between(acknowledged_ns: Ints, end_ns: int, span_s: float) -> int:
+    inside = (acknowledged_ns > end_ns - int(span_s * NS_PER_S)) & (acknowledged_ns <= end_ns)
+    return int(inside.sum())
+
+
 def _asynchronous(
-    last: Sync, before: Sequence[Sync], age_s: float, t0_ns: int, acknowledged_ns: Ints
+    story: Chronicle, last: Sync, before: Sequence[Sync], age_s: float, acknowledged_ns: Ints
 ) -> Risk:
     lag_s = _lag_s(last, before)
     if lag_s is None:
         why = "no synchronous standby at t0, and the lag is not known in seconds"
         return Risk("asynchronous", (), None, None, age_s, why)
-    inside = (acknowledged_ns > t0_ns - int(lag_s * NS_PER_S)) & (acknowledged_ns <= t0_ns)
-    count = int(inside.sum())
+    count = _at_risk(story, acknowledged_ns, lag_s)
     why = f"no synchronous standby at t0; {count} writes were acknowledged within its lag of {lag_s:.3f} s"
     return Risk("asynchronous", (), round(lag_s, 6), count, age_s, why)
 

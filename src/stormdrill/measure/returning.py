@@ -78,12 +78,13 @@ def _redundancy(one: Takeover, story: Chronicle) -> Redundancy:
     told = [e for e in story.of("db.sync") if e.data.get("database") == one.cell]
     after = [e for e in told if e.mono_ns > changed_ns]
     t0_ns = story.t0_ns if story.t0_ns is not None else changed_ns
-    said = [
+    # A director's word covers the other city, too; without one it is known of the pair only.
+    told_so = [
         (e.mono_ns, as_text(e.data.get("how")) or "the director said so")
         for e in story.of("redundancy.restored")
         if e.data.get("database") in (one.cell, None) and e.mono_ns > changed_ns
     ]
-    said += [
+    said = told_so or [
         (
             e.mono_ns,
             f"synchronous standby {', '.join(map(str, e.data['sync_standbys']))} of {e.data.get('leader')}",

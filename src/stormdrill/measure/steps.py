@@ -2,161 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
 
 from stormdrill.history import Event
 from stormdrill.measure.chronicle import Chronicle, as_text
-from stormdrill.measure.failover_values import Alert, Decision, Fence, Step
+from stormdrill.measure.failover_values import Decision, Fence, Step
+from stormdrill.measure.telling import SAID, TELLING, site_of
 from stormdrill.units import NS_PER_S
 
-Data = Mapping[str, Any]
-
-
-def _fault(data: Data) -> str:
-    return f"fault {data.get('name') or data.get('fault') or ''}".strip()
-
-
-def _labels(data: Data) -> str:
-    labels = data.get("labels") or {}
-    kept = {k: v for k, v in labels.items() if k not in ("alertname", "alertstate")} if labels else {}
-    return ", ".join(f"{key} {value}" for key, value in sorted(kept.items()))
-
-
-def _alert(data: Data, what: str) -> str:
-    where = _labels(data)
-    return f"alert {data.get('alert', '')}{f' ({where})' if where else ''} {what}"
-
-
-def proof_of(data: Data) -> str:
-    """What a promotion was proven by: the director's committed write, or anybody's words."""
-    proof = data.get("proof")
-    if isinstance(proof, Mapping) and proof.get("timeline") is not None:
-        return f"a write committed on timeline {proof['timeline']}"
-    return as_text(proof)
-
-
-def _promoted(data: Data) -> str:
-    where = f" in {site_of(data)}" if site_of(data) else ""
-    proof = proof_of(data)
-    return f"{data.get('member') or data.get('database')}{where} promoted{f': {proof}' if proof else ''}"
-
-
-def _promoting(data: Data) -> str:
-    what = data.get("member") or data.get("database")
-    return f"promotion of {what}{f' in {site_of(data)}' if site_of(data) else ''} started"
-
-
-def site_of(data: Data) -> str:
-    """Where a promotion or a fence is."""
-    return str(data.get("site") or data.get("region") or "")
-
-
-def _led(data: Data) -> str:
-    timeline = f", timeline {data['timeline']}" if data.get("timeline") is not None else ""
-    if not data.get("member"):
-        return f"{data.get('database')} has no leader"
-    return f"{data['member']} is leader of {data.get('database')}{timeline}"
-
-
-def _exported(data: Data) -> str:
-    unread = data.get("unread")
-    part = f"; not read: {as_text(unread)}" if unread else ""
-    lost, commits = data.get("lost", 0), data.get("commits", 0)
-    return f"old timeline of {data.get('database')} exported: {commits} commits, {lost} movements nobody else has{part}"
-
-
-def _fenced(data: Data) -> str:
-    how, why = data.get("how"), as_text(data.get("why"))
-    if not how:
-        return f"fence of {site_of(data)} armed" + (f": {why}" if why else "")
-    return f"{site_of(data)} closed for writers, {how}{f': {why}' if why else ''}"
-
-
-def _rebuilt(data: Data) -> str:
-    return f"{site_of(data)} follows as standby of the new primary, timeline {data.get('timeline')}"
-
-
-def _decided(data: Data) -> str:
-    choice = f": {data['choice']}" if data.get("choice") else ""
-    why = f" ({as_text(data['why'])})" if data.get("why") else ""
-    return f"decided: {data.get('what', '')}{choice}{' (by default)' if data.get('auto') else ''}{why}"
-
-
-def _proven(data: Data) -> str:
-    return f"{_fault(data)} {'' if data.get('ok') else 'NOT '}proven: {as_text(data.get('why') or data.get('proof'))}"
-
-
-SAID: Mapping[str, Callable[[Data], str]] = {
-    "fault.applied": lambda data: f"{_fault(data)} applied ({data.get('fault', '')})",
-    "fault.proven": _proven,
-    "fault.reverting": lambda data: f"{_fault(data)} is being reverted",
-    "fault.reverted": lambda data: f"{_fault(data)} is over: {as_text(data.get('why'))}".rstrip(": "),
-    "fault.not_restored": lambda data: f"{_fault(data)} is not restored: {as_text(data.get('why'))}",
-    "revert.failed": lambda data: f"{_fault(data)} could NOT be reverted: {as_text(data.get('why'))}",
-    "alert.fired": lambda data: _alert(data, "fired"),
-    "alert.resolved": lambda data: _alert(data, "resolved"),
-    "db.leader": _led,
-    "decision": _decided,
-    "approval": lambda data: f"approved: {data.get('what', '')}",
-    "fence.armed": _fenced,
-    "fence.closing": lambda data: f"{site_of(data)} is being closed for writers",
-    "fence.closed": _fenced,
-    "fence.opened": lambda data: f"{site_of(data)} opened for writers",
-    "promote.started": _promoting,
-    "promote.done": _promoted,
-    "route.changed": lambda data: f"{data.get('name', '')} leads to {as_text(data.get('to'))}",
-    "fork.exported": _exported,
-    "rebuild.started": lambda data: f"rebuild of {site_of(data)} started",
-    "rebuild.done": _rebuilt,
-    "redundancy.restored": lambda data: (
-        f"{data.get('database')} is redundant again: {as_text(data.get('how'))}"
-    ),
-    "abort": lambda data: f"aborted: {as_text(data.get('reason'))}",
-}
-TELLING = frozenset(
-    {
-        "decision",
-        "fence.armed",
-        "fence.closed",
-        "promote.done",
-        "route.changed",
-        "alert.fired",
-        "fault.reverting",
-    }
-)
-"""One of these makes a story that is worth a section; faults and their end alone stand elsewhere."""
+_TOGETHER_S = 3.0
+_NEAR = 6  # lines within which the same words are the same news
 
 
 def steps(story: Chronicle) -> tuple[Step, ...]:
-    """The story in order; empty when nothing of a failover was recorded."""
-    events = sorted((e for e in story.events if e.kind in SAID), key=lambda e: (_at_ns(e), e.seq))
+    """The story in order; empty when nothing of a failover was recorded. What is told twice in a row is told once."""
+    events = _together(sorted((e for e in story.events if e.kind in SAID), key=lambda e: (_at_ns(e), e.seq)))
     if not any(event.kind in TELLING for event in events):
         return ()
-    return tuple(
-        Step(_s(_at_ns(e), story), e.utc, e.kind, str(e.data.get("actor") or e.actor), SAID[e.kind](e.data))
-        for e in events
-    )
-
-
-def alerts(story: Chronicle) -> tuple[Alert, ...]:
-    """Every alert that fired, with its end; the same labels may fire again."""
-    found: list[Alert] = []
-    open_: dict[tuple[str, str], int] = {}
-    for event in sorted(story.events, key=lambda e: (e.mono_ns, e.seq)):
-        key = (str(event.data.get("alert", "")), _labels(event.data))
-        if event.kind == "alert.fired" and key not in open_:
-            open_[key] = len(found)
-            found.append(Alert(*key, _s(event.mono_ns, story), None))
-        elif event.kind == "alert.resolved" and key in open_:
-            was = found[open_[key]]
-            found[open_.pop(key)] = Alert(was.alert, was.labels, was.fired_s, _s(event.mono_ns, story))
+    found: list[Step] = []
+    for event in events:
+        said = SAID[event.kind](event.data)
+        again = any(said == one.what for one in found[-_NEAR:])
+        if said and not again:
+            at_ns = _at_ns(event)
+            actor = str(event.data.get("actor") or event.actor)
+            found.append(Step(_s(at_ns, story), event.utc, event.kind, actor, said))
     return tuple(found)
 
 
-def detected_s(found: tuple[Alert, ...], story: Chronicle) -> float | None:
-    """When the first alert fired after t0; None when none did, or there was no fault."""
-    return min((one.fired_s for one in found if one.fired_s >= 0), default=None) if story.faults else None
+def _together(events: list[Event]) -> list[Event]:
+    """Alerts of one name that go on or off within some seconds as one event, at the time of the first."""
+    found: list[Event] = []
+    last: dict[tuple[str, str], int] = {}
+    for event in events:
+        key = (event.kind, str(event.data.get("alert")))
+        if event.kind in ("alert.fired", "alert.resolved"):
+            at = last.get(key)
+            if at is not None and event.mono_ns - found[at].mono_ns <= _TOGETHER_S * NS_PER_S:
+                both = [*found[at].data["all"], event.data.get("labels")]
+                found[at] = replace(found[at], data={**found[at].data, "all": both})
+                continue
+            last[key] = len(found)
+            found.append(replace(event, data={**event.data, "all": [event.data.get("labels")]}))
+        else:
+            found.append(event)
+    return found
 
 
 def decisions(story: Chronicle) -> tuple[Decision, ...]:
@@ -173,7 +63,10 @@ def decisions(story: Chronicle) -> tuple[Decision, ...]:
 
 
 def fences(story: Chronicle, before_ns: int) -> tuple[Fence, ...]:
-    """The last word on every site's fence before a moment. One that was only armed keeps nobody out yet."""
+    """The last word on every site's fence before a moment, and since when it was so.
+
+    One that was only armed keeps nobody out yet.
+    """
     found: dict[str, Fence] = {}
     told = [*story.of("fence.armed"), *story.of("fence.closed"), *story.of("fence.opened")]
     for event in sorted(told, key=lambda e: (e.mono_ns, e.seq)):
@@ -181,11 +74,14 @@ def fences(story: Chronicle, before_ns: int) -> tuple[Fence, ...]:
         site = site_of(data)
         if event.mono_ns > before_ns:
             break
-        if event.kind == "fence.opened":
-            found.pop(site, None)
+        unproven = event.kind == "fence.closed" and not data.get("how")
+        if event.kind == "fence.opened" or unproven:
+            found.pop(site, None)  # also of one that held and was then seen not to
         elif data.get("how"):
             why = as_text(data.get("why") or data.get("proof"))
-            found[site] = Fence(site, str(data["how"]), _s(event.mono_ns, story), why)
+            was, how = found.get(site), str(data["how"])
+            at_s = was.at_s if was and was.how == how else _s(event.mono_ns, story)
+            found[site] = Fence(site, how, at_s, why)
     return tuple(found[site] for site in sorted(found))
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from stormdrill.history import Event
 from stormdrill.measure.chronicle import Chronicle
 from stormdrill.measure.failover_values import Takeover
-from stormdrill.measure.steps import fences, proof_of
+from stormdrill.measure.steps import fences
+from stormdrill.measure.telling import proof_of
 from stormdrill.units import NS_PER_S
 
 

@@ -195,8 +195,8 @@ class Asserted:
 class Ended:
     """One event that ended a run early, or one that says what did not go as planned.
 
-    `kind` is abort, cut, load.died, activity.failed, fault.refused, fault.not_restored, revert.failed or
-    hypothesis. `by` is guard, signal, user or drill.
+    `kind` is abort, cut, load.died, activity.failed, fault.refused, fault.ended_early, fault.not_restored,
+    revert.failed or hypothesis. `by` is guard, signal, user or drill.
 
     Of a hypothesis `ok` tells whether it held, `after_fault` when, and `probe` which of its probes was the last
     to be asked (the one that ended it, when it did not hold). `unseen` says that this one gave no answer.

@@ -8,45 +8,26 @@ written before the intent: a key of the witness that has no line was sent in the
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from stormdrill.errors import InputError
+from stormdrill.records.appended import AppendedFile
 from stormdrill.records.layout import Act, key_bytes, key_text
 from stormdrill.records.reader import read_directory
 
 SUFFIX = ".keys.jsonl"
 
 
-class KeyTexts:
-    """Append-only writer of `witness/*.keys.jsonl`. Used by the loop's thread, except `sync`."""
-
-    def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        self._synced = True
+class KeyTexts(AppendedFile):
+    """Writer of `witness/*.keys.jsonl`. Used by the loop's thread, except `sync`."""
 
     def keep(self, text: str) -> None:
         """Write the key down, unless it can be read from its record. OSError when it was not written whole."""
         stored = key_text(key_bytes(text))
-        if stored == text:
-            return
-        line = json.dumps({"key": stored, "text": text}).encode() + b"\n"
-        if os.write(self._fd, line) != len(line):
-            raise OSError("a key's text was not written whole: the disk is full")
-        self._synced = False
-
-    def sync(self) -> None:
-        """Make everything kept so far survive a crash of the machine."""
-        if not self._synced:
-            self._synced = True
-            os.fdatasync(self._fd)
-
-    def close(self) -> None:
-        """Sync and close."""
-        self.sync()
-        os.close(self._fd)
+        if stored != text:
+            self._write(json.dumps({"key": stored, "text": text}).encode() + b"\n")
 
 
 def sent_keys(witness: Path) -> Iterator[str]:

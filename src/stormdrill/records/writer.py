@@ -1,18 +1,14 @@
-"""Append records: `write()` at once, `fdatasync` in groups.
-
-A record survives the death of this process from the moment `append` returns, and the death of the machine
-once the next `sync` has returned; the load child calls `sync` every 100 ms.
-"""
+"""Append records of requests and of witnessed movements, each with its CRC."""
 
 from __future__ import annotations
 
 import json
-import os
 import struct
 import zlib
 from dataclasses import asdict
 from pathlib import Path
 
+from stormdrill.records.appended import AppendedFile
 from stormdrill.records.layout import HEADER_BYTES, KINDS, MAGIC, VERSION, Legend
 
 _REQUEST = struct.Struct("<QqqqIHBBBBBBH14x")
@@ -29,30 +25,18 @@ def header(legend: Legend) -> bytes:
     return head.ljust(HEADER_BYTES, b"\0")
 
 
-class RecordFile:
-    """One append-only file of records. Not thread-safe; greenlets of one thread may share it."""
+class RecordFile(AppendedFile):
+    """One file of records; `written` counts them."""
 
     def __init__(self, path: Path, legend: Legend) -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        self._synced = True
+        super().__init__(path)
         self.written = 0
-        os.write(self._fd, header(legend))
+        self._write(header(legend))
 
     def _append(self, body: bytes) -> None:
-        os.write(self._fd, body + _CRC.pack(zlib.crc32(body)))
-        self._synced = False
+        """Write one record now. OSError when it was not written whole."""
+        self._write(body + _CRC.pack(zlib.crc32(body)))
         self.written += 1
-
-    def sync(self) -> None:
-        """Make everything appended so far survive a crash of the machine."""
-        if not self._synced:
-            self._synced = True
-            os.fdatasync(self._fd)
-
-    def close(self) -> None:
-        """Sync and close."""
-        self.sync()
-        os.close(self._fd)
 
 
 class RequestLog(RecordFile):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import jinja2
 from markupsafe import Markup
 
+from stormdrill.measure.telling import who
 from stormdrill.measure.values import Recovery
 from stormdrill.report import words
 from stormdrill.report.charts.demand import demand_chart
@@ -21,6 +22,7 @@ def html(view: View) -> str:
         "demand": demand_chart(view.measured, view.hurt_until_s),
         "latency": latency_chart(view.measured, view.deadline_ms, view.hurt_until_s),
         "tracks": tracks_chart(view.measured),
+        "sum": recovery_chart(_sum(view)),
         "recovery": recovery_chart([_bar(view, entry) for entry in view.recoveries]),
     }
     safe = {name: Markup(picture) for name, picture in charts.items()}  # noqa: S704 - svg.element escapes
@@ -32,6 +34,12 @@ def html(view: View) -> str:
 def markdown(view: View) -> str:
     """The same facts, short, for a merge request or a terminal."""
     return _environment(escape=False).get_template("report.md.j2").render(view=view, shown=SHOWN)
+
+
+def _sum(view: View) -> list[Bar]:
+    """The one recovery that is told as a sum."""
+    told = view.story.sum if view.story else None
+    return [Bar(told.operation, told.recovery, None)] if told else []
 
 
 def _bar(view: View, entry: Recovery) -> Bar:
@@ -57,6 +65,7 @@ def _environment(*, escape: bool) -> jinja2.Environment:
         duration=words.duration,
         outcome=lambda outcome: words.NAMES[Outcome(outcome)],
         sign=lambda outcome: words.SIGNS[Outcome(outcome)],
+        who=who,
         utc=lambda text: text.replace("T", " ").replace("+00:00", " UTC"),
         limit=lambda text: text.replace("<=", "≤").replace(">=", "≥") or "–",  # noqa: RUF001
         cell=lambda text: str(text).replace("|", "\\|").replace("\n", " "),

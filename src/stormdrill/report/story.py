@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stormdrill.measure.canary_values import Proof
-from stormdrill.measure.failover_values import Dual, Failover, Step
+from stormdrill.measure.failover_values import Alarms, Dual, Failover, Step
+from stormdrill.measure.telling import who
 from stormdrill.measure.values import Measurements, Part, Recovery
 from stormdrill.report.charts.tracks import numbered
+from stormdrill.report.outline import Point, outline
 from stormdrill.report.words import NOTHING, seconds
+from stormdrill.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Sum:
     operation: str
     tier: str
     total_s: float
+    recovery: Recovery
     parts: tuple[tuple[str, float, str], ...]
     rest_s: float
 
@@ -36,6 +40,7 @@ class Story:
     """What the section shows; None in a run without a failover or a cut network."""
 
     found: Failover
+    points: tuple[Point, ...]
     lines: tuple[Line, ...]
     sum: Sum | None
     figures: tuple[tuple[str, str, str], ...]
@@ -43,7 +48,7 @@ class Story:
     duals: tuple[Dual, ...]
 
 
-def story(measured: Measurements, recoveries: Sequence[Recovery]) -> Story | None:
+def story(measured: Measurements, verdict: Verdict, recoveries: Sequence[Recovery]) -> Story | None:
     """Gather it."""
     found = measured.failover
     if not (found.steps or found.takeovers or found.canaries.pairs or found.canaries.proofs):
@@ -51,6 +56,7 @@ def story(measured: Measurements, recoveries: Sequence[Recovery]) -> Story | Non
     numbers = {id(step): number for number, step in numbered(found.steps).items()}
     return Story(
         found=found,
+        points=outline(measured, verdict, recoveries),
         lines=tuple(Line(numbers.get(id(step), 0), step) for step in found.steps),
         sum=_sum(recoveries) if any(one.directed for one in found.takeovers) else None,
         figures=_figures(found),
@@ -70,28 +76,36 @@ def _sum(recoveries: Sequence[Recovery]) -> Sum | None:
     for part in worst.parts:
         by_name.setdefault(part.name, []).append(part)
     parts = tuple(
-        (name, sum(part.end_s - part.start_s for part in group), "; ".join(part.how for part in group))
+        (
+            name,
+            sum(part.end_s - part.start_s for part in group),
+            "; ".join(dict.fromkeys(part.how for part in group)),
+        )
         for name, group in by_name.items()
     )
     rest_s = sum(length for name, length, _ in parts if name == "unexplained")
-    return Sum(worst.operation, most, worst.value_s or 0.0, parts, rest_s)
+    return Sum(worst.operation, most, worst.value_s or 0.0, worst, parts, rest_s)
+
+
+def _noticed(found: Alarms) -> str:
+    """What the first alert was, and which were no news."""
+    if found.rules is None:
+        said = "the alerts were not watched"
+    elif found.first:
+        said = ", ".join(dict.fromkeys(one.alert for one in found.first))
+    else:
+        said = f"none of {found.rules} alerting rules fired after t0"
+    before = ", ".join(dict.fromkeys(one.alert for one in found.before))
+    return f"{said}; on before t0 already: {before}" if before else said
 
 
 def _figures(found: Failover) -> tuple[tuple[str, str, str], ...]:
     """Name, value and remark of what is published but not graded here."""
     rows = []
-    first = next((one for one in found.alerts if one.fired_s == found.detected_s), None)
     if found.steps:
-        note = (
-            f"{first.alert} ({first.labels})"
-            if first
-            else "none fired"
-            if found.alerts
-            else "no alert was recorded"
-        )
-        rows.append(("first alert", seconds(found.detected_s), note))
+        rows.append(("first alert", seconds(found.alarms.detected_s), _noticed(found.alarms)))
     if found.decisions:
-        names = ", ".join(dict.fromkeys(one.actor for one in found.decisions))
+        names = ", ".join(dict.fromkeys(who(one.actor) for one in found.decisions))
         default = any(one.by_default for one in found.decisions)
         note = f"by {names}" + ("; by default: the time people take was not exercised" if default else "")
         rows.append(("decisions", str(len(found.decisions)), note))

@@ -16,7 +16,7 @@ SHOWN = 50  # movements of a class that a page lists; all of them are in measure
 GROUPS = (
     ("What customers felt", ("recovery_time", "hurt", "success", "goodput", "guard", "hypothesis")),
     ("Money", ("data_loss", "dual_writes", "books", "invariant")),
-    ("Failover and return", ("failover", "return")),
+    ("Detection, failover and return", ("detection", "failover", "return")),
     ("Assertions on metrics", ("assertion",)),
     ("Flow control", ("flow_control",)),
 )
@@ -101,7 +101,7 @@ def view(plan: Plan, measured: Measurements, verdict: Verdict) -> View:
         settings=_settings(plan),
         hurt_until_s=_hurt_until_s(recoveries),
         deadline_ms=_deadline_ms(plan),
-        story=story(measured, recoveries),
+        story=story(measured, verdict, recoveries),
     )
 
 

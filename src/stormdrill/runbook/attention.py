@@ -49,6 +49,11 @@ class Attention:
         finally:
             self._open = outer and self._pending is None
 
+    def check(self) -> None:
+        """A place where it may end: Leave when a signal came before."""
+        if self._pending is not None:
+            raise Leave(self._pending)
+
     def _handle(self, number: int, _: FrameType | None) -> None:
         first, self._pending = self._pending is None, self._pending or signal.Signals(number).name
         if self._open and first:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -61,13 +61,17 @@ class Desk(Protocol):
 
 
 class NoDesk:
-    """Nobody: declared defaults are taken, and what was cut off is checked or repeated."""
+    """Nobody: declared defaults are taken, and what was cut off is checked or repeated.
+
+    `chosen` has the options, by step, that whoever started the run wants in place of defaults.
+    """
 
     actor = "auto"
     attended = False
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], chosen: Mapping[str, str] | None = None) -> None:
         self.say = say
+        self._chosen = chosen or {}
 
     def show(self, step: Step, total: int) -> None:
         """One line a step."""
@@ -85,9 +89,9 @@ class NoDesk:
         assert isinstance(step.work, Action)  # noqa: S101 - nothing else is asked about when nobody is there
         return AGAIN
 
-    def decide(self, step: Step, decision: Decision) -> Choice:  # noqa: ARG002 - the default is the answer
-        """The default."""
-        return Choice(decision.default, (self.actor,), exercised=False)
+    def decide(self, step: Step, decision: Decision) -> Choice:
+        """What was chosen at the start, or the default."""
+        return Choice(self._chosen.get(step.id, decision.default), (self.actor,), exercised=False)
 
     def approve(self, step: Step, people: int) -> Choice:  # noqa: ARG002 - nobody is there
         """Taken as given, and said to be so."""

@@ -12,7 +12,9 @@ from pathlib import Path
 import yaml
 
 from stormdrill.content import Node, Problems, compose
-from stormdrill.errors import InputError
+from stormdrill.errors import InputError, Problem
+from stormdrill.estate import Topology
+from stormdrill.runbook.calls.site import Site
 from stormdrill.runbook.decode import check_options, decode_step
 from stormdrill.runbook.markdown import HEADER, STEP, Block, Section, split
 from stormdrill.runbook.values import Runbook, Step
@@ -45,6 +47,19 @@ def load(path: Path, base: Path | None = None) -> Runbook:
     title = next((section.title for section in sections if section.level == 1), name)
     problems.raise_if_any()
     return Runbook(path, base, hashlib.sha256(data).hexdigest(), name, title, topology, tuple(steps))
+
+
+def check_sites(runbook: Runbook, topology: Topology) -> None:
+    """InputError with every `site:` that the topology does not have."""
+    problems = [
+        Problem(str(runbook.path), step.line, text)
+        for step in runbook.steps
+        for call in step.calls
+        if isinstance(call, Site)
+        for text in call.problems(topology)
+    ]
+    if problems:
+        raise InputError(sorted(set(problems)))
 
 
 def _node(path: Path, block: Block, problems: Problems) -> Node:

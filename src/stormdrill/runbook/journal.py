@@ -78,6 +78,10 @@ class Journal:
         self.state.take(event)
         return event
 
+    def tell(self, kind: str, actor: str, *, mono_ns: int | None = None, **data: Any) -> Event:
+        """One event of a director that acts for a step; `mono_ns` is when it came about, if not now."""
+        return self._history.append(kind, actor, mono_ns=mono_ns, **data)
+
     def of_step(self, kind: str, step: Step, actor: str, **data: Any) -> Event:
         """One event of a step."""
         return self.write(kind, actor, step=step.id, number=step.number, title=step.title, **data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -43,9 +44,12 @@ class Ending:
         return ExitCode.FAIL if self.outcome is Outcome.FAILED else ExitCode.ABORTED
 
 
-def refuse_unattended(runbook: Runbook) -> None:
-    """InputError naming every step that a run without people would have to leave out and may not."""
-    problems = []
+def refuse_unattended(runbook: Runbook, chosen: Mapping[str, str]) -> None:
+    """InputError naming every step that a run without people would have to leave out and may not.
+
+    `chosen`: options in place of the defaults of decisions; one that there is not is a problem as well.
+    """
+    problems = [Problem(str(runbook.path), 0, text) for text in _not_to_choose(runbook, chosen)]
     target = GO_ON
     for step in runbook.steps:
         if target not in (GO_ON, step.id):
@@ -55,9 +59,18 @@ def refuse_unattended(runbook: Runbook) -> None:
             why = f"step {step.number} is done by hand; --auto needs 'auto: skip'"
             problems.append(Problem(str(runbook.path), step.line, why))
         if isinstance(step.work, Decision):
-            target = step.work.options[step.work.default]
+            target = step.work.options.get(chosen.get(step.id, step.work.default), GO_ON)
     if problems:
         raise InputError(problems)
+
+
+def _not_to_choose(runbook: Runbook, chosen: Mapping[str, str]) -> Iterator[str]:
+    decisions = {step.id: step.work for step in runbook.steps if isinstance(step.work, Decision)}
+    for name, option in chosen.items():
+        if name not in decisions:
+            yield f"no decision is called '{name}'; there are: {', '.join(decisions)}"
+        elif option not in decisions[name].options:
+            yield f"'{name}' has no option '{option}'; it has: {', '.join(decisions[name].options)}"
 
 
 def run(runbook: Runbook, desk: Desk, journal: Journal, performer: Performer) -> Ending:

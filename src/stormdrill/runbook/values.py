@@ -98,6 +98,14 @@ class Step:
         """manual, check, action, decision or approval."""
         return type(self.work).__name__.lower()
 
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """All that the step asks or does."""
+        work = self.work
+        acts = (work.call,) if isinstance(work, Action) else ()
+        looks = [getattr(work, name, None) for name in ("expectation", "already", "proof")]
+        return (*acts, *(look.call for look in looks if isinstance(look, Expectation)))
+
 
 @dataclass(frozen=True)
 class Runbook:

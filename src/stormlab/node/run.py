@@ -11,6 +11,7 @@ from typing import Any
 
 from stormlab import cgroup
 from stormlab.estate import Image
+from stormlab.kubeletsettings import KubeletSettings
 from stormlab.node import credentials
 from stormlab.node.backoff import RestartBackoff
 from stormlab.node.cache import CachedObjects
@@ -40,12 +41,12 @@ class Home:
 
 
 class ContainerRun:
-    """The runs of one container. `on_change` of the worker is called when its status may differ."""
+    """The runs of one container. `wake` is called when its status may differ."""
 
-    def __init__(self, container: Container, wake: Any) -> None:
+    def __init__(self, container: Container, wake: Any, settings: KubeletSettings) -> None:
         self.container = container
         self._wake = wake
-        self._backoff = RestartBackoff()
+        self._backoff = RestartBackoff(settings.max_container_restart_period_s)
         self._waiting = ("ContainerCreating", "")
         self._start_due_s = 0.0
         self._ended_attempt = -1

@@ -92,7 +92,10 @@ class PodWorker:
         """Work until the pod is gone from this machine and from the API."""
         try:
             self.spec = parse(self._object)
-            self.runs = {part.name: ContainerRun(part, self._wake.set) for part in self.spec.containers}
+            settings = self._node.estate.kubelet
+            self.runs = {
+                part.name: ContainerRun(part, self._wake.set, settings) for part in self.spec.containers
+            }
             self._inherit()
         except UnsupportedPodError as error:
             self._node.events.say(self._object["metadata"], "Warning", "UnsupportedPodSpec", str(error))

@@ -1,6 +1,6 @@
 """A city is lost with its database; the other takes over behind a fence, the first comes back and leads again.
 
-On a lab of its own: every step of it changes who leads.
+Every step of it changes who leads; at its end all is as it was.
 """
 
 import itertools
@@ -26,10 +26,9 @@ pytestmark = pytest.mark.lab
 LOST = Decision("ada", "the city is lost")
 
 
-@pytest.fixture(scope="module")
-def lab(another_lab, tmp_path_factory):
-    with another_lab(tmp_path_factory.mktemp("failover")) as found:
-        yield found
+@pytest.fixture
+def lab(spare_lab):
+    return spare_lab.whole()
 
 
 def ready(lab, edge):

@@ -41,6 +41,7 @@ lab:
   network: 10.77.0.0/16
   images: {{"stormbank:dev": {{}}}}
   api_ports: {{city1: {port1}, city2: {port2}}}
+  kubelet: {{max_container_restart_period: 2s}}
 """
 
 
@@ -255,3 +256,13 @@ def named(request, machine):
         if machine.pod(name, region) is not None:
             machine.delete(name, region=region)
             until(lambda r=region: machine.pod(name, r) is None, f"{name} gone", 5)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """With a failure: what the lab's processes said last, for its directory is gone when the session ends."""
+    report = yield
+    if report.failed:
+        for log in sorted((STATES / NAME / "logs").glob("*.log")):
+            report.sections.append((log.name, log.read_text(encoding="utf-8", errors="replace")[-4000:]))
+    return report

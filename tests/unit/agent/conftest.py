@@ -3,7 +3,8 @@ import os
 import pytest
 
 from .network import network
-from .rig import Rig
+from .nursery import Agents
+from .rig import Api, Rig
 
 if os.geteuid() != 0:
     collect_ignore_glob = ["test_*_on_a_node.py"]
@@ -15,10 +16,23 @@ def places():
         yield made
 
 
-@pytest.fixture
-def rig(tmp_path, places):
-    made = Rig(tmp_path, places)
+@pytest.fixture(scope="session")
+def nursery():
+    made = Agents()
     yield made
     made.close()
-    for table in [*made.tables(), "stormdrill-agent"]:
-        made.node.run("sh", "-c", f"nft delete table inet {table} 2>/dev/null || true")
+
+
+@pytest.fixture(scope="session")
+def api(places):
+    made = Api(places[2])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def rig(tmp_path, places, api, nursery):
+    made = Rig(tmp_path, places, api, nursery)
+    yield made
+    made.close()
+    made.node.run("nft", "flush", "ruleset")

@@ -1,11 +1,14 @@
 """An API server that has faults and pods: list, watch, merge-patch of the status. Its test speaks to it on stdin.
 
-Lines in: {"put": object} | {"gone": name} | {"pods": [...]} | {"get": name}; each is answered by one line.
+Lines in: {"put": object} | {"gone": name} | {"pods": [...]} | {"get": name} | {"reset": true}
+| {"forgetful": whether each watch ends with an ERROR at once} | {"lists": true}: when it listed, monotonic seconds;
+each is answered by one line.
 """
 
 import json
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 
@@ -14,6 +17,12 @@ changed = threading.Condition()
 faults: dict = {}
 events: list = []
 pods: list = []
+lists: list = []
+forgetful = threading.Event()
+FORGOTTEN = {
+    "type": "ERROR",
+    "object": {"kind": "Status", "code": 410, "message": "too old resource version"},
+}
 
 
 def merge(old, new):
@@ -50,6 +59,7 @@ class Handler(BaseHTTPRequestHandler):
             self.watch(int(query.rpartition("resourceVersion=")[2] or 0))
         elif path == FAULTS:
             with changed:
+                lists.append(time.monotonic())
                 listed = {"metadata": {"resourceVersion": str(len(events))}, "items": list(faults.values())}
             self.answer(200, listed)
         else:
@@ -76,12 +86,19 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         while True:
             with changed:
-                changed.wait_for(lambda: len(events) > seen)  # noqa: B023
+                changed.wait_for(lambda: len(events) > seen or forgetful.is_set())  # noqa: B023
                 due, seen = events[seen:], len(events)
+            if forgetful.is_set():
+                self.event(FORGOTTEN)
+                self.wfile.write(b"0\r\n\r\n")
+                return
             for event in due:
-                line = json.dumps(event).encode() + b"\n"
-                self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
-                self.wfile.flush()
+                self.event(event)
+
+    def event(self, event):
+        line = json.dumps(event).encode() + b"\n"
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+        self.wfile.flush()
 
     def answer(self, status, body):
         text = json.dumps(body).encode()
@@ -105,6 +122,17 @@ def command(line):
             store("DELETED", faults[name])
         case {"pods": items}:
             pods[:] = items
+        case {"lists": _}:
+            return lists
+        case {"forgetful": bool(wanted)}:
+            (forgetful.set if wanted else forgetful.clear)()
+            changed.notify_all()
+        case {"reset": _}:
+            pods.clear()
+            lists.clear()
+            forgetful.clear()
+            for fault in [*faults.values()]:
+                store("DELETED", fault)
         case {"get": name}:
             return faults.get(name)
     return None

@@ -13,24 +13,40 @@ from . import network
 NODE = "node-1"
 
 
+class Api:
+    """The fake API server in a place, for one test after another."""
+
+    def __init__(self, place):
+        argv = [*place.enter(), sys.executable, "-I", "-S", str(Path(__file__).with_name("fake_api.py"))]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen([*argv, network.FAR], stdin=pipe, stdout=pipe, text=True)
+        self.pid = self.process.pid
+        self.port = int(self.process.stdout.readline())
+
+    def say(self, **command):
+        self.process.stdin.write(json.dumps(command) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def close(self):
+        self.process.kill()
+        self.process.communicate()
+
+
 class Rig:
-    def __init__(self, directory, places):
+    def __init__(self, directory, places, api, agents):
         self.node, self.pod, self.far = places
         self.directory = directory
         self.state = directory / "state"
-        argv = [*self.far.enter(), sys.executable, "-I", "-S", str(Path(__file__).with_name("fake_api.py"))]
-        pipe = subprocess.PIPE
-        self.api = subprocess.Popen([*argv, network.FAR], stdin=pipe, stdout=pipe, text=True)
-        self.api_port = int(self.api.stdout.readline())
+        self.api, self.api_port = api, api.port
+        self.agents = agents
         self.path = os.environ["PATH"]
         self.agent = None
 
     # The API
 
     def say(self, **command):
-        self.api.stdin.write(json.dumps(command) + "\n")
-        self.api.stdin.flush()
-        return json.loads(self.api.stdout.readline())
+        return self.api.say(**command)
 
     def put(self, name="cut", *, kind="partition", desired="applied", lease_s=30, renewal=1, uid="", **more):
         target = {"node": NODE, "zone": "a", "inside": network.INSIDE, **more.pop("target", {})}
@@ -61,14 +77,20 @@ class Rig:
         }
         file = self.directory / "kubeconfig"
         file.write_text(json.dumps(config))
-        log = (self.directory / "agent.log").open("ab")
-        with log:
-            self.agent = subprocess.Popen(
-                [*self.node.enter(), sys.executable, "-m", "stormdrill", "agent", "--node", NODE,
-                 "--state", str(self.state), "--kubeconfig", str(file), "--listen", "127.0.0.1:7402", *arguments],
-                stdout=log, stderr=log, env={**os.environ, "PATH": self.path},
-            )  # fmt: skip
+        argv = ["agent", "--node", NODE, "--state", str(self.state), "--kubeconfig", str(file)]
+        argv += ["--listen", "127.0.0.1:7402", *arguments]
+        environment = {**os.environ, "PATH": self.path}
+        self.agent = self.agents.start(argv, self.node, environment, self.directory / "agent.log")
         return self
+
+    def nft(self, script):
+        """Let the agent find a script as its `nft`; the real one follows in $PATH."""
+        directory = self.directory / "bin"
+        directory.mkdir(exist_ok=True)
+        (directory / "nft").write_text(f'#!/bin/sh\nPATH="${{PATH#*:}}"\n{script}\n')
+        (directory / "nft").chmod(0o755)
+        if str(directory) not in self.path:
+            self.path = f"{directory}:{self.path}"
 
     def ready(self):
         """Wait until the agent watches."""
@@ -120,8 +142,7 @@ class Rig:
         if self.agent is not None and self.agent.poll() is None:
             self.kill()
         os.kill(self.api.pid, signal.SIGCONT)
-        self.api.kill()
-        self.api.communicate()
+        self.say(reset=True)
 
 
 def eventually(condition, within_s=20.0):

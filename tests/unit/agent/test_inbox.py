@@ -6,7 +6,7 @@ import sys
 SCRIPT = """
 import queue
 from stormdrill.agent.watch import Inbox
-for _ in range(8000):
+for _ in range(4000):
     try:
         Inbox.__origin__().get(timeout=1e-6)
     except queue.Empty:

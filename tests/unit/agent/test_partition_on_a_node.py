@@ -128,6 +128,14 @@ def test_what_it_cannot_do_is_said(rig):
     assert rig.records() == []
 
 
+def test_what_nft_refuses_is_said_and_has_left_nothing(rig):
+    rig.nft("echo 'netlink: Operation not permitted' >&2; exit 1")
+    rig.start().ready()
+    rig.put()
+    assert rig.until("failed")["why"] == "nft refused: netlink: Operation not permitted"
+    assert rig.records() == []
+
+
 def test_faults_of_other_nodes_are_none_of_its_business(rig):
     rig.start().ready()
     rig.put("theirs", target={"node": "node-2"})

@@ -2,13 +2,13 @@
 
 import pytest
 
-from stormdrill.agent import rules
+from stormdrill.agent import armed, rules
 from stormdrill.errors import InputError
 from stormdrill.faultspec import Direction, FaultKind, NodeTarget
 
 
-def script(*targets, kind=FaultKind.PARTITION, api=()):
-    return rules.script("u-1", kind, targets, api)
+def script(*targets, kind=FaultKind.PARTITION, left_s=5.0, api=()):
+    return rules.script("u-1", kind, targets, left_s, api)
 
 
 def test_each_way_is_two_rules_of_each_family():
@@ -49,3 +49,18 @@ def test_what_is_no_network_never_reaches_nft(text):
 def test_a_partition_of_nothing_is_refused():
     with pytest.raises(InputError, match="inside"):
         script(NodeTarget("n", "a", ()))
+
+
+@pytest.mark.parametrize("kind", FaultKind)
+def test_every_rule_that_drops_ends_by_itself(kind):
+    text = script(NodeTarget("n", "a", ("10.1.0.0/16", "fd00:1::/64")), kind=kind)
+    dropping = [line for line in text.splitlines() if "drop;" in line]
+    assert dropping
+    assert all(armed.MATCH in line for line in dropping)
+    assert "elements = { ipv4 timeout 6000ms, ipv6 timeout 6000ms }" in text
+
+
+def test_no_time_is_left_is_not_without_end():
+    """The kernel takes 0 for one."""
+    assert "timeout 100ms" in script(kind=FaultKind.SITE_LOSS, left_s=-9.0)
+    assert "timeout 100ms" in armed.renewal("t", -9.0)

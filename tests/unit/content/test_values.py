@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stormdrill import continuity
 from stormdrill.credential import resolve
 from stormdrill.errors import InputError
-from stormdrill.estate import Credential, SecretKey
+from stormdrill.estate_secrets import Credential, SecretKey
 from stormdrill.limit import Limit
 
 

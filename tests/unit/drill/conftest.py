@@ -10,6 +10,7 @@ import urllib3
 from tests.forking import Nursery
 
 from stormdrill import topology as topology_file
+from stormdrill.cli import main
 from stormdrill.direct.patroni import PatroniDirector
 from stormdrill.drill.connect import canaries_of
 from stormdrill.faults import Estate
@@ -165,3 +166,16 @@ def whole(fake, bank, tmp_path):
     """A drill on fakes, ready to be started."""
     with tempfile.TemporaryDirectory(prefix="sd") as temporary:  # a socket's path must be short
         yield Whole(tmp_path, fake, bank, HERE.parents[2], Path(temporary))
+
+
+@pytest.fixture
+def run(whole, monkeypatch, capsys):
+    """Run `stormdrill run` in this process; its exit code and what it said on stderr and stdout."""
+    monkeypatch.chdir(whole.root)
+
+    def call(*arguments):
+        code = main(whole.command(*arguments)[3:])
+        said = capsys.readouterr()
+        return code, said.err + said.out
+
+    return call

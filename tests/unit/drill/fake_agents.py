@@ -1,7 +1,9 @@
 """The `Fault` kind of a fake API, the agents that watch it, and the canaries that feel what agents do.
 
-Behaviour, by POST /_behave: "agents": "ok" | "failed" (to apply) | "late" (apply never) | "stuck" (revert never) |
-"silent" (end a fault by its lease only) | "gone" (their pods are not ready); "canaries": "ok" | "blind" (nothing
+Behaviour, by POST /_behave: "agents": "ok" | "failed" (to apply) | "late" (apply never) |
+"wary" (apply once it is seen to be held) | "stuck" (revert never) |
+"silent" (end a fault by its lease only) | "gone" (their pods are not ready) | "grumpy" (the API
+fails the next patch); "canaries": "ok" | "blind" (nothing
 breaks) | "wide" (z2 and z3 break as well) | "down" (z2 and z3 stay broken) | "mute" (no series).
 """
 
@@ -83,6 +85,9 @@ class Agents:
             return web.json_response(status, status=404)
         if request.method == "PATCH":
             spec = (await request.json())["spec"]
+            if self.behave["agents"] == "grumpy":
+                self.behave["agents"] = "ok"
+                return web.json_response({"kind": "Status", "code": 500, "message": "not now"}, status=500)
             fault["spec"].update(spec)
             if "desired" in spec:
                 self.log.append(f"PATCH desired={spec['desired']}")
@@ -97,13 +102,17 @@ class Agents:
         await asyncio.sleep(0.05)
         if self.behave["agents"] == "failed":
             self.say(fault, "failed", why="nft: no such program")
-        elif self.behave["agents"] != "late":
+            return  # and stays so: nothing of it is there
+        wary = self.behave["agents"] == "wary"
+        if self.behave["agents"] not in ("late", "wary"):
             self.say(fault, "applied", tookMs=12.0, evidence={"rules": 4})
         renewal, seen = spec["renewal"], time.monotonic()
         while True:
             await asyncio.sleep(0.02)
             if spec["renewal"] > renewal:
                 renewal, seen = spec["renewal"], time.monotonic()
+                if wary:
+                    wary = self.say(fault, "applied")
             expired = time.monotonic() - seen > spec["leaseSeconds"]
             wanted = spec["desired"] == "reverted" or fault["metadata"]["name"] not in self.faults
             if self.behave["agents"] != "stuck" and (

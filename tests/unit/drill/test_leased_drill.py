@@ -10,6 +10,19 @@ METHOD = {
 }
 
 
+def test_agents_that_cannot_apply_make_it_inconclusive_and_leave_nothing(whole):
+    whole.write_experiment(**METHOD)
+    whole.fake.behave(agents="failed")
+    done = whole.run()
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "node-z1 is failed: nft: no such program" in done.stdout + done.stderr
+    verdict = json.loads((whole.only_run / "verdict.json").read_text())
+    (rule,) = [rule for rule in verdict["validity"] if rule["id"] == "fault_proven"]
+    assert (verdict["verdict"], rule["verdict"]) == ("inconclusive", "inconclusive")
+    assert "nft: no such program" in rule["why"]
+    assert whole.fake.calls().count("DELETE fault") == 1
+
+
 def test_faults_are_held_proven_and_given_back(whole):
     whole.write_experiment(**METHOD)
     done = whole.run()

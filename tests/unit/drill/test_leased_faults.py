@@ -121,9 +121,34 @@ def test_what_is_not_applied_is_an_error_and_taken_back(fake, estate, monkeypatc
     objects = FaultObjects(estate.clusters["east"])
     monkeypatch.setattr(leased, "APPLY_S", 0.5)
     fake.behave(agents=how)
+    began = time.monotonic()
     with pytest.raises(ActionError, match=why):
-        Partition("z1", lease_s=1).inject(estate, "cut-1")
+        Partition("z1", lease_s=30).inject(estate, "cut-1")
+    assert time.monotonic() - began < 5, (
+        "an agent that failed has nothing to take away: no lease is waited for"
+    )
     assert objects.all() == ()
+    fake.behave(agents="ok")
+    Partition("z1").rehearse(estate)
+
+
+def test_what_failed_on_a_node_is_in_nobodys_way(fake, estate, objects):
+    """The harness was killed before it could remove the object."""
+    fake.behave(agents="failed")
+    spec = Partition("z1")._spec(estate, Partition("z1").cut(estate))
+    made = objects.create("left", spec)
+    until(lambda: objects.all()[0].nodes)
+    assert objects.all()[0].lasting == ()
+    Partition("z1").rehearse(estate)
+    objects.remove("left", made.uid)
+
+
+def test_it_is_held_while_agents_apply_it(fake, estate):
+    """An agent that has just started applies only what it sees to be held."""
+    fake.behave(agents="wary")
+    fault = Partition("z1", lease_s=1)
+    injection = fault.inject(estate, "cut-1")
+    assert fault.revert(estate, injection, 5).ok
 
 
 def test_a_stop_while_agents_apply_takes_it_back_at_once(fake, estate, objects):
@@ -155,6 +180,17 @@ def test_an_early_end_is_recorded(estate, injector):
     until(lambda: estate.record.of("fault.ended_early"))
     (said,) = estate.record.of("fault.ended_early")
     assert (said["node"], said["reason"]) == ("node-z1", "lease")
+
+
+def test_an_end_that_somebody_else_wanted_is_early_too(estate, objects, injector):
+    injector.inject("cut", Partition("z1"))
+    injector.inject("lose", ZoneLoss("z2"))
+    cut, lost = objects.all()
+    objects.end(cut.name)
+    objects.remove(lost.name, lost.uid)
+    until(lambda: len(estate.record.of("fault.ended_early")) == 2)
+    said = {(data["node"], data["reason"]) for data in estate.record.of("fault.ended_early")}
+    assert said == {("node-z1", "wanted"), ("node-z2", "deleted")}
 
 
 def test_a_silent_agent_is_waited_for_until_its_lease_ends(fake, estate):

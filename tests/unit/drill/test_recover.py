@@ -12,6 +12,8 @@ from stormdrill.faults.partition import Partition
 from stormdrill.faults.site_loss import ZoneLoss
 from stormdrill.kube import FaultObjects, Lease
 
+from .fake_agents import COLLECTION
+
 
 @pytest.fixture
 def recover(fake, estate, tmp_path, capsys):
@@ -63,12 +65,55 @@ def test_what_does_not_go_is_named_and_exits_5(fake, estate, recover):
     fake.behave(agents="ok")
 
 
+def test_what_one_fault_answers_keeps_no_other_from_being_ended(fake, estate, recover, cluster):
+    abandon(estate, Partition("z1"))
+    abandon(estate, ZoneLoss("z2"))
+    unknown = {"kind": "earthquake", "targets": [], "renewal": 0, "leaseSeconds": 1, "desired": "applied"}
+    objects = FaultObjects(cluster)
+    cluster.create(COLLECTION, {"metadata": {"name": "a-first"}, "spec": unknown})
+    fake.behave(agents="grumpy")
+    code, said = recover()
+    assert code == 5
+    assert "LEFT: region east: fault a-first cannot be read" in said
+    assert said.count("gone, its agents say") == 2
+    assert [one.name for one in objects.legible()[0]] == []
+
+
+def test_a_fault_that_failed_is_removed_and_left_nothing(fake, estate, recover, cluster):
+    fake.behave(agents="failed")
+    fault = Partition("z1")
+    FaultObjects(cluster).create("left", fault._spec(estate, fault.cut(estate)))
+    code, said = recover()
+    assert (code, FaultObjects(cluster).all()) == (0, ()), said
+
+
+def test_a_fault_of_a_node_that_left_the_cluster_is_in_nobodys_way(fake, estate, recover, cluster):
+    fault = Partition("z1", lease_s=1)
+    spec = fault._spec(estate, fault.cut(estate))
+    (target,) = spec.targets
+    fake.behave(agents="late")
+    FaultObjects(cluster).create("left", replace(spec, targets=(replace(target, node="node-gone"),)))
+    fake.behave(agents="stuck")
+    code, said = recover()
+    assert (code, FaultObjects(cluster).all()) == (0, ()), said
+    assert "left (partition on node-gone, held by" in said
+    assert "removed, its nodes are no longer in the cluster" in said
+
+
 def test_red_canaries_are_no_recovery(fake, recover, monkeypatch):
     monkeypatch.setattr(remains, "GREEN_S", 0.3)
     fake.behave(canaries="down")
     code, said = recover()
     assert code == 5
     assert "LEFT: the canaries are not green: broken: z2 to z3" in said
+
+
+def test_what_was_green_some_time_ago_is_no_recovery(fake, recover):
+    fake.behave(age_s=100)
+    code, said = recover()
+    assert code == 5
+    assert "LEFT: the canaries could not be asked: the newest sample" in said
+    assert "is 100 s old" in said
 
 
 def test_a_running_drill_is_left_alone(fake, estate, recover, cluster):

@@ -69,6 +69,21 @@ def test_every_pair_of_sites_has_a_round_trip_time(tmp_path):
     assert len(rtt) == 6
 
 
+@pytest.mark.parametrize(
+    ("line", "period_s"),
+    [
+        ("", 300.0),
+        ("  kubelet: {}\n", 300.0),
+        ("  kubelet: {max_container_restart_period: 5s}\n", 5.0),
+        ("  kubelet: {max_container_restart_period: 1s}\n", 1.0),
+        ("  kubelet: {max_container_restart_period: 5m}\n", 300.0),
+    ],
+)
+def test_the_longest_wait_before_a_restart(tmp_path, line, period_s):
+    text = GOOD.replace("lab:\n", "lab:\n" + line)
+    assert load(write(tmp_path, text)).kubelet.max_container_restart_period_s == period_s
+
+
 def test_a_lab_under_another_name_has_other_namespaces(tmp_path):
     assert load(write(tmp_path, GOOD), "other").zone("city1-a").netns == "sl-other-city1-a"
 
@@ -109,6 +124,10 @@ def test_all_problems_at_once_with_their_lines(tmp_path):
         ("    context: one", "    contxt: one", "unknown key"),
         ("  network: 10.77.0.0/16\n", "", "'network' is missing"),
         ("rtt: 0.5s", "rtt: 11s", "from 0ms to 10s"),
+        ("lab:\n", "lab:\n  kubelet: {max_container_restart_period: 0.5s}\n", "from 1s to 300s"),
+        ("lab:\n", "lab:\n  kubelet: {max_container_restart_period: 301s}\n", "from 1s to 300s"),
+        ("lab:\n", "lab:\n  kubelet: {max_container_restart_period: 5}\n", "from 1s to 300s"),
+        ("lab:\n", "lab:\n  kubelet: {max_restart_period: 5s}\n", "kubelet.max_restart_period: unknown key"),
     ],
 )
 def test_one_problem(tmp_path, old, new, said):

@@ -13,7 +13,8 @@ import pytest
 from stormdrill import wait
 from stormdrill.audit import Books, reader_of
 from stormdrill.errors import TargetError
-from stormdrill.estate import CsvAudit, HttpAudit, Operation, OperationKind
+from stormdrill.estate import Operation, OperationKind
+from stormdrill.estate_books import CsvAudit, HttpAudit
 from stormdrill.load.arrivals import poisson
 from stormdrill.load.config import LoadConfig
 from stormdrill.load.process import LoadProcess

@@ -110,3 +110,15 @@ def test_of_two_hurt_cells_the_one_with_more_at_risk_counts() -> None:
 
 def test_a_cell_without_a_sample_is_not_known() -> None:
     assert found(*KEPT, cell0=ACKNOWLEDGED, cell1=ACKNOWLEDGED).path == "unknown"
+
+
+def test_the_lag_counts_back_from_the_last_write_before_the_fault_was_in_place() -> None:
+    """Agents took half a second; the site acknowledged for 0.2 s of it."""
+    late = np.sort(np.concatenate([ACKNOWLEDGED, T0 + np.arange(1, 21) * 10_000_000]))
+    told = _event(
+        "db.standby", -0.5, {"database": "cell0", "site": "city2", "state": "streaming", "lag_s": 0.1}
+    )
+    done = _event("promote.done", 9.0, {"database": "cell0", "region": "city2"})
+    data = {"name": "k", "fault": "region_loss", "t0_ns": T0, "in_place_ns": T0 + S // 2}
+    result = risk(chronicle([told, done, _event("fault.applied", 0.0, data)]), {"cell0": late}, allowed_s=1.0)
+    assert (result.at_risk, result.within_allowed) == (10, 70)

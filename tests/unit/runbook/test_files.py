@@ -85,6 +85,16 @@ def test_what_is_wrong_has_its_line(tmp_path, text, line, message):
             {"kind": "check", "patroni": {"members": {"a": "http://x"}, "leader": "b"}},
             "not one of its members",
         ),
+        ({"kind": "check", "site": {"cell": "c", "lost": "r", "do": "lead"}}, "a check only looks"),
+        ({"kind": "check", "site": {"cell": "c", "lost": "r"}}, "exactly one of 'do' and 'is'"),
+        (
+            {"kind": "action", "repeatable": True, "site": {"cell": "c", "lost": "r", "do": "promote"}},
+            "say 'why'",
+        ),
+        (
+            {"kind": "check", "site": {"cell": "c", "lost": "r", "is": "closed", "declared": "x"}},
+            "belongs to 'promote'",
+        ),
     ],
 )
 def test_a_wrong_step_is_refused(tmp_path, step, message):
@@ -99,11 +109,18 @@ def test_the_runbook_that_ships_is_right_and_speaks_of_the_estate():
         "city-silent",
         "decide",
         "fence",
+        "fence-rests-on",
         "promote",
+        "promote-on-word",
         "route",
         "payments",
         "run-there",
         "way-back",
+        "back-and-closed",
+        "keep-the-fork",
+        "agree-to-erase",
+        "rebuild",
+        "switch-back",
     ]
     assert [name for name in order if name in wanted] == wanted
     ports = set(re.findall(r"listen: (\d+)", (ROOT / "topology" / "small.yaml").read_text(encoding="utf-8")))

@@ -115,6 +115,20 @@ def test_decisions_lead_on_past_or_hold(tmp_path, run):
     assert len(events(tmp_path, "decision")) == 3
 
 
+def test_a_default_can_be_chosen_at_the_start(tmp_path, run):
+    write(tmp_path, decision(default="end", end="end", go="continue"), action("echo x >> did"))
+    for wrong, says in (
+        ("s9=go", "no decision is called 's9'"),
+        ("s1=on", "has no option 'on'"),
+    ):
+        refused = run("--auto", "--choose", wrong)
+        assert (refused.returncode, says in refused.stderr) == (2, True)
+    assert run("--auto", "--choose", "s1=go").returncode == 0
+    assert (tmp_path / "did").exists()
+    (decided,) = events(tmp_path, "decision")
+    assert (decided["data"]["choice"], decided["data"]["auto"]) == ("go", True)
+
+
 def test_a_check_must_hold_for_its_time_on_end(tmp_path, run):
     flicker = "n=$(cat n 2>/dev/null || echo 0); echo $((n+1)) > n; test $n -ne 1"
     write(tmp_path, check(flicker, **{"for": "1s", "within": "8s"}))

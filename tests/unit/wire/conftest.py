@@ -30,11 +30,15 @@ def free_port() -> int:
 
 
 class Peer:
-    """A plain HTTP server: `answers` maps a path without its query to (status, body), or to a function."""
+    """A plain HTTP server: `answers` maps a path without its query to (status, body), or to a function.
+
+    A PATCH is answered like a GET, and kept in `patched`.
+    """
 
     def __init__(self) -> None:
         self.answers = {}
         self.asked = []
+        self.patched = []
         peer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -50,6 +54,11 @@ class Peer:
                 self.end_headers()
                 with contextlib.suppress(OSError):
                     self.wfile.write(data)
+
+            def do_PATCH(self):
+                said = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                peer.patched.append(json.loads(said))
+                self.do_GET()
 
             def log_message(self, *_):
                 pass
@@ -225,6 +234,17 @@ class RealPrometheus:
             return False
 
 
+ALERTING = """
+groups:
+- name: x
+  rules:
+  - {record: twice, expr: 2 * load}
+  - {alert: LoadHigh, expr: load > 1, labels: {severity: page}}
+  - {alert: NotYet, expr: load > 1, for: 1h}
+  - {alert: Broken, expr: load * on () load}
+"""
+
+
 @pytest.fixture(scope="session")
 def prometheus(tmp_path_factory):
     root = tmp_path_factory.mktemp("prometheus")
@@ -232,9 +252,11 @@ def prometheus(tmp_path_factory):
     exporter.answers["/metrics"] = (200, 'load{pod="a"} 1.5\nload{pod="b"} NaN\nceiling +Inf\n')
     target = exporter.url.removeprefix("http://")
     (root / "prometheus.yml").write_text(
-        f"global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}\n"
+        f"global: {{scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms}}\n"
+        f"rule_files: [rules.yml]\n"
         f"scrape_configs: [{{job_name: x, static_configs: [{{targets: ['{target}']}}]}}]\n"
     )
+    (root / "rules.yml").write_text(ALERTING)
     port = free_port()
     argv = ["prometheus", f"--config.file={root}/prometheus.yml", f"--storage.tsdb.path={root}/data"]
     argv += [f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]

@@ -3,6 +3,7 @@
 Each site is a database of one PostgreSQL; the one that follows is read-only until its `standby_cluster` is removed.
 """
 
+import contextlib
 import http.server
 import json
 import threading
@@ -64,9 +65,13 @@ class Sites:
     def writes(self, name: str, allowed: bool) -> None:
         self.database.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {not allowed}")
 
-    def promote(self) -> None:
-        self.settings["away"].pop("standby_cluster", None)
-        self.writes("away", True)
+    def promote(self, name: str = "away") -> None:
+        self.settings[name].pop("standby_cluster", None)
+        self.writes(name, True)
+
+    def follow(self, name: str) -> None:
+        self.settings[name]["standby_cluster"] = FOLLOWS
+        self.writes(name, False)
 
     def topology(self, namespace: str) -> str:
         dsn = self.database.dsn.replace(" dbname=postgres", "")
@@ -85,7 +90,7 @@ class Sites:
                 return None
             self.on_patch()
             self.calls.append(f"promote {site}")
-            self.promote()
+            self.promote(site)
         if rest == ["config"]:
             return self.stale.get(site, self.settings[site]) if method == "GET" else self.settings[site]
         if rest == ["history"]:
@@ -110,7 +115,8 @@ def _handler(sites: Sites):
             self.send_response(503 if found is None else 200)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(data)
+            with contextlib.suppress(OSError):  # who asked may be dead by now
+                self.wfile.write(data)
 
         do_GET = do_PUT = do_PATCH = answer  # noqa: N815
 

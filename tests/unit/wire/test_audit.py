@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stormdrill.audit import reader_of
 from stormdrill.audit.books import ALL_HARMS, key_text
 from stormdrill.errors import InputError
-from stormdrill.estate import CsvAudit, HttpAudit, NoAudit
+from stormdrill.estate_books import CsvAudit, HttpAudit, NoAudit
 from stormdrill.measure.money_values import HARMS
 from stormdrill.records.layout import key_bytes
 from stormdrill.records.layout import key_text as key_text_of_record

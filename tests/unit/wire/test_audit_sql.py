@@ -12,7 +12,7 @@ import pytest
 from stormdrill import wait
 from stormdrill.audit import reader_of
 from stormdrill.errors import TargetError
-from stormdrill.estate import Invariant, SqlAudit
+from stormdrill.estate_books import Invariant, SqlAudit
 
 from .postgres import BIN, Database
 

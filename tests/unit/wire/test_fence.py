@@ -1,18 +1,22 @@
 """A site's fence on a real API server, and a promotion that is refused in front of it."""
 
 import json
+import tempfile
 import uuid
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from stormdrill.direct.patroni import PatroniDirector
 from stormdrill.direct.patroni_config import PatroniConfig
-from stormdrill.direct.promotion import Decision, promote
+from stormdrill.direct.promotion import Decision, promote, sufficient
 from stormdrill.direct.rebuild import Wanted, rebuild
 from stormdrill.direct.side import Side
 from stormdrill.errors import ActionError
-from stormdrill.estate import DatabaseSite
+from stormdrill.estate_sites import DatabaseSite
 from stormdrill.fence import FencedSite, Fencing, How, State
+from stormdrill.kube import Cluster
 
 BY = Decision("ada", "the city is lost")
 
@@ -66,6 +70,20 @@ def fencing(place, told):
         return Fencing(cluster, site, lambda kind, actor="", **data: told.append((kind, data)), **more)
 
     return make
+
+
+def unreachable():
+    """A region whose API does not answer."""
+    config = {
+        "apiVersion": "v1", "kind": "Config", "current-context": "x",
+        "clusters": [{"name": "x", "cluster": {"server": "http://127.0.0.1:1"}}],
+        "users": [{"name": "x", "user": {}}],
+        "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+    }  # fmt: skip
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        json.dump(config, file)
+        file.flush()
+        return Cluster.connect(Path(file.name), "x", 1.0)
 
 
 def replicas(place):
@@ -148,8 +166,57 @@ def test_a_promotion_is_refused_without_a_fence_that_holds(side, told):
     assert "armed" in refusal(attempt)
     old.fencing.close("ada", deadline_s=0)
     assert "not proven: pg-a-0 may still run" in refusal(attempt)
-    assert all(path != "PATCH" for path, _ in peer.asked)
+    assert [change for change in peer.patched if change != {"stormdrill": None}] == []
     assert "decision" not in [kind for kind, _ in told]
+
+
+def test_a_persons_word_stands_in_for_a_fence_that_is_not_proven_and_is_kept(side, told):
+    (old, _) = side("city1", {"ttl": 20})
+    word = Decision("ada", "the city is lost", declared="its power is off")
+    with pytest.raises(ActionError, match="not fenced"):
+        sufficient(old, word)
+    old.fencing.close("bob", deadline_s=0)
+    assert sufficient(old, word).how is How.DECLARED
+    kept = old.fencing.record()
+    assert (kept.how, kept.by) == (How.DECLARED, "ada")
+    assert "its power is off (observed: pg-a-0 may still run" in kept.why
+    assert [data["what"] for kind, data in told if kind == "decision"] == ["fence declared"]
+
+
+def test_a_fence_that_nobody_can_look_at_needs_a_persons_word_as_well(side):
+    (old, _) = side("city1", {"ttl": 20})
+    away = replace(old, fencing=replace(old.fencing, cluster=unreachable()))
+    assert "cannot be looked at" in refusal(lambda: sufficient(away, BY))
+    word = replace(BY, declared="its power is off")
+    fence = sufficient(away, word)
+    assert (fence.how, fence.state, fence.by) == (How.DECLARED, State.CLOSED, "ada")
+    writing = replace(away, fencing=replace(away.fencing, writers=lambda: ("pg-a-0",)))
+    assert "pg-a-0 says that it takes writes" in refusal(lambda: sufficient(writing, word))
+
+
+def test_a_fence_that_was_proven_a_moment_ago_is_not_asked_about_again_unless_somebody_touched_it(
+    side, place, told
+):
+    cluster, namespace = place
+    (old, _) = side("city1", {"ttl": 20})
+    cluster.delete(f"/api/v1/namespaces/{namespace}/pods/pg-a-0", grace_s=0)
+    seen = old.fencing.close("ada", deadline_s=5)
+    assert seen.how is How.PROVEN
+    count = len(told)
+    assert sufficient(old, BY, seen).how is How.PROVEN
+    assert len(told) == count
+    old.fencing.open("bob", edges=False)
+    assert "not fenced (open)" in refusal(lambda: sufficient(old, BY, seen))
+
+
+def test_a_site_that_somebody_emptied_by_hand_before_gets_all_its_members_back(fencing, place):
+    cluster, namespace = place
+    for name in ("pg-a", "pg-b"):
+        path = f"/apis/apps/v1/namespaces/{namespace}/statefulsets/{name}"
+        cluster.patch(path, {"spec": {"replicas": 0}})
+    fencing().close("ada", deadline_s=0)
+    fencing().open("ada")
+    assert replicas(place) == [1, 1]
 
 
 def test_a_second_promotion_is_refused(side):

@@ -1,5 +1,6 @@
 """A failover inside a drill: its order, what it refuses, and how it ends when the run is stopped or killed."""
 
+import functools
 import shutil
 import tempfile
 import threading
@@ -11,7 +12,9 @@ import pytest
 from stormdrill import topology as topology_file
 from stormdrill.audit import Books
 from stormdrill.direct import failover
-from stormdrill.drill import moves, remains_of_moves
+from stormdrill.direct.rebuild import Wanted, rebuild
+from stormdrill.direct.side import pair_of
+from stormdrill.drill import moves, remains_of_moves, switching
 from stormdrill.drill.stop import Stop
 from stormdrill.drill.switching import Given, Switching
 from stormdrill.errors import Aborted, ActionError, TargetError
@@ -58,13 +61,13 @@ class Drill:
         )
         self.topology = topology_file.load(directory / "topology.yaml")
         self.clusters = {"city1": cluster, "city2": cluster}
-        self.stop, self.told = Stop(), []
+        self.stop, self.told, self.on = Stop(), [], {}
         (directory / "r1").mkdir()
         self.switching = Switching(
             Given(
                 topology=self.topology,
                 clusters=self.clusters,
-                record=lambda kind, actor="", mono_ns=None, **data: self.told.append((kind, data)),
+                record=self.record,
                 check=self.stop.check,
                 pause=self.stop.pause,
                 run=Run(directory / "r1"),
@@ -72,6 +75,11 @@ class Drill:
                 since=lambda: 0,
             )
         )
+
+    def record(self, kind, actor="", mono_ns=None, **data):
+        self.told.append((kind, data))
+        if kind in self.on:
+            self.on[kind](data)
 
     @property
     def kinds(self):
@@ -116,6 +124,7 @@ def test_closed_then_promoted_then_led_there_and_every_step_is_told(drill):
     wanted = ["fence.armed", "decision", "fence.closed", "promote.started", "promote.done", "route.changed"]
     assert [kind for kind in dict.fromkeys(drill.kinds) if kind in wanted] == wanted
     assert all(data["auto"] for kind, data in drill.told if kind == "decision")
+    assert drill.kinds.count("fence.closed") == 1  # it is not looked at twice: dead sites answer slowly
     assert drill.switching.closed == {"main"}
 
 
@@ -171,6 +180,33 @@ def test_a_stop_before_the_promotion_gives_everything_back(drill):
     assert (drill.replicas, drill.fence.state, drill.sites.calls) == (1, State.OPEN, [])
 
 
+def test_a_stop_after_the_fence_and_before_the_promotion_promotes_nobody(drill):
+    drill.switching.arm("city1")
+    drill.on = {"decision": lambda data: "promote" in data["what"] and drill.stop.request("SIGINT", "signal")}
+    with pytest.raises(Aborted):
+        drill.fail_over()
+    assert drill.fence.state is State.CLOSED
+    assert drill.switching.end() == []
+    assert (drill.replicas, drill.fence.state, drill.sites.calls) == (1, State.OPEN, [])
+
+
+def test_an_estate_that_does_not_answer_before_the_promotion_is_given_back(drill, monkeypatch):
+    monkeypatch.setattr(switching, "close", functools.partial(failover.close, deadline_s=1.0))
+    drill.switching.arm("city1")
+
+    def lost(_):
+        raise TargetError("a fake")
+
+    drill.on = {"fence.closed": lost}
+    with pytest.raises(ActionError, match="a fake"):
+        drill.fail_over()
+    drill.on = {"decision": lambda data: "promote" in data["what"] and lost(data)}
+    with pytest.raises(TargetError, match="a fake"):
+        drill.fail_over()
+    assert drill.switching.end() == []
+    assert (drill.replicas, drill.fence.state, drill.sites.calls) == (1, State.OPEN, [])
+
+
 def test_a_stop_in_the_promotion_is_waited_out_and_then_held(drill):
     drill.switching.arm("city1")
     ended = []
@@ -215,6 +251,49 @@ def test_a_fence_skipped_on_purpose_is_said_and_leaves_both_writing(drill):
     assert left
 
 
+def test_a_fence_is_skipped_although_nobody_was_lost(drill):
+    drill.fail_over(fence="skipped")
+    assert drill.sites.calls[0] == "promote away"
+    assert "promote city2 without a fence" in [data.get("what") for _, data in drill.told]
+
+
+def test_a_return_is_refused_of_what_was_not_failed_over_or_is_not_closed(drill, tmp_path):
+    with pytest.raises(ActionError, match="was not failed over"):
+        drill.switching.fail_back("main", "x")
+    pair = pair_of(drill.topology, "main", drill.clusters, lambda *_, **__: None)
+    drill.sites.promote()
+    with pytest.raises(ActionError, match="city1 is not fenced"):
+        rebuild(pair.home, pair.standby, Wanted("ada", tmp_path / "fork.json"), lambda *_, **__: None)
+    assert drill.sites.calls == []
+
+
+def test_killed_in_the_switch_back_it_says_that_nobody_leads_and_who_has_all_leads_again(drill):
+    for name in ("home", "away"):
+        drill.sites.follow(name)
+    (why,) = drill.unusual()
+    assert "follow each other" in why
+    assert "nobody takes writes" in why
+    found, left = drill.settle()
+    assert "city2 takes writes again" in found[0]
+    assert drill.sites.calls[0] == "promote away"
+    assert drill.sites.settings["home"] != {}
+    assert "city2 leads and city1 follows it. Safe: hold; or switch back" in left[0]
+
+
+def test_a_return_that_broke_in_the_middle_is_held_and_not_called_a_failover_called_off(drill):
+    drill.switching.arm("city1")
+    drill.fail_over()
+    drill.switching._armed["city1"].open(drill.switching.by)
+    for name in ("home", "away"):
+        drill.sites.follow(name)
+    drill.sites.refuse_promotion = True
+    with pytest.raises(TargetError, match="PATCH"):
+        drill.switching.fail_back("", "x")
+    (held,) = drill.switching.end()
+    assert "follow each other" in held
+    assert "failover.called_off" not in drill.kinds
+
+
 def test_killed_after_the_promotion_the_next_run_is_refused_and_recover_opens_nothing(drill):
     drill.switching.arm("city1")
     drill.fail_over()  # and the harness is dead
@@ -248,6 +327,14 @@ def test_killed_before_the_promotion_recover_opens_what_a_drill_closed_and_not_w
     fencing.close(drill.switching.by)
     found, left = drill.settle()
     assert (len(found), left, drill.replicas) == (1, [], 1)
+
+
+def test_a_bench_that_a_dead_rebuild_left_on_a_volume_is_removed(drill):
+    spec = {"nodeName": "node-a", "containers": [{"name": "pg", "image": "pg"}]}
+    meta = {"name": "pg-a-0-bench", "labels": {"app": "stormdrill-bench"}}
+    drill.cluster.create(f"/api/v1/namespaces/{drill.namespace}/pods", {"metadata": meta, "spec": spec})
+    drill.settle()
+    assert not drill.cluster.pods(drill.namespace, "")
 
 
 def test_an_armed_fence_of_a_dead_drill_is_disarmed(drill):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stormdrill.measure.failover_values import Failover, Step
+from stormdrill.measure.telling import who
 from stormdrill.measure.trust_values import Stretch
 from stormdrill.measure.values import Measurements
 from stormdrill.report.charts import svg
@@ -21,9 +22,21 @@ from stormdrill.report.charts.frame import (
 
 NAMES = 150.0  # width of the names at the left, inside the plot's own margin
 TOP, ROW, LANE = 44.0, 22.0, 15.0
+STEPS = TOP + 16.0  # the first row of numbers, below the word at t0
 NUMBER = 15.0  # how far apart two numbers must be on one row
 NUMBERED = frozenset(
-    {"decision", "approval", "fence.closed", "promote.done", "route.changed", "rebuild.done", "fork.exported"}
+    {
+        "decision",
+        "approval",
+        "fence.closed",
+        "promote.done",
+        "route.changed",
+        "route.serving",
+        "rebuild.done",
+        "fork.exported",
+        "return.started",
+        "redundancy.restored",
+    }
 )
 MAX_LANES = 24
 
@@ -53,14 +66,14 @@ def tracks_chart(measured: Measurements) -> str:
     end_s = max((phase.end_s - zero_s for phase in measured.phases if phase.name != "measure"), default=1.0)
     end_s = min(end_s, measured.judged_to_s + 5)
     rows = _rows(marks, -12.0, end_s)
-    top = TOP + ROW * (max(rows.values(), default=-1) + 1) + (8 if rows else 0)
+    top = STEPS + ROW * (max(rows.values(), default=-1) + 1) + (8 if rows else 0)
     bottom = top + LANE * len(lanes) + 6
     frame = _Wide(-12.0, end_s, TOP, bottom, lambda value: value)
     parts = [*phase_bands(frame, measured), *fault_marks(frame, measured)]
     if rows:
-        parts.append(svg.text("steps", NAMES - 8, TOP + 15, class_="label", anchor="end"))
+        parts.append(svg.text("steps", NAMES - 8, STEPS + 15, class_="label", anchor="end"))
     for number, row in rows.items():
-        parts += _number(frame, number, marks[number], TOP + ROW * row + 11)
+        parts += _number(frame, number, marks[number], STEPS + ROW * row + 11)
     for i, lane in enumerate(lanes):
         parts += _lane(frame, lane, top + LANE * i)
     parts += time_axis(frame, "seconds from t0")
@@ -92,7 +105,7 @@ def _rows(marks: dict[int, Step], from_s: float, to_s: float) -> dict[int, int]:
 
 def _number(frame: Frame, number: int, step: Step, y: float) -> list[str]:
     x = frame.x(step.at_s)
-    hover = svg.title(f"{step.at_s:.1f} s, {step.actor}: {step.what}")
+    hover = svg.title(f"{step.at_s:.1f} s, {who(step.actor)}: {step.what}")
     css = "step-" + step.kind.split(".")[0]
     disc = svg.element("circle", cx=x, cy=y, r=9.0, class_=f"step {css}")
     stem = svg.line(x, y + 9, x, frame.bottom, "stem")
@@ -125,7 +138,7 @@ def _faults(measured: Measurements) -> list[Lane]:
 
 def _alerts(measured: Measurements) -> list[Lane]:
     by_name: dict[str, list[tuple[Stretch, str]]] = {}
-    for one in measured.failover.alerts:
+    for one in measured.failover.alarms.alerts:
         end_s = one.resolved_s if one.resolved_s is not None else measured.judged_to_s
         hover = f"{one.alert} ({one.labels}): fired {one.fired_s:.1f} s"
         by_name.setdefault(one.alert, []).append((Stretch(one.fired_s, end_s), hover))
@@ -136,7 +149,8 @@ def _flows(found: Failover) -> list[Lane]:
     """A lane for each two ends with a flow that was down; the paths of both ends lie over each other."""
     by_ends: dict[str, list[tuple[Stretch, str]]] = {}
     for pair in found.canaries.pairs:
-        name = f"{pair.zone} → {pair.peer or pair.path}"
+        database = "db " if pair.path == "database" else ""
+        name = f"{pair.zone} → {database}{pair.peer or pair.path}"
         for span in pair.down:
             hover = f"{pair.name}: down from {span.start_s:.1f} s to {span.end_s:.1f} s"
             by_ends.setdefault(name, []).append((span, hover))

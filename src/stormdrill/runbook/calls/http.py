@@ -11,7 +11,7 @@ import urllib3
 
 from stormdrill.connection import why
 from stormdrill.content import Node
-from stormdrill.estate import Credential
+from stormdrill.estate_secrets import Credential
 from stormdrill.runbook.calls import Finding
 from stormdrill.runbook.calls.promql import url
 from stormdrill.runbook.surroundings import Surroundings

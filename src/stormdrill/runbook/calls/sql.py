@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from stormdrill.content import Node
-from stormdrill.estate import Credential
+from stormdrill.estate_secrets import Credential
 from stormdrill.limit import Limit
 from stormdrill.runbook.calls import Finding
 from stormdrill.runbook.surroundings import Surroundings

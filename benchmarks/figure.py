@@ -1,0 +1,67 @@
+"""One figure: ours, the plain way beside it, and their ratio."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What was measured in one run."""
+
+    id: str
+    unit: str
+    ours: float
+    plain: float
+    what: str
+    """What is measured, and what the plain way is."""
+
+    @property
+    def ratio(self) -> float:
+        """Ours to the plain way's."""
+        return self.ours / self.plain if self.plain else math.nan
+
+    def to_json(self) -> dict[str, Any]:
+        """For the results file; `how` is the command that measures it anew."""
+        return {
+            "id": self.id, "value": self.ours, "unit": self.unit, "plain": self.plain, "ratio": self.ratio,
+            "what": self.what, "how": f"make bench ONLY={self.id}",
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A figure that cannot be measured here."""
+
+    id: str
+    why: str
+
+    def to_json(self) -> dict[str, Any]:
+        """For the results file."""
+        return {"id": self.id, "skipped": self.why}
+
+
+def in_turn(ours: Callable[[], float], plain: Callable[[], float], times: int = 5) -> tuple[float, float]:
+    """The medians of both, measured in turn, so that what disturbs the machine meanwhile disturbs both."""
+    pairs = [(ours(), plain()) for _ in range(times)]
+    return median(pair[0] for pair in pairs), median(pair[1] for pair in pairs)
+
+
+def table(results: Sequence[Figure | Skipped]) -> str:
+    """For people."""
+    lines = [f"{'figure':<28} {'ours':>10} {'plain':>10} {'unit':<7} {'ratio':>8}  what is measured"]
+    for result in results:
+        if isinstance(result, Skipped):
+            lines.append(f"{result.id:<28} not measured: {result.why}")
+            continue
+        values = f"{_short(result.ours):>10} {_short(result.plain):>10} {result.unit:<7}"
+        lines.append(f"{result.id:<28} {values} {_short(result.ratio):>8}  {result.what}")
+    return "\n".join(lines)
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
