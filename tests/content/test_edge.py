@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 CONFIG = Path(__file__).parents[2] / "topology/kubernetes/base/edge/region/haproxy.cfg"
+PHONE_S = 3.0
+"""What a phone waits for an answer (loadtests/profiles); HAProxy pauses half a second for each refused try."""
 pytestmark = pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed")
 
 
@@ -155,7 +157,7 @@ def test_what_can_be_repeated_goes_to_the_other_site(edge, method, target, heade
     began = time.monotonic()
     status, body = site.ask(method, target, headers)
     assert (status, json.loads(body)["name"]) == (200, "other")
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < PHONE_S
     assert int(site.headers["X-Edge-Retried"]) > 0, "the books must not trust a refusal of the second try"
     assert site.own.asked() == [target]
 

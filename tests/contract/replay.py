@@ -69,6 +69,7 @@ class Replay:
     found: list[Difference] = field(default_factory=list)
     played: list[int] = field(default_factory=list)
     _watches: list[asyncio.Task[None]] = field(default_factory=list)
+    _over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, skip: frozenset[int] = frozenset()) -> None:
         path = next(RECORDED.glob(f"{self.topic}-*.json"))
@@ -88,6 +89,7 @@ class Replay:
                 self.played.append(call["id"])
                 waited, last = call["t"] - last > GAP_S, call["t"]
                 await self._play(call, eventually=waited)
+            self._over.set()
             await self._join()
 
     async def _join(self) -> None:
@@ -170,15 +172,14 @@ class Replay:
         if timed and task is not None:
             task.set_name("timed")
         got: list[Any] = []
-        async with self._session.get(url, **self._request(call)) as answer:
+        timeout = aiohttp.ClientTimeout(total=120)
+        async with self._session.get(url, timeout=timeout, **self._request(call)) as answer:
             ready.set()
             if answer.status != response["status"]:
                 self._differ(call, "status", f"{answer.status}, recorded {response['status']}")
-            lines = aiter(answer.content)
             while timed or len(got) < len(wanted):
-                try:
-                    line = await asyncio.wait_for(anext(lines), None if timed else SETTLE_S)
-                except (StopAsyncIteration, TimeoutError):
+                line = await self._line(answer.content, timed=timed)
+                if not line:
                     break
                 got.append(json.loads(line))
         for index, (old, new) in enumerate(zip(wanted, got, strict=False)):
@@ -188,6 +189,19 @@ class Replay:
         if len(wanted) != len(got):
             shown = [item["type"] for item in got]
             self._differ(call, "events", f"{shown}, recorded {[item['type'] for item in wanted]}")
+
+    async def _line(self, stream: aiohttp.StreamReader, *, timed: bool) -> bytes:
+        """The next event; empty at the end, or when none has come for a while after the last call was played."""
+        line = asyncio.ensure_future(stream.readline())
+        if not timed:
+            over = asyncio.ensure_future(self._over.wait())
+            await asyncio.wait((line, over), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((line,), timeout=SETTLE_S)
+            over.cancel()
+            if not line.done():
+                line.cancel()
+                return b""
+        return await line
 
     def _differ(self, call: dict[str, Any], what: str, detail: str) -> None:
         self.found.append(Difference(self.topic, call["id"], what, detail))

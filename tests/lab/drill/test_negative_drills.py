@@ -17,9 +17,10 @@ from tests.lab.drill.estate import (
     LONGER,
     ROOT,
     SHORT,
-    bank_with,
+    Bank,
     drill,
     event,
+    impatient,
     slow_link,
     stop_prometheus,
     until,
@@ -33,9 +34,18 @@ def runs(tmp_path_factory):
     return tmp_path_factory.mktemp("runs")
 
 
-def test_without_idempotency_retries_book_twice_and_the_keys_are_listed(small_lab, runs):
+@pytest.fixture(scope="module")
+def bank(small_lab):
+    """As it was in the beginning, for the tests after this module too."""
+    bank = Bank(small_lab)
+    yield bank
+    bank.runs_with()
+
+
+def test_without_idempotency_retries_book_twice_and_the_keys_are_listed(small_lab, bank, runs):
     """Commits wait for the far standby, so the crash finds many that are on disk and not acknowledged."""
-    with bank_with(small_lab, BANK_IDEMPOTENCY="off"), slow_link(small_lab, "50ms"):
+    bank.runs_with(BANK_IDEMPOTENCY="off")
+    with slow_link(small_lab, "50ms"):
         ended = drill(small_lab, runs, "experiments/db-primary-loss.yaml", "--times", SHORT)
         counts = Counter(books.booked(small_lab))
     twice = sorted(key for key, count in counts.items() if count > 1)
@@ -45,37 +55,40 @@ def test_without_idempotency_retries_book_twice_and_the_keys_are_listed(small_la
     assert sorted(one["key"] for one in ended.measurements["loss"]["movements"]["duplicated"]) == twice
 
 
-def test_an_inverted_order_of_shedding_fails(small_lab, runs, tmp_path):
-    surge = {
-        "BANK_SLOTS": "1",
-        "BANK_LIMIT": "24",
-        "BANK_SERVICE_MS": "login=20,balance=8,transfer=15,payment=15,bills=40,checkin=30",
-    }
-    with bank_with(small_lab, BANK_TIER_ORDER="C,B,A", **surge):
-        ended = drill(small_lab, runs, str(_sooner(tmp_path)), "--times", SHORT)
+def test_an_inverted_order_of_shedding_fails(small_lab, bank, runs, tmp_path):
+    bank.runs_with(
+        BANK_TIER_ORDER="C,B,A",
+        BANK_SLOTS="1",
+        BANK_LIMIT="24",
+        BANK_SERVICE_MS="login=20,balance=8,transfer=15,payment=15,bills=40,checkin=30",
+    )
+    ended = drill(small_lab, runs, str(_sooner(tmp_path)), "--times", SHORT)
     assert ended.check("flow.order")["verdict"] == "fail", ended.check("flow.order")
     assert (ended.code, ended.verdict["verdict"]) == (1, "fail"), ended.output
 
 
 def _sooner(directory: Path) -> Path:
-    """The surge experiment, its surge from 10 s to 25 s after the start of the load."""
+    """The surge experiment, its surge from 10 s to 20 s after the start of the load."""
     profile = (ROOT / "loadtests/profiles/surge.yaml").read_text()
     experiment = (ROOT / "experiments/surge-shedding.yaml").read_text()
     assert profile.count("from: 25s, for: 30s") == 2
     assert experiment.count("duration: 35s") == 1
-    (directory / "surge.yaml").write_text(profile.replace("from: 25s, for: 30s", "from: 10s, for: 15s"))
+    (directory / "surge.yaml").write_text(profile.replace("from: 25s, for: 30s", "from: 10s, for: 10s"))
     experiment = experiment.replace("../loadtests/profiles/surge.yaml", str(directory / "surge.yaml"))
     sooner = directory / "surge-shedding.yaml"
-    sooner.write_text(experiment.replace("../", f"{ROOT}/").replace("duration: 35s", "duration: 17s"))
+    sooner.write_text(experiment.replace("../", f"{ROOT}/").replace("duration: 35s", "duration: 12s"))
     return sooner
 
 
-def test_prometheus_stopped_in_the_window_is_inconclusive(small_lab, runs):
+def test_prometheus_stopped_in_the_window_is_inconclusive(small_lab, bank, runs, tmp_path):
+    bank.runs_with()
     ended = drill(
         small_lab,
         runs,
         "experiments/pod-kill.yaml",
         *LIGHT,
+        "--topology",
+        str(impatient(small_lab.topology, tmp_path)),
         "--times",
         LONGER,
         during=lambda run: stop_prometheus(small_lab, run, phase="settle"),
@@ -84,7 +97,9 @@ def test_prometheus_stopped_in_the_window_is_inconclusive(small_lab, runs):
     _never_a_pass(ended)
 
 
-def test_a_frozen_generator_is_inconclusive(small_lab, runs):
+def test_a_frozen_generator_is_inconclusive(small_lab, bank, runs):
+    bank.runs_with()
+
     def freeze(run: Path) -> None:
         pid = event(run, "load.started")["data"]["pid"]
         event(run, "phase.start", phase="settle")

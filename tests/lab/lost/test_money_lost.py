@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from tests.lab.drill import books
-from tests.lab.drill.estate import LIGHT, SHORT, drill, stop_prometheus
+from tests.lab.drill.estate import LIGHT, SHORT, drill, impatient, stop_prometheus
 from tests.lab.lost.losing import asynchronous_over_a_slow_link, batch_until_the_primary_dies, cordon_primary
 
 pytestmark = pytest.mark.lab
@@ -29,7 +29,13 @@ def test_money_lost_on_an_asynchronous_path_is_listed_to_the_last_movement(lab, 
         if prometheus == "stopped":
             stop_prometheus(lab, run, phase="recover")
 
-    options = (*LIGHT, "--topology", str(lab.topology), "--times", f"{SHORT},recover_limit=5s")
+    options = (
+        *LIGHT,
+        "--topology",
+        str(impatient(lab.topology, tmp_path)),
+        "--times",
+        f"{SHORT},recover_limit=5s",
+    )
     ended = drill(lab, tmp_path / "runs", GONE, *options, during=during)
     lost = sorted(books.acknowledged(ended.path) - set(books.booked(lab)))
     assert lost, "nothing was lost: the test did not break what it meant to break"

@@ -169,41 +169,34 @@ def test_a_drill_that_cannot_be_judged_is_not_bad_input(whole):
     assert str(run) in drill["why"][0]
 
 
-def test_plain_chaos_run_writes_the_same_verdict_and_exits_by_it(whole):
+def chaos_run(whole):
+    """Plain `chaos run` of the experiment, started; its run directory is where the others are."""
     environment = {
         **whole.environment,
         "KUBECONFIG": str(whole.root / "kubeconfig"),
         "STORMDRILL_ARGS": f"--runs {whole.runs}",
     }
     chaos = Path(sys.executable).with_name("chaos")
-    command = [str(chaos), "--no-version-check", "--no-log-file", "run", str(whole.experiment)]
-    done = subprocess.run(
-        command, cwd=whole.root, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    run = whole.only_run
-    assert json.loads((run / "verdict.json").read_text())["verdict"] == "pass"
-    whole.fake.behave(exec="refused")
-    done = subprocess.run(
-        command, cwd=whole.root, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 1, done.stdout + done.stderr
-    (second,) = [path for path in whole.runs.iterdir() if path.is_dir() and path != run]
-    assert json.loads((second / "verdict.json").read_text())["verdict"] == "inconclusive"
+    return subprocess.Popen(
+        [str(chaos), "--no-version-check", "--no-log-file", "run", str(whole.experiment)],
+        cwd=whole.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("behave", "verdict", "code"), [({}, "pass", 0), ({"exec": "refused"}, "inconclusive", 1)]
+)
+def test_plain_chaos_run_writes_the_same_verdict_and_exits_by_it(whole, behave, verdict, code):
+    whole.fake.behave(**behave)
+    process = chaos_run(whole)
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == code, out
+    assert json.loads((whole.only_run / "verdict.json").read_text())["verdict"] == verdict
 
 
 def test_sigterm_to_plain_chaos_run_injects_no_further_fault(whole):
     whole.write_experiment(pause=20)
-    environment = {
-        **whole.environment,
-        "KUBECONFIG": str(whole.root / "kubeconfig"),
-        "STORMDRILL_ARGS": f"--runs {whole.runs}",
-    }
-    chaos = Path(sys.executable).with_name("chaos")
-    process = subprocess.Popen(
-        [str(chaos), "--no-version-check", "--no-log-file", "run", str(whole.experiment)],
-        cwd=whole.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    process = chaos_run(whole)
     run = until_phase(whole, process, "inject")
     wait.until(lambda: "fault.proven" in kinds(run), deadline_s=20, what="the first fault")
     process.terminate()

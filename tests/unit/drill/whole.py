@@ -34,7 +34,7 @@ extensions:
     fault_class: pod-loss
     topology: topology.yaml
     load: {profile: profile.yaml, locustfile: LOCUSTFILE, seed: 7}
-    times: {warmup: 1s, steady: 3s, window: 3s, recover_limit: 20s}
+    times: {warmup: 1s, steady: 2s, window: 2s, recover_limit: 20s}
 controls:
   - name: stormdrill
     provider: {type: python, module: stormdrill.chaos.controls}

@@ -42,9 +42,13 @@ threading.Event().wait()
 """
 
 
+def state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
 def gone(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        return state(pid) == "Z"
     except FileNotFoundError:
         return True
 
@@ -107,10 +111,11 @@ def test_a_frozen_generator_says_so(start: Start, stub: Stub) -> None:
     started = start(PHONES, [stub.url])
     wait.pause(1.2)
     os.kill(started.load.pid, signal.SIGSTOP)
+    wait.until(lambda: state(started.load.pid) == "T", deadline_s=2, what="the freeze")
     frozen_ns = time.monotonic_ns()
     wait.pause(3)
+    thawed_ns = time.monotonic_ns()  # before the signal: it may run again before the call returns
     os.kill(started.load.pid, signal.SIGCONT)
-    thawed_ns = time.monotonic_ns()
     wait.pause(1.5)
     started.load.stop()
     check_whole(started)
