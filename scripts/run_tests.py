@@ -61,7 +61,7 @@ ROUNDS: tuple[tuple[Part, ...], ...] = (
                 "tests/lab/machine",
                 "tests/lab/bank",
             ),
-            ("-n", "6", "--dist", "loadscope"),
+            ("-n", "5", "--dist", "loadscope"),
         ),
     ),
     (

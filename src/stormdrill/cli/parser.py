@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stormdrill.cli import drill_arguments, node_arguments, runbook_arguments
-from stormdrill.cli.grammar import EXITS, Commands, add, lazy
+from stormdrill.cli.grammar import EXITS, Commands, Parser, add, lazy
 
 _EXAMPLES = """\
 examples:
@@ -22,7 +22,7 @@ examples:
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments, with `command` set to the function to call. Exits 2 on a line that does not fit."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="stormdrill",
         description="Disaster-recovery drills under load, judged against continuity targets.",
         epilog=_EXAMPLES + EXITS,
