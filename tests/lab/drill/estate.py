@@ -86,7 +86,8 @@ def event(run: Path, kind: str, deadline_s: float = 120, **data: Any) -> dict[st
     """Wait for an event of the run's history."""
 
     def look() -> dict[str, Any] | None:
-        ended = (run / "verdict.json").exists()  # asked first: all events of a drill that has ended can be read
+        # Asked first: all events of a drill that has ended can be read.
+        ended = (run / "verdict.json").exists()
         history = run / "history.jsonl"
         for line in history.read_text().splitlines(keepends=True) if history.exists() else ():
             found = json.loads(line) if line.endswith("\n") else {}
