@@ -39,7 +39,7 @@ BESIDE = Part(
     "computing",
     ("tests/unit", "tests/golden", "tests/contract", "tests/content"),
     options=("-n", "2", "--dist", "loadscope"),  # a good half of them wait, and may as well do it together
-    nice=5,
+    nice=3,
     without=(
         "tests/unit/agent",
         "tests/unit/canary",

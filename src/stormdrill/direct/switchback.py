@@ -19,6 +19,8 @@ from stormdrill.errors import ActionError, DeadlineError, TargetError
 from stormdrill.fence.site import Tell
 
 _DEMOTED_S = 30.0
+_KNOWN_S = 10.0
+"""For two sites to answer how far their logs reach: one that is slow to answer is no reason to hold."""
 _FOLLOWS_S = 90.0
 _POLL_S = 0.1
 
@@ -156,9 +158,17 @@ def lead_again(home: Side, away: Side, by: str, tell: Tell) -> Side:
     for side in (home, away):
         if not side.follows_now():
             raise ActionError(f"{side.region} leads already: there is nothing to give back")
-    ends = {side.region: _end(side) for side in (home, away)}
-    if unknown := [region for region, end in ends.items() if end is None]:
-        raise ActionError(f"how far the log of {' and '.join(unknown)} reaches is not known: hold")
+    ends: dict[str, int | None] = {}
+
+    def known() -> bool:
+        ends.update((side.region, _end(side)) for side in (home, away))
+        return None not in ends.values()
+
+    try:
+        wait.until(known, deadline_s=_KNOWN_S, what="the ends of both logs", poll_s=_POLL_S)
+    except DeadlineError:
+        unknown = [region for region, end in ends.items() if end is None]
+        raise ActionError(f"how far the log of {' and '.join(unknown)} reaches is not known: hold") from None
     # On equal terms the one that led last: what it has not sent, nobody misses.
     leading = home if (ends[home.region] or 0) > (ends[away.region] or 0) else away
     _give_back(leading, away if leading is home else home, by, tell)

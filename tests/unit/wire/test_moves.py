@@ -274,6 +274,7 @@ def test_killed_in_the_switch_back_it_says_that_nobody_leads_and_who_has_all_lea
     assert "follow each other" in why
     assert "nobody takes writes" in why
     found, left = drill.settle()
+    assert found, left
     assert "city2 takes writes again" in found[0]
     assert drill.sites.calls[0] == "promote away"
     assert drill.sites.settings["home"] != {}
