@@ -47,9 +47,11 @@ class Bench:
         return f"{self.member}-bench"
 
     def open(self) -> None:
-        """Make the pod and wait until it runs. ActionError while the member's own pod is there."""
-        if self._exists(self.member):
-            raise ActionError(f"{self.member} still has its pod: its volume is not free")
+        """Make the pod and wait until it runs. ActionError when the member's own pod is there and stays."""
+        try:
+            wait.until(self._free, deadline_s=_READY_S, what=f"the end of pod {self.member}")
+        except DeadlineError as error:
+            raise ActionError(f"{error}: its volume is not free") from None
         self.close()
         found = self.cluster.get(
             f"/apis/apps/v1/namespaces/{self.namespace}/statefulsets/{self.stateful_set}"
@@ -92,6 +94,18 @@ class Bench:
                 return False
             raise
         return True
+
+    def _free(self) -> bool:
+        """Whether the member's pod is gone; on a node that came back a moment ago it is still being ended."""
+        try:
+            pod = self.cluster.get(f"{self._path()}/{self.member}")
+        except ApiError as error:
+            if error.missing:
+                return True
+            raise
+        if "deletionTimestamp" not in pod["metadata"]:
+            raise ActionError(f"{self.member} still has its pod: its volume is not free")
+        return False
 
     def _running(self) -> bool:
         status = self.cluster.get(f"{self._path()}/{self.pod}").get("status") or {}
