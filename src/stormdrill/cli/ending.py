@@ -10,7 +10,7 @@ from typing import Any
 from stormdrill import store
 from stormdrill.errors import Aborted, ExitCode, InputError, UnjudgedError
 from stormdrill.store import Run
-from stormdrill.verdict import Outcome, Verdict
+from stormdrill.verdict import Check, Outcome, Verdict
 
 # What several drills come to: the gravest of theirs, in this order.
 _GRAVEST = (
@@ -91,8 +91,13 @@ def stored(path: Path) -> Verdict:
 
 
 def _recovery(verdict: Verdict) -> str:
-    """The longest recovery time that was judged, with its resolution; one that was not seen outranks all."""
-    found = [check.measured for check in verdict.checks if check.kind == "recovery_time"]
+    """The longest recovery time of the most important tier that was judged, as on the report's first screen.
+
+    With its resolution; one that was not seen outranks all.
+    """
+    judged = [check for check in verdict.checks if check.kind == "recovery_time"]
+    most = min((_tier(check) for check in judged), default="")
+    found = [check.measured for check in judged if _tier(check) == most]
     unseen = [measured for measured in found if isinstance(measured.value, str)]
     if unseen:
         return f"{unseen[0].value} {unseen[0].unit}"
@@ -102,6 +107,10 @@ def _recovery(verdict: Verdict) -> str:
     value, worst = max(seen, key=lambda pair: pair[0])
     error = f" ± {worst.error:g}" if worst.error else ""
     return f"{value:.1f}{error} {worst.unit}"
+
+
+def _tier(check: Check) -> str:
+    return str(check.details.get("tier", ""))[:1]
 
 
 def _lost(verdict: Verdict) -> str:

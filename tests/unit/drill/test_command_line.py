@@ -22,8 +22,11 @@ from stormdrill.verdict import Check, Measured, Outcome, Verdict
 REPOSITORY = Path(__file__).parents[3]
 
 
-def check(name, kind, outcome, value, unit="s", *, error=None):
-    return Check(name, kind, outcome, Measured(value, unit, error), "<= 5 s", "all", "because")
+def check(name, kind, outcome, value, unit="s", *, error=None, tier=""):
+    details = {"tier": tier} if tier else {}
+    return Check(
+        name, kind, outcome, Measured(value, unit, error), "<= 5 s", "all", "because", details=details
+    )
 
 
 def parsed(path):
@@ -51,6 +54,19 @@ def test_the_table_line_shows_the_worst_recovery_and_what_was_lost():
     assert ending.report == "runs/r/report.html"
     assert ending.exit_code == ExitCode.PASS
     assert ending.why == ()
+
+
+def test_a_less_important_tier_that_is_asked_for_seldom_does_not_speak_for_the_drill():
+    ending = of_verdict(
+        Run(Path("r")),
+        verdict(
+            check("recovery.transfer", "recovery_time", Outcome.PASS, 3.4, error=0.1, tier="A1"),
+            check("recovery.balance", "recovery_time", Outcome.PASS, 4.1, error=0.1, tier="A2"),
+            check("recovery.checkin", "recovery_time", Outcome.PASS, 35.0, error=17.0, tier="C"),
+        ),
+        1,
+    )
+    assert ending.recovery == "4.1 ± 0.1 s"
 
 
 def test_a_recovery_that_was_not_seen_outranks_every_number():
