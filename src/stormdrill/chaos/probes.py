@@ -12,7 +12,8 @@ __all__ = ["load_healthy", "pods_ready", "prometheus_fresh", "replication_in_syn
 def load_healthy(success_ratio: str | float = 0.99, within: str = "5s") -> Any:
     """Whether at least `success_ratio` of the requests that ended in the last `within` ended well.
 
-    After a fault it looks no further back than to the recovery.
+    After a fault it looks no further back than to the recovery; a no that close to it is asked for again until
+    twice `within` has passed since.
     """
     return call("probe", probe="load_healthy", success_ratio=success_ratio, within=within)
 

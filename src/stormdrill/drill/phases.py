@@ -19,7 +19,7 @@ from stormdrill.units import NS_PER_S
 
 METHOD_LIMIT_S = 1800.0
 _TOOLKIT_START_S = 60.0
-_TOOLKIT_END_S = 60.0
+_TOOLKIT_END_S = 180.0
 
 
 def prepare(session: Session) -> None:

@@ -5,22 +5,37 @@ from types import SimpleNamespace
 import pytest
 
 from stormdrill.drill.probes import probes_of
+from stormdrill.drill.stop import Stop
 from stormdrill.errors import ActionError, TargetError
 from stormdrill.prometheus import Prometheus
 
 from .seconds import second
 
 
-def probes(estate, *seconds, well_since_ns=0):
+class Told(list):
+    """Seconds of load as they are told: one more each time somebody looks at the last of them."""
+
+    def __init__(self, *seconds):
+        super().__init__(seconds[:1])
+        self._later = list(seconds[1:])
+
+    def __getitem__(self, index):
+        if isinstance(index, slice) and self._later:
+            self.append(self._later.pop(0))
+        return super().__getitem__(index)
+
+
+def probes(estate, *seconds, well_since_ns=0, told=lambda *seconds: list(seconds)):
     """The probes of a session of which only what they look at is there."""
     source = estate.topology.prometheus
     targets = SimpleNamespace(
         directors=estate.directors, prometheus=Prometheus(source.url, source.timeout_s, None)
     )
+    load = SimpleNamespace(seconds=told(*seconds))
     return probes_of(
         SimpleNamespace(
-            load=SimpleNamespace(seconds=list(seconds)), plan=SimpleNamespace(topology=estate.topology),
-            targets=targets, estate=estate, well_since_ns=well_since_ns,
+            load=load, plan=SimpleNamespace(topology=estate.topology), targets=targets, estate=estate,
+            well_since_ns=well_since_ns, stop=Stop(),
         )
     )  # fmt: skip
 
@@ -37,12 +52,46 @@ def probes(estate, *seconds, well_since_ns=0):
     ],
 )
 def test_health_is_of_what_was_sent_not_of_what_the_generator_dropped(estate, counts, healthy):
-    asked = probes(estate, second(1, **counts), second(2, **counts))
+    asked = probes(estate, second(11, **counts), second(12, **counts))
     assert asked["load_healthy"]("99%", "2s") is healthy
 
 
 @pytest.mark.parametrize(
-    "seconds", [(), (second(1, good=0, blocked=40),), (second(1, good=0, dropped=40),), (second(0.5),)]
+    ("counts", "healthy"),
+    [
+        # The wave of those who had waited is shed in part; then all is well.
+        ([{"good": 458, "shed": 45}, *[{"good": 160}] * 4], True),
+        # Well within the second window.
+        (
+            [
+                {"good": 100, "shed": 45},
+                {"good": 100, "shed": 20},
+                {"good": 160},
+                {"good": 160},
+                {"good": 160},
+            ],
+            True,
+        ),
+        # Not well after two windows.
+        ([{"good": 100, "shed": 45}] * 5, False),
+        # It was well, and is not any more: nobody waits for what comes after two windows.
+        ([*[{"good": 100, "shed": 45}] * 4, {"good": 160}, {"good": 160}, {"good": 160}], False),
+    ],
+)
+def test_a_no_right_after_the_recovery_is_asked_for_again(estate, counts, healthy):
+    seconds = [second(number, **count) for number, count in enumerate(counts, 1)]
+    asked = probes(estate, *seconds, well_since_ns=500_000_000, told=Told)
+    assert asked["load_healthy"]("98%", "2s") is healthy
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        (),
+        (second(20, good=0, blocked=40),),
+        (second(20, good=0, dropped=40),),
+        (second(0.5), second(20, good=0)),
+    ],
 )
 def test_without_an_answer_health_is_not_known(estate, seconds):
     asked = probes(estate, *seconds, well_since_ns=600_000_000)
