@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 
 import pytest
 
@@ -72,6 +73,25 @@ def test_there_with_every_step_on_record_and_a_second_run_finds_it_done(desk):
     assert (desk.drill.fence.by, desk.drill.fence.state) == ("ada", State.CLOSED)
     again = desk.do("promote")
     assert (again.holds, "has been promoted already" in again.saw) == (False, True)
+
+
+def test_a_promotion_that_somebody_died_over_is_waited_for_and_not_asked_for_again(desk):
+    desk.do("close")
+    away = desk.drill.sites
+    del away.settings["away"]["standby_cluster"]
+    assert not desk.look("promoted").holds
+    coming_about = threading.Timer(0.5, away.writes, ("away", True))
+    coming_about.start()
+    promoted = desk.do("promote")
+    coming_about.join()
+    assert promoted.holds, promoted.saw
+    assert away.calls == []
+    assert [kind for kind, *_ in desk.told if kind.startswith("promote")] == ["promote.done"]
+
+
+def test_a_promotion_that_somebody_died_over_is_not_taken_for_a_fence(desk):
+    del desk.drill.sites.settings["away"]["standby_cluster"]
+    assert "is not fenced (never armed)" in desk.do("promote").saw
 
 
 def test_a_promotion_is_refused_before_the_fence_and_on_a_fence_that_is_not_proven(desk, monkeypatch):

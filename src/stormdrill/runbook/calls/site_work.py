@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from stormdrill.direct.comeback import Journey, come_back, follows, rebuilt
 from stormdrill.direct.failover import close
 from stormdrill.direct.following import behind, followed_within
-from stormdrill.direct.promotion import Decision, promote
+from stormdrill.direct.promotion import Decision, confirm, promote, sufficient
 from stormdrill.direct.rebuild import FOLLOWS_WITHIN_S, Wanted, export_fork
 from stormdrill.direct.routes import Routes
 from stormdrill.direct.side import Side, pair_of
@@ -65,7 +66,11 @@ def _close(case: _Case) -> Finding:
 
 def _promote(case: _Case) -> Finding:
     decision = Decision(case.around.actor, case.call.why, case.call.declared)
-    done = promote(case.new, case.old, decision, case.around.tell, check=case.around.check)
+    if not case.new.follows_now() and case.new.takes_writes() is None:
+        # Asked for by somebody who was cut off before it came about: there is no way but forward, and nothing to ask.
+        done = confirm(case.new, sufficient(case.old, decision), case.around.tell, time.monotonic())
+    else:
+        done = promote(case.new, case.old, decision, case.around.tell, check=case.around.check)
     return _written(done.proof, f"{done.region} takes writes behind a fence that is {done.fence.how}")
 
 
