@@ -48,7 +48,7 @@ class Side:
     @property
     def whose(self) -> dict[str, Any]:
         """What an event says of the cell; nothing where there is one only."""
-        return {"database": self.cell} if self.fencing.site.cell else {}
+        return {"cell": self.cell} if self.fencing.site.cell else {}
 
     def follows(self) -> bool:
         """Whether it is a standby cluster, by its own settings."""

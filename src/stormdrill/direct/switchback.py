@@ -111,7 +111,7 @@ class _Part:
 
     def __init__(self, leg: Leg, by: str, tell: Tell, why: str) -> None:
         self._leading, self._to, self._by, self._tell, self._why = leg.leading, leg.to, by, tell, why
-        self._steps = Steps("switch", by, tell, database=leg.to.cell, region=leg.to.region)
+        self._steps = Steps("switch", by, tell, database=leg.to.cell, region=leg.to.region, **leg.to.whose)
         self._end_lsn = 0
 
     def begin(self) -> None:

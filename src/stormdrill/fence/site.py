@@ -233,7 +233,7 @@ class Fencing:
         )
 
     def _say(self, kind: str, actor: str = "", **data: Any) -> None:
-        whose: dict[str, Any] = {"database": self.site.cell} if self.site.cell else {}
+        whose: dict[str, Any] = {"cell": self.site.cell} if self.site.cell else {}
         self.tell(kind, actor, **whose, **data)
 
     def _members(self) -> list[PodRef]:
