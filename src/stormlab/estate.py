@@ -10,6 +10,7 @@ from pathlib import Path
 
 from stormlab import labels
 from stormlab.kubeletsettings import KubeletSettings
+from stormlab.overlays import Overlays
 from stormlab.preset import Preset
 
 OUTSIDE = "outside"
@@ -50,7 +51,7 @@ class Region:
     api_port: int
     """TLS port, both on the host's loopback and on the outside address inside the lab."""
     manifests: Path | None
-    """Kustomize directory applied by `up`."""
+    """Kustomize directory applied by `up`; None when it follows from a compact estate, or there is none."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ class Estate:
     preset: Preset = field(default_factory=Preset)
     """What only `up` and `status` read."""
     kubelet: KubeletSettings = field(default_factory=KubeletSettings)
+    overlays: Overlays | None = None
+    """Manifests of regions that have no directory of their own."""
     environment: str = field(default="lab")
 
     @property

@@ -87,15 +87,18 @@ class Preset:
     secrets: tuple[SecretPart, ...] = ()
     ready: tuple[ReadyPart, ...] = ()
     names: tuple[NamePart, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What the estate cannot do, for whoever looks at it."""
 
 
 def read(lab: dict[str, Tree], regions: Iterable[str], forwards: Sequence[str], base: Path) -> Preset:
-    """Read `lab.{prometheus,secrets,ready,names}`; paths are relative to `base`. Problems go to the trees."""
+    """Read `lab.{prometheus,secrets,ready,names,notes}`; paths are relative to `base`. Problems go to the trees."""
     return Preset(
         prometheus=_prometheus(lab["prometheus"], base),
         secrets=tuple(_secret(part) for part in lab["secrets"].elements()),
         ready=_ready(lab["ready"], list(regions), forwards),
         names=tuple(_name(part, forwards) for part in lab["names"].elements()),
+        notes=tuple(part.text() for part in lab["notes"].elements()),
     )
 
 

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 from itertools import combinations
 from pathlib import Path
 
-from stormlab import durations, kubeletsettings, labels, preset, yamltree
+from stormlab import compact, durations, kubeletsettings, labels, preset
 from stormlab.errors import BadInputError
 from stormlab.estate import OUTSIDE, Estate, Forward, Image, Region, Site, Zone
 from stormlab.yamltree import Tree
@@ -18,6 +18,7 @@ _LONGEST = 40
 RTT_FORM = "must be a duration from 0ms to 10s, such as 30ms"
 _LAB_KEYS = (
     "network", "manifests", "images", "api_ports", "forwards", "prometheus", "secrets", "ready", "names", "kubelet",
+    "notes",
 )  # fmt: skip
 _DEFAULT_RTT_MS = {"within_region": 1.0, "between_regions": 30.0, "outside": 2.0}
 _COPY, ORIGIN = "topology.yaml", "topology.origin"
@@ -28,7 +29,7 @@ def load(path: Path | str, name: str | None = None) -> Estate:
 
     Raises BadInputError with every problem as `file:line: text`.
     """
-    return _load(Path(path).resolve(), Path(path).resolve(), name)
+    return _load(Path(path).resolve(), Path(path).resolve(), name, whole=True)
 
 
 def keep(estate: Estate, state: Path) -> None:
@@ -47,11 +48,11 @@ def of_state(state: Path | str) -> Estate:
         name, origin = (state / ORIGIN).read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise BadInputError([f"{state}: no lab here"]) from error
-    return _load(state / _COPY, Path(origin), name)
+    return _load(state / _COPY, Path(origin), name, whole=False)
 
 
-def _load(path: Path, origin: Path, name: str | None) -> Estate:
-    root, problems = yamltree.read(path)
+def _load(path: Path, origin: Path, name: str | None, *, whole: bool) -> Estate:
+    root, problems, overlays = compact.read(path, origin.parent, whole=whole)
     top = dict(root.items())
     absent = Tree(None, "", 1, problems)
     for key in ("name", "regions", "lab"):
@@ -75,6 +76,7 @@ def _load(path: Path, origin: Path, name: str | None) -> Estate:
         forwards=forwards,
         preset=parts,
         kubelet=kubeletsettings.read(lab["kubelet"]),
+        overlays=overlays,
     )
     problems.raise_if_any()
     return estate
