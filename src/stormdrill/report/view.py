@@ -33,7 +33,7 @@ MOVEMENTS = {
 
 ENDS = (
     "durable", "lost", "duplicated", "altered", "refused", "refused_booked", "unknown_booked",
-    "unknown_absent", "ghost",
+    "unknown_absent", "unread", "ghost",
 )  # fmt: skip
 
 
