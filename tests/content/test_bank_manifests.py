@@ -43,7 +43,10 @@ def test_settings_are_known_and_accepted(rendered):
     source = (ROOT / "src/stormbank/settings.py").read_text(encoding="utf-8")
     assert [name for name in settings if f'"{name}"' not in source] == []
     for role in ("gateway", "ledger"):
-        from_env({**settings, "BANK_TOKEN_SECRET": "x" * 16}, role)
+        (container,) = rendered["Deployment", f"{role}-city1-a"]["spec"]["template"]["spec"]["containers"]
+        stated = {each["name"]: each["value"] for each in container["env"] if "value" in each}
+        assert [name for name in stated if f'"{name}"' not in source] == []
+        from_env({**settings, **stated, "BANK_TOKEN_SECRET": "x" * 16}, role)
     # Drain and the last requests fit into the time a pod is given to end.
     grace_s = rendered["Deployment", "ledger-city1-a"]["spec"]["template"]["spec"][
         "terminationGracePeriodSeconds"
