@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +55,22 @@ class Expansion:
     """Kustomize files of every region, by path beside `base`; a region's directory is called like the region."""
     notes: tuple[str, ...] = ()
     """What this estate cannot do, one sentence each."""
+    regions: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    """Files that the estate names, relative to itself."""
+
+    def with_manifests(self, directory: str) -> yaml.Node:
+        """The tree with `lab.manifests`, each region's below `directory`: for a reader that has only files."""
+        places = {region: f"{directory}/{region}" for region in self.regions}
+        pairs = [
+            (key, made(dict(_pairs(value)) | {"manifests": made(places, value)}, value))
+            if key.value == "lab"
+            else (key, value)
+            for key, value in self.tree.value
+        ]
+        return yaml.MappingNode(
+            self.tree.tag, pairs, self.tree.start_mark, self.tree.end_mark, flow_style=False
+        )
 
 
 def is_compact(root: yaml.Node | None) -> bool:
@@ -89,6 +105,8 @@ def expand(root: yaml.Node, read: Reader | None = None) -> Expansion:
         base,
         {} if problems else overlays.of(found),
         notes.of(found),
+        tuple(region.name for region in found.regions),
+        tuple(_files(top, lab)),
     )
 
 
@@ -142,6 +160,26 @@ def _lab(place: Place, lab: dict[str, Place], shape: Shape, given: Ports) -> dic
 
 def _entries(place: Place) -> dict[str, Any]:
     return {name: child.node for name, child in place.items().items() if child.node is not None}
+
+
+def _files(top: dict[str, Place], lab: dict[str, Place]) -> Iterator[str]:
+    """Files that the estate names, as far as they are given as text."""
+    prometheus = lab["prometheus"].items() if "prometheus" in lab else {}
+    rules = prometheus["rules"].elements() if "rules" in prometheus else []
+    places = [
+        top["continuity"],
+        top["profile"],
+        *([prometheus["config"]] if "config" in prometheus else []),
+        *rules,
+    ]
+    for place in places:
+        if isinstance(place.node, yaml.ScalarNode):
+            yield str(place.node.value)
+
+
+def _pairs(node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
+    """The entries of a mapping that was made here."""
+    yield from ((key.value, value) for key, value in node.value)
 
 
 def _taken_over(top: dict[str, Place], lab: dict[str, Place]) -> set[int]:

@@ -1,4 +1,4 @@
-"""The commands for people and scripts: up, down, status, kubeconfig, logs, link, check."""
+"""The commands for people and scripts: up, down, status, kubeconfig, logs, link, render, check."""
 
 from __future__ import annotations
 
@@ -61,6 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     change.add_argument("--cut", action="store_true", help="drop everything, also what is under way")
     change.add_argument("--mend", action="store_true", help="undo --cut")
     link.set_defaults(run=_link)
+    render = commands.add_parser("render", help="write out what follows from a compact topology file")
+    render.add_argument("file", type=Path, metavar="TOPOLOGY")
+    render.add_argument("directory", type=Path, metavar="DIRECTORY", help="a new one, or an empty one")
+    render.set_defaults(run=_render)
     check = commands.add_parser("check", parents=[as_json], help="check the lab part of a topology file")
     check.add_argument("file", type=Path)
     check.set_defaults(run=_check)
@@ -185,6 +189,14 @@ def _link(options: argparse.Namespace) -> int:
             else "cut"
         )
         print(f"{options.between[0]} - {options.between[1]}: {said}")
+    return 0
+
+
+def _render(options: argparse.Namespace) -> int:
+    from stormlab import render  # noqa: PLC0415
+
+    for place in render.write(options.file, options.directory):
+        print(place)
     return 0
 
 

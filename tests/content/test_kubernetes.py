@@ -96,7 +96,9 @@ def test_nothing_is_restarted_for_starting_slowly(rendered):
 def test_the_standby_cluster_follows_a_slot_that_the_source_keeps(rendered):
     def bootstrap(region):
         data = of_kind(rendered[region], "ConfigMap")["patroni"]["data"]
-        return yaml.safe_load(data["bootstrap-cell0.yml"])["bootstrap"]["dcs"], yaml.safe_load(data["region-cell0.yml"])
+        return yaml.safe_load(data["bootstrap-cell0.yml"])["bootstrap"]["dcs"], yaml.safe_load(
+            data["region-cell0.yml"]
+        )
 
     source, source_region = bootstrap("city1")
     standby, standby_region = bootstrap("city2")
