@@ -19,6 +19,10 @@ from stormlab.linkshape import LinkShape
 
 _TOPOLOGY = Path("topology/small.yaml")
 _TIMEOUT_S = 120.0
+_SHORTEST_WATCH_S, _LONGEST_WATCH_S = 0.2, 3600.0
+_STATUS = (
+    "the lab on one screen: zones, pods, links, databases, faults; exits with 1 when a part does not answer"
+)
 _LINK = "change the link between two sites, or show what it is like"
 
 
@@ -45,8 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     down = commands.add_parser("down", parents=[which, as_json], help="remove everything the lab made")
     down.add_argument("--maker", metavar="ID", help="only if the `up` of this ID started it, not one before")
     down.set_defaults(run=_down)
-    status = commands.add_parser("status", parents=[which, as_json], help="processes, pods, links, databases")
-    status.set_defaults(run=_status)
+    _status_options(
+        commands.add_parser("status", parents=[which, as_json], help=_STATUS, description=_STATUS)
+    )
     kubeconfig = commands.add_parser("kubeconfig", parents=[which], help="print the path of the kubeconfig")
     kubeconfig.set_defaults(run=_kubeconfig)
     logs = commands.add_parser("logs", parents=[which], help="log of a process of the lab or of a pod")
@@ -59,6 +64,20 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("file", type=Path)
     check.set_defaults(run=_check)
     return parser
+
+
+def _status_options(status: argparse.ArgumentParser) -> None:
+    status.add_argument("-a", "--all", action="store_true", help="every pod, process and endpoint, too")
+    status.add_argument(
+        "-w",
+        "--watch",
+        nargs="?",
+        const=2.0,
+        type=float,
+        metavar="SECONDS",
+        help="again and again until Ctrl-C, every 2 s unless said otherwise",
+    )
+    status.set_defaults(run=_status)
 
 
 def _link_options(link: argparse.ArgumentParser) -> None:
@@ -150,14 +169,19 @@ def _down(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from stormlab import status, statustable  # noqa: PLC0415
+    from stormlab import status  # noqa: PLC0415
+    from stormlab.status.show import show, watch  # noqa: PLC0415
 
-    report = status.gather(*_running(options))
-    if options.json:
-        print(json.dumps(report))
-    else:
-        statustable.show(report)
-    return 1 if report["troubles"] else 0
+    if options.watch is not None and not _SHORTEST_WATCH_S <= options.watch <= _LONGEST_WATCH_S:
+        raise BadInputError(
+            [f"--watch {options.watch:g}: must be from {_SHORTEST_WATCH_S:g} to {_LONGEST_WATCH_S:g} seconds"]
+        )
+    estate, state = _running(options)
+    how = {"as_json": options.json, "everything": options.all}
+    if options.watch is None:
+        return 1 if show(lambda: status.gather(estate, state), **how)["troubles"] else 0
+    watch(lambda: status.gather(estate, state), options.watch, **how)
+    return 0
 
 
 def _kubeconfig(options: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ _LONGEST = 40
 """Of the names of regions, zones and forwards."""
 _LAB_KEYS = (
     "network", "manifests", "images", "api_ports", "forwards", "prometheus", "secrets", "ready", "names", "kubelet",
+    "status", "watch",
 )  # fmt: skip
 _COPY, ORIGIN = "topology.yaml", "topology.origin"
 

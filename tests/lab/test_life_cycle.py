@@ -78,7 +78,13 @@ def test_up_is_idempotent_and_down_leaves_nothing(tiny):
     before = tiny.status()
     changed = tiny.run("link", "one-a", "outside", "--rtt", "5ms", "--loss", "1%", "--bandwidth", "1Gbit/s")
     assert changed.stdout == "one-a - outside: 5 ms round trip, loss 1%, 1Gbit/s\n"
-    shown = {"between": ["one-a", "outside"], "rtt_ms": 5.0, "loss": 0.01, "bandwidth_mbit_s": 1000.0, "up": True}
+    shown = {
+        "between": ["one-a", "outside"],
+        "rtt_ms": 5.0,
+        "loss": 0.01,
+        "bandwidth_mbit_s": 1000.0,
+        "up": True,
+    }
     (link,) = tiny.status()["links"]
     assert {key: link[key] for key in shown} == shown
     refused = tiny.run("link", "one-a", "outside", "--jitter", "6ms")
