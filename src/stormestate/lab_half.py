@@ -28,6 +28,17 @@ _SECRETS = (
     ("postgres", ["superuser-password", "replication-password", "bank-password", "auditor-password"]),
     ("bank", ["BANK_TOKEN_SECRET"]),
 )
+# What `stormdrill lab status` shows beyond the lab itself, asked of its Prometheus.
+_SERVED = 'sum by (zone) (rate(bank_requests_total{service="gateway"'
+_STATUS = {
+    "requests/s by zone": f"{_SERVED}}}[5s]))",
+    "not served by zone, %": f'100 * (1 - {_SERVED},code=~"2.."}}[5s])) / ({_SERVED}}}[5s])) > 0))',
+    "behind the primary, bytes": "clamp_min(max by (cell) (patroni_xlog_location) - on (cell) group_right () "
+    "max by (cell, pod) (patroni_xlog_replayed_location > 0), 0)",
+    "epoch, promotion by cell": "max by (cell) (bank_cell_promotion)",
+    "epoch, version by cell": "max by (cell) (bank_cell_version)",
+    "alerts firing": 'sum by (alertname) (ALERTS{alertstate="firing"})',
+}
 
 
 def block(shape: Shape, ports: Ports, at: yaml.Node) -> dict[str, Any]:
@@ -39,6 +50,7 @@ def block(shape: Shape, ports: Ports, at: yaml.Node) -> dict[str, Any]:
         "forwards": _forwards(shape, ports, at),
         "names": [_name(shape)],
         "ready": _ready(shape, at),
+        "status": [{"name": name, "query": query} for name, query in _STATUS.items()],
         "notes": list(notes.of(shape)),
     }
 
