@@ -1,14 +1,18 @@
-"""The gateway: the phones' entrance. Session, flow control, deadline; everything else is the ledger's."""
+"""The gateway: the phones' entrance. Session, flow control, deadline, cell; everything else is the ledger's."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from typing import Final
 
 from aiohttp import web
 
 from stormbank.admission import Admission
+from stormbank.cells import HEADER as CELL_HEADER
+from stormbank.cells import Cells
 from stormbank.deadline import HEADER, Deadline
 from stormbank.metrics import AdmissionMetrics, ServiceMetrics
 from stormbank.operations import Operation
@@ -23,22 +27,30 @@ LARGEST_BODY: Final = 4096
 
 
 class Gateway:
-    """Answers the phones' operations by asking a ledger, as far as flow control lets them in."""
+    """Answers the phones' operations by asking a ledger of the customer's cell, as far as flow control lets them in."""
 
     def __init__(
-        self, sessions: Sessions, admission: Admission, counts: AdmissionMetrics, ledgers: Ledgers
+        self,
+        *,
+        sessions: Sessions,
+        admission: Admission,
+        counts: AdmissionMetrics,
+        cells: Cells,
+        ledgers: Mapping[str, Ledgers],
     ) -> None:
         self._sessions = sessions
         self._admission = admission
         self._counts = counts
+        self._cells = cells
         self._ledgers = ledgers
 
     async def answer(self, operation: Operation, request: web.BaseRequest) -> web.Response:
         """Serve one operation; Problem otherwise."""
         deadline = Deadline.from_header(request.headers.get(HEADER))
         # Before admission: strangers must not use up what is meant for customers.
+        customer = None
         if operation.session:
-            self._sessions.customer_of(request.headers.get("Authorization"))
+            customer = self._sessions.customer_of(request.headers.get("Authorization"))
         if operation.money and "Idempotency-Key" not in request.headers:
             raise BadRequest("Idempotency-Key is missing")
         try:
@@ -49,8 +61,10 @@ class Gateway:
         try:
             self._counts.admitted(operation)
             body = await _body(request, deadline)
+            cell = self._cells.of(_named_in(body) if customer is None else customer)
             headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
-            answer = await self._ledgers.ask(operation, headers, body, deadline)
+            headers[CELL_HEADER] = cell
+            answer = await self._ledgers[cell].ask(operation, headers, body, deadline)
         finally:
             self._admission.leave()
         if operation.name == "login" and answer.status == 200:
@@ -64,6 +78,15 @@ class Gateway:
         customer = int(json.loads(answer.body)["customer"])
         token = self._sessions.issue(customer)
         return reply(200, {"token": token, "customer": customer, "expires_s": self._sessions.lifetime_s})
+
+
+def _named_in(body: bytes) -> int:
+    """Return the customer named in the body of a login; 0 when there is none, which is for a ledger to refuse."""
+    try:
+        customer = json.loads(body)["customer"]
+    except (ValueError, TypeError, KeyError):
+        return 0
+    return customer if type(customer) is int else 0
 
 
 async def _body(request: web.BaseRequest, deadline: Deadline) -> bytes:
@@ -84,12 +107,21 @@ async def run(settings: Settings, host: str, port: int) -> None:
     """Be a gateway until told to end."""
     metrics = ServiceMetrics("gateway", zone=settings.zone, pod=settings.pod)
     admission = Admission(settings.limit, settings.tier_order, settings.tier_share, settings.rate_per_s)
-    async with Ledgers(settings.ledger_urls) as ledgers:
+    async with AsyncExitStack() as stack:
+        ledgers = {
+            cell: await stack.enter_async_context(Ledgers(urls)) for cell, urls in settings.ledgers.items()
+        }
+
+        async def serving() -> bool:
+            # One cell's customers are served whether or not another's are.
+            return any(await asyncio.gather(*(each.serving() for each in ledgers.values())))
+
         gateway = Gateway(
-            Sessions(settings.token_secret, settings.session_s),
-            admission,
-            AdmissionMetrics(metrics.registry, admission),
-            ledgers,
+            sessions=Sessions(settings.token_secret, settings.session_s),
+            admission=admission,
+            counts=AdmissionMetrics(metrics.registry, admission),
+            cells=settings.cells,
+            ledgers=ledgers,
         )
-        service = Service("gateway", gateway.answer, metrics, ready=lambda: True, serving=ledgers.serving)
+        service = Service("gateway", gateway.answer, metrics, ready=lambda: True, serving=serving)
         await service.run(host, port, settings.drain_s)

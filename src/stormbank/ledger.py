@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from stormbank.cells import HEADER as CELL_HEADER
+from stormbank.cells import Cells
 from stormbank.db.access import Access
 from stormbank.db.address import parse_dsn
 from stormbank.db.books import Books, Movement, clearing_account
@@ -19,7 +21,7 @@ from stormbank.db.schema import ensure
 from stormbank.deadline import HEADER, Deadline
 from stormbank.metrics import BookMetrics, ServiceMetrics, SlotMetrics
 from stormbank.operations import Operation
-from stormbank.problem import BadRequest, Unauthorized, Unavailable
+from stormbank.problem import BadRequest, Misrouted, Unauthorized, Unavailable
 from stormbank.request import amount_in, idempotency_key, json_fields, short_text
 from stormbank.service import Service, cancelled, reply
 from stormbank.session import Sessions
@@ -36,11 +38,13 @@ Work = Callable[[Deadline], Awaitable[Done]]
 
 
 class Ledger:
-    """Answers operations from the books."""
+    """Answers operations from the books of one cell."""
 
     def __init__(
         self,
         *,
+        cells: Cells,
+        cell: str,
         sessions: Sessions,
         slots: Slots,
         service_s: Mapping[str, float],
@@ -48,6 +52,8 @@ class Ledger:
         books: Books,
         counts: BookMetrics,
     ) -> None:
+        self._cells = cells
+        self._cell = cell
         self._sessions = sessions
         self._slots = slots
         self._service_s = service_s
@@ -66,9 +72,11 @@ class Ledger:
     async def answer(self, operation: Operation, request: web.BaseRequest) -> web.Response:
         """Serve one operation; Problem otherwise."""
         deadline = Deadline.from_header(request.headers.get(HEADER))
+        if request.headers.get(CELL_HEADER, self._cell) != self._cell:
+            raise Misrouted("cell", cell=self._cell)
         customer = 0
         if operation.session:
-            customer = self._sessions.customer_of(request.headers.get("Authorization"))
+            customer = self._own(self._sessions.customer_of(request.headers.get("Authorization")))
         # What cannot be done is refused before it occupies a slot: a bad request, or no books at all.
         work = await self._readers[operation.name](customer, request)
         if not self._primary.available:
@@ -80,11 +88,17 @@ class Ledger:
             response.force_close()
         return response
 
+    def _own(self, customer: int) -> int:
+        """Return `customer`, who must be of this cell. The header cannot say that: it is of the asker's settings."""
+        if self._cells.of(customer) != self._cell:
+            raise Misrouted("customer", cell=self._cell)
+        return customer
+
     # Each of these reads its request and returns the work to do once there is a slot.
 
     async def _login(self, _: int, request: web.BaseRequest) -> Work:
         fields = await json_fields(request, {"customer": int, "device": str, "password": str})
-        customer, password = fields["customer"], fields["password"]
+        customer, password = self._own(fields["customer"]), fields["password"]
 
         async def work(deadline: Deadline) -> Done:
             known = 0 < customer < 2**63
@@ -152,7 +166,7 @@ async def run(settings: Settings, host: str, port: int) -> None:
     slot_metrics.watch(slots)
 
     async def prepare(connection: Connection) -> None:
-        await ensure(connection, settings.customers)
+        await ensure(connection, settings.cells, settings.cell, settings.customers)
 
     primary = Primary(
         parse_dsn(settings.db_dsn),
@@ -162,12 +176,14 @@ async def run(settings: Settings, host: str, port: int) -> None:
         search_pause_s=settings.db_search_s,
     )
     ledger = Ledger(
+        cells=settings.cells,
+        cell=settings.cell,
         sessions=Sessions(settings.token_secret, settings.session_s),
         slots=slots,
         service_s=settings.service_s,
         primary=primary,
         books=Books(Access(primary, settings.db_pool), idempotency=settings.idempotency),
-        counts=BookMetrics(metrics.registry, lambda: primary.available),
+        counts=BookMetrics(metrics.registry, settings.cell, lambda: primary.available),
     )
     started_s = time.monotonic()
 

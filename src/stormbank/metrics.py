@@ -139,20 +139,22 @@ class SlotMetrics:
 
 
 class BookMetrics:
-    """What the ledger booked, and whether it has a primary."""
+    """What the ledger of `cell` booked, and whether it has a primary."""
 
-    def __init__(self, registry: CollectorRegistry, available: Callable[[], bool]) -> None:
-        self._movements = Counter(
-            "bank_movements", "Movements acknowledged.", ("operation", "repeated"), registry=registry
+    def __init__(self, registry: CollectorRegistry, cell: str, available: Callable[[], bool]) -> None:
+        movements = Counter(
+            "bank_movements", "Movements acknowledged.", ("operation", "repeated", "cell"), registry=registry
         )
-        for each in OPERATIONS:
-            if each.money:
-                self._movements.labels(each.name, "false")
-                self._movements.labels(each.name, "true")
+        self._movements = {
+            (each.name, repeated): movements.labels(each.name, "true" if repeated else "false", cell)
+            for each in OPERATIONS
+            if each.money
+            for repeated in (False, True)
+        }
         Gauge("bank_database_available", "1 while a primary is known.", registry=registry).set_function(
             lambda: float(available())
         )
 
     def moved(self, operation: str, *, repeated: bool) -> None:
         """Count one movement acknowledged."""
-        self._movements.labels(operation, "true" if repeated else "false").inc()
+        self._movements[operation, repeated].inc()

@@ -4,6 +4,7 @@ Problem
 +-- BadRequest (400)      the caller must change the request
 +-- Unauthorized (401)
 +-- Conflict (409)        an idempotency key that already stands for something else
++-- Misrouted (421)      another cell's customer: nothing the caller did, the bank's settings disagree
 +-- Refused (422)         understood, and the books say no
 +-- Shed (429)            flow control gave the request up; try again later
 +-- Unavailable (503)     a dependency is in trouble
@@ -60,6 +61,13 @@ class Conflict(Problem):
 
     status = 409
     error = "conflict"
+
+
+class Misrouted(Problem):
+    """The customer belongs to another cell than the ledger that was asked."""
+
+    status = 421
+    error = "misrouted"
 
 
 class Refused(Problem):

@@ -38,6 +38,13 @@ def test_commands_on_a_lab_that_is_not_up(tmp_path):
         refused(run(tmp_path, *arguments), "lab 'small' is not up")
 
 
+def test_a_link_named_with_all_that_is_wrong(tmp_path):
+    wrong = ["--rtt", "30", "--loss", "101%", "--bandwidth", "fast", "--jitter", "2ms"]
+    done = run(tmp_path, "link", "a", "b", *wrong)
+    refused(done, "--rtt 30: must be a duration", "--loss 101%: must be a share", "--bandwidth fast: must be")
+    refused(run(tmp_path, "link", "a", "b", "--up", "--down"), "not allowed with")
+
+
 def test_down_without_a_lab_is_done(tmp_path):
     done = run(tmp_path, "down", "--json")
     assert done.returncode == 0

@@ -1,7 +1,10 @@
 -- The books: accounts, movements of money between two of them, and the two entries of each movement.
 
+-- One row. `customers`: those of 1 to this number who are of the cell have an account here.
 CREATE TABLE bank_schema (
     version   integer NOT NULL,
+    cell      text    NOT NULL,
+    cells     text[]  NOT NULL,
     customers bigint  NOT NULL
 );
 

@@ -230,8 +230,8 @@ class Bank:
         return self._start("ledger", env)
 
     def gateway(self, *ledgers: Process, **env: str) -> Process:
-        urls = ",".join(f"http://127.0.0.1:{each.port}" for each in ledgers)
-        return self._start("gateway", {"BANK_LEDGER_URL": urls, **env})
+        urls = "|".join(f"http://127.0.0.1:{each.port}" for each in ledgers)
+        return self._start("gateway", {"BANK_LEDGERS": f"cell0={urls}", **env})
 
     def _start(self, role: str, env: dict[str, str]) -> Process:
         process = Process(role, env, self.root / f"{role}-{len(self.started)}.log")
