@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from stormbank.cells import Cells
-from stormbank.epoch import CellState, Epoch
+from stormbank.epoch import CellState
 from stormbank.lookout import Lookout
 from stormbank.problem import Unavailable
 from stormbank.wait import pause, until_set
@@ -42,7 +42,7 @@ class CellMap:
         self._observe = observe
         self._known: dict[str, Known | None] = dict.fromkeys(cells.names)
         self._answered: set[str] = set()
-        self._behind: dict[str, Epoch] = {}
+        self._complaint: dict[str, str] = {}
         self._doubted = {cell: asyncio.Event() for cell in cells.names}
 
     @property
@@ -63,9 +63,7 @@ class CellMap:
         """Take what a ledger said; false when it is older than what is known."""
         known = self._known.get(state.cell)
         if known is not None and state.epoch < known.state.epoch:
-            if self._behind.get(state.cell) != state.epoch:  # once, not with every look
-                self._behind[state.cell] = state.epoch
-                log.warning("a ledger of %s is at epoch %s, behind %s", state.cell, state.epoch, known.epoch)
+            self._complain(state.cell, f"is at epoch {state.epoch}, behind {known.epoch}")
             return False
         if known is None or state != known.state:
             log.info("%s is at epoch %s, home %s", state.cell, state.epoch, state.home)
@@ -82,6 +80,12 @@ class CellMap:
                 for cell, known in self._known.items()
             }
         }
+
+    def _complain(self, cell: str, text: str) -> None:
+        """Log what is wrong with a ledger, once as long as it is the same."""
+        if self._complaint.get(cell) != text:
+            self._complaint[cell] = text
+            log.warning("a ledger of %s %s", cell, text)
 
     async def follow(self, cell: str, lookout: Lookout) -> None:
         """Ask the ledgers of `cell` several times a second; runs until cancelled."""
@@ -101,10 +105,10 @@ class CellMap:
             try:
                 state = CellState.parse(body)
             except ValueError as error:
-                log.warning("a ledger of %s answers nonsense: %s", cell, error)
+                self._complain(cell, f"answers nonsense: {error}")
                 return False
             if state.cell != cell:
-                log.warning("a ledger of %s says that it is of %s", cell, state.cell)
+                self._complain(cell, f"says that it is of {state.cell}")
                 return False
             return self.learn(state, asked_at_s)
 

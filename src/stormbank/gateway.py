@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -139,6 +139,19 @@ async def _body(request: web.BaseRequest, deadline: Deadline) -> bytes:
         raise BadRequest("body too large") from None
 
 
+async def _any_serves(cells: Iterable[Ledgers]) -> bool:
+    """Whether business can be done in any cell: its customers are served whether or not another's are."""
+    asked = [asyncio.create_task(each.serving()) for each in cells]
+    try:
+        for answer in asyncio.as_completed(asked):
+            if await answer:
+                return True
+        return False
+    finally:
+        for each in asked:
+            each.cancel()
+
+
 async def run(settings: Settings, host: str, port: int) -> None:
     """Be a gateway until told to end."""
     metrics = ServiceMetrics("gateway", zone=settings.zone, pod=settings.pod)
@@ -157,10 +170,6 @@ async def run(settings: Settings, host: str, port: int) -> None:
             cell: await stack.enter_async_context(Ledgers(urls)) for cell, urls in settings.ledgers.items()
         }
 
-        async def serving() -> bool:
-            # One cell's customers are served whether or not another's are.
-            return any(await asyncio.gather(*(each.serving() for each in ledgers.values())))
-
         gateway = Gateway(
             sessions=Sessions(settings.token_secret, settings.session_s),
             admission=admission,
@@ -170,7 +179,15 @@ async def run(settings: Settings, host: str, port: int) -> None:
             known=known,
             pulse=pulse,
         )
-        service = Service("gateway", gateway.answer, metrics, ready, serving, "/cells", gateway.cells)
+        service = Service(
+            "gateway",
+            gateway.answer,
+            metrics,
+            ready,
+            lambda: _any_serves(ledgers.values()),
+            "/cells",
+            gateway.cells,
+        )
         follow = {
             f"the watch over {cell}": known.follow(cell, Lookout(urls, "/cell"))
             for cell, urls in settings.ledgers.items()

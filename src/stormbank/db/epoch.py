@@ -13,7 +13,7 @@ from stormbank.db.access import Access
 from stormbank.db.pool import Connection
 from stormbank.deadline import Deadline
 from stormbank.epoch import CellState, Epoch
-from stormbank.problem import Problem, Unavailable
+from stormbank.problem import DeadlineExceeded, Unavailable
 from stormbank.wait import pause, until_set
 
 ASK_MS: Final = 400  # less than the gateways wait for the answer
@@ -44,7 +44,7 @@ class EpochKeeper:
         self._doubted = asyncio.Event()
 
     async def now(self) -> CellState:
-        """Ask the database, for all who ask at this time; Unavailable or DeadlineExceeded when it does not tell."""
+        """Ask the database, for all who ask at this time; Unavailable when it does not tell."""
         if self._asking is None:
             self._asking = asyncio.create_task(self._ask(Deadline.after_ms(ASK_MS)))
             self._asking.add_done_callback(self._asked)
@@ -61,7 +61,7 @@ class EpochKeeper:
             try:
                 await self.now()
                 pause_s = LOOK_EVERY_S
-            except Problem:
+            except Unavailable:
                 pause_s = self._search_pause_s
             await pause(GAP_S)
             await until_set(self._doubted, pause_s)
@@ -73,6 +73,8 @@ class EpochKeeper:
                 # Here and not when the primary is found: this commit may have to wait for a standby, readers need not.
                 await self._access.write(_record, deadline)
                 row = await self._access.read(_read, deadline)
+        except DeadlineExceeded:
+            raise Unavailable("database") from None
         except asyncpg.PostgresError as error:
             log.warning("epoch of %s unknown: %s", self._cell, error)
             raise Unavailable("database") from error
