@@ -66,7 +66,8 @@ def from_env(env: Mapping[str, str], role: str) -> Settings:
     reader = _Reader(env)
     read = reader.read
     gateway, ledger = role == "gateway", role == "ledger"
-    cells = read("BANK_CELLS", "cell0", cell_names, ("none",))
+    unread: tuple[str, ...] = ("none",)
+    cells = read("BANK_CELLS", "cell0", cell_names, unread)
     # Only where there is one cell does it go without saying which is meant.
     only = cells[0] if len(cells) == 1 else ""
     settings = Settings(
