@@ -107,6 +107,8 @@ def test_scopes_and_sources(objects):
 def test_a_ledger_has_the_books_of_its_cell(objects, region, deployment, cell, members):
     env = env_of(objects, region, deployment)
     assert env["BANK_CELL"] == cell
+    homes = {"cell0": "city1-a", "cell1": "city1-b"} if region == "city1" else {}
+    assert env.get("BANK_HOME") == homes.get(cell)
     assert env["BANK_DB_DSN"] == f"postgresql://bank@{members}/bank?target_session_attrs=read-write"
     from_env({**env, "BANK_TOKEN_SECRET": "x" * 16}, "ledger")
 
