@@ -58,20 +58,24 @@ def _state(spec: Mapping[str, Any], nodes: list[Mapping[str, Any]]) -> str:
 
 
 async def fences(region: str, client: Client, watch: Watch) -> list[Row]:
-    """Fences that are not open. Raises ApiError."""
-    items = await client.list("/api/v1/configmaps", fields=f"metadata.name={watch.fences}")
-    rows = [_fence(region, item) for item in items]
+    """Fences that are not open; where a region has the databases of several cells, they are called NAME-CELL each.
+
+    Raises ApiError.
+    """
+    items = await client.list("/api/v1/configmaps")
+    found = [(item["metadata"]["name"].removeprefix(watch.fences), item) for item in items]
+    rows = [_fence(region, rest, item) for rest, item in found if rest == "" or rest.startswith("-")]
     return [row for row in rows if row["state"] != _OPEN]
 
 
-def _fence(region: str, item: Mapping[str, Any]) -> Row:
+def _fence(region: str, rest: str, item: Mapping[str, Any]) -> Row:
     data = _mapping(item.get("data"))
     said = next(filter(None, map(_object, data.values())), {})
     return {
         "region": region,
         "namespace": item["metadata"].get("namespace"),
         "name": item["metadata"]["name"],
-        "site": said.get("site", region),
+        "site": said.get("site", region) + (f" ({rest[1:]})" if rest else ""),
         "state": data.get("state") or said.get("state") or "unknown",
         "how": said.get("how"),
         "by": said.get("by"),
