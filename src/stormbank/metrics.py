@@ -17,6 +17,7 @@ from prometheus_client import (
 
 from stormbank import VERSION
 from stormbank.admission import HIGHWATER_S, Admission
+from stormbank.epoch import CellState
 from stormbank.operations import OPERATIONS, Operation
 from stormbank.slots import Slots
 
@@ -138,6 +139,23 @@ class SlotMetrics:
         busy.set_function(lambda: slots.busy)
 
 
+class CellMetrics:
+    """The epoch of each cell as this process last heard of it; no series before it has."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._promotion = Gauge(
+            "bank_cell_promotion", "Promotion number of the cell's epoch.", ("cell",), registry=registry
+        )
+        self._version = Gauge(
+            "bank_cell_version", "Version of the cell's map in its epoch.", ("cell",), registry=registry
+        )
+
+    def observe(self, state: CellState) -> None:
+        """Report `state`."""
+        self._promotion.labels(state.cell).set(state.epoch.promotion)
+        self._version.labels(state.cell).set(state.epoch.version)
+
+
 class BookMetrics:
     """What the ledger of `cell` booked, and whether it has a primary."""
 
@@ -151,6 +169,9 @@ class BookMetrics:
             if each.money
             for repeated in (False, True)
         }
+        self._stale = Counter(
+            "bank_stale_epoch", "Writes refused for their epoch.", ("cell",), registry=registry
+        ).labels(cell)
         Gauge("bank_database_available", "1 while a primary is known.", registry=registry).set_function(
             lambda: float(available())
         )
@@ -158,3 +179,7 @@ class BookMetrics:
     def moved(self, operation: str, *, repeated: bool) -> None:
         """Count one movement acknowledged."""
         self._movements[operation, repeated].inc()
+
+    def stale(self) -> None:
+        """Count one write refused for its epoch."""
+        self._stale.inc()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import re
 from collections.abc import Callable
+from typing import TypeVar
 
 from stormbank.db.address import parse_dsn
+
+T = TypeVar("T")
 
 _CELL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
@@ -76,6 +80,13 @@ def cell_names(text: str) -> tuple[str, ...]:
     return found
 
 
+def zone(text: str) -> str:
+    """Read a zone's name."""
+    if not 0 < len(text) <= 63 or not text.isprintable() or text != text.strip():
+        raise ValueError("must be 1 to 63 printable characters")
+    return text
+
+
 def ledgers(text: str) -> dict[str, tuple[str, ...]]:
     """Read CELL=URL,... ; several URLs of one cell have | between."""
     found: dict[str, tuple[str, ...]] = {}
@@ -114,3 +125,15 @@ def dsn(text: str) -> str:
     """Read a database address."""
     parse_dsn(text)
     return text
+
+
+def argument(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """Make a reader of settings one of arguments: argparse shows only its own error's reason."""
+
+    def read(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+
+    return read

@@ -9,7 +9,7 @@ from typing import TypeVar
 from stormbank.admission import tier_class
 from stormbank.cells import Cells
 from stormbank.operations import OPERATIONS, TIERS
-from stormbank.parse import cell_names, dsn, ledgers, names, number, pairs, secret, switch, whole
+from stormbank.parse import cell_names, dsn, ledgers, names, number, pairs, secret, switch, whole, zone
 
 T = TypeVar("T")
 
@@ -36,6 +36,7 @@ class Settings:
     rate_per_s: Mapping[str, float]
     # ledger
     cell: str
+    home: str
     db_dsn: str
     db_password: str | None
     db_pool: int
@@ -65,7 +66,8 @@ def from_env(env: Mapping[str, str], role: str) -> Settings:
     reader = _Reader(env)
     read = reader.read
     gateway, ledger = role == "gateway", role == "ledger"
-    cells = read("BANK_CELLS", "cell0", cell_names, ("none",))
+    unread: tuple[str, ...] = ("none",)
+    cells = read("BANK_CELLS", "cell0", cell_names, unread)
     # Only where there is one cell does it go without saying which is meant.
     only = cells[0] if len(cells) == 1 else ""
     settings = Settings(
@@ -81,6 +83,8 @@ def from_env(env: Mapping[str, str], role: str) -> Settings:
         tier_share=read("BANK_TIER_SHARE", "A=1.0,B=0.7,C=0.5", pairs(0), {}),
         rate_per_s=read("BANK_RATE", "A=400,B=150,C=80", pairs(0), {}),
         cell=read("BANK_CELL", only, str, "") if ledger else "",
+        # Where the map has the cell at home when its bank is founded; whoever founds it knows no better than its own.
+        home=read("BANK_HOME", env.get("BANK_ZONE") or "none", zone, ""),
         db_dsn=read("BANK_DB_DSN", "postgresql://bank@localhost:5432/bank", dsn, "") if ledger else "",
         db_password=env.get("BANK_DB_PASSWORD") or None,
         db_pool=read("BANK_DB_POOL", "6", whole(2), 2),

@@ -31,6 +31,7 @@ class _Reader:
         self._witnesses = {zone.name for region in regions for zone in region.zones if not zone.serves}
 
     def cell(self, name: str, number: int, place: Place) -> Cell | None:
+        place.check_name(name)
         fields = place.fields(("database", "ledger", "primary", "standby", "remote"), ("primary",))
         database = _object_name(fields["database"], DATABASE, name)
         ledger = _object_name(fields["ledger"], LEDGER, name)

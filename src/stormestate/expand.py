@@ -27,13 +27,13 @@ from stormestate.shape import Ports, Shape
 SCHEMA = "stormdrill.estate/1"
 FULL_SCHEMA = "stormdrill.topology/1"
 _NEEDED = ("name", "regions", "cells", "lab", "operations", "audit", "continuity")
+_NEEDED_OF_LAB = ("network", "ports", "prometheus")
 _AS_IT_IS = (
     "name", "environment", "links", "operations", "metrics", "continuity", "profile", "idempotency", "lock",
     "canaries", "fence",
 )  # fmt: skip
 _OWN = ("schema", "regions", "cells", "lab", "prometheus", "audit", "services")
 _BASE = "kubernetes/base"
-_NOWHERE = yaml.ScalarNode("tag:yaml.org,2002:str", "")
 Reader = Callable[[str], yaml.Node | None]
 """Gives the tree of a file that the estate names, None when there is none to be had."""
 
@@ -91,6 +91,9 @@ def expand(root: yaml.Node, read: Reader | None = None) -> Expansion:
         cells.read(top["cells"], zones),
     )
     lab = top["lab"].items()
+    for name in _NEEDED_OF_LAB:
+        if top["lab"].present and not (name in lab and lab[name].present):
+            top["lab"].problem(f"'{name}' is missing")
     given = ports.read(lab.get("ports", _absent(top["lab"], "lab.ports")), found)
     clashes.report(top["cells"], found)
     if read is not None and top["continuity"].present:
@@ -120,7 +123,8 @@ def _tree(
     sections: dict[str, Any] = {"schema": FULL_SCHEMA, "name": "", "environment": "production"}
     sections["regions"] = _regions(top["regions"], shape)
     sections |= harness_half.defaults(shape, given)
-    sections["lab"] = made(_lab(top["lab"], lab, shape, given), top["lab"].node or root)
+    where = top["lab"].node or root
+    sections["lab"] = made(_lab(lab, shape, given, where), where)
     for name in _AS_IT_IS:
         if (node := top[name].node) is not None:
             sections[name] = node
@@ -129,11 +133,10 @@ def _tree(
     )
     url = {"url": harness_half.prometheus_url(given)}
     sections["prometheus"] = made(url | _entries(top["prometheus"]), top["prometheus"].node or root)
-    if (where := top["audit"].node) is not None:
+    if (books := top["audit"].node) is not None:
         stated = _entries(top["audit"])
-        sections["audit"] = made(
-            stated if "kind" in stated else harness_half.audit(shape, given, where) | stated, where
-        )
+        follows = {} if "kind" in stated else harness_half.audit(shape, given, books)
+        sections["audit"] = made(follows | stated, books)
     return made(sections, root)
 
 
@@ -147,9 +150,9 @@ def _regions(place: Place, shape: Shape) -> dict[str, Any]:
     return found
 
 
-def _lab(place: Place, lab: dict[str, Place], shape: Shape, given: Ports) -> dict[str, Any]:
+def _lab(lab: dict[str, Place], shape: Shape, given: Ports, at: yaml.Node) -> dict[str, Any]:
     """The lab's block: what follows, what the file says; lists of both are joined."""
-    found = lab_half.block(shape, given, place.node or _NOWHERE)
+    found = lab_half.block(shape, given, at)
     for name, stated in lab.items():
         if name in ("ports", "base") or stated.node is None:
             continue

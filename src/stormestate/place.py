@@ -95,11 +95,16 @@ class Place:
     def name(self, default: str = "") -> str:
         """A name of Kubernetes: lower-case letters, digits and `-`."""
         text = self.text(default)
-        if self.present and (not _NAME.fullmatch(text) or len(text) > _LONGEST):
+        if self.present:
+            self.check_name(text)
+        return text
+
+    def check_name(self, text: str) -> None:
+        """Report `text`, this place's value or key, when it is no name of Kubernetes."""
+        if not _NAME.fullmatch(text) or len(text) > _LONGEST:
             self.problem(
                 f"'{text}' must be lower-case letters, digits and '-', at most {_LONGEST} characters"
             )
-        return text
 
     def port(self, default: int = 0) -> int:
         """A port for loopback, 1024 to 65535."""

@@ -44,6 +44,7 @@ class _Given:
     base: int | None
     stated: Mapping[str, Mapping[str, Place]]
     taken: dict[int, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
 
     def port(self, kind: str, name: str, offset: int) -> int:
         """The port of one thing; clashes are reported where the later one is stated."""
@@ -53,7 +54,7 @@ class _Given:
         elif self.base is not None:
             port = self.base + offset
         else:
-            self.place.problem(f"no port for {kind} {name}: state it, or give a 'base' from which it follows")
+            self.missing.append(f"{kind} {name}".strip())
             return 0
         self._take(port, f"{kind} {name}".strip(), stated or self.place)
         return port
@@ -78,6 +79,10 @@ def read(place: Place, shape: Shape) -> Ports:
     api, edge, postgres, patroni = (
         {name: given.port(kind, name, offset) for name, offset in wanted[kind].items()} for kind in _KINDS
     )
+    if given.missing and place.present:
+        place.problem(
+            f"no port for {', '.join(given.missing)}: state it, or give a 'base' from which it follows"
+        )
     return Ports(outside["prometheus"], outside["names"], api, edge, postgres, patroni)
 
 

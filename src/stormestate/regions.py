@@ -20,6 +20,7 @@ def read(place: Place) -> tuple[Region, ...]:
 
 
 def _region(name: str, number: int, place: Place, taken: dict[str, str]) -> Region:
+    place.check_name(name)
     fields = place.fields(("context", "cluster_id", "zones", "witness", "etcd"), ("zones",))
     names: list[Place] = []
     for element in fields["zones"].elements():

@@ -247,8 +247,11 @@ def _check(options: argparse.Namespace) -> int:
     problems = check.problems(options.file)
     if problems:
         raise BadInputError(problems)
+    notes = topologyfile.load(options.file).preset.notes
     if options.json:
-        print(json.dumps({"ok": True, "problems": []}))
-    else:
-        print(f"{options.file}: the lab part is right")
+        print(json.dumps({"ok": True, "problems": [], "notes": notes}))
+        return 0
+    print(f"{options.file}: the lab part is right")
+    for note in notes:
+        print(f"{options.file}: mind: {note}")
     return 0

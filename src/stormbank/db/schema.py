@@ -30,6 +30,9 @@ _CLEARING: Final = """
 INSERT INTO account (id, kind, opening, balance)
 SELECT -id, 'clearing', 0, 0 FROM generate_series(1, $1::int) id
 """
+_EPOCH: Final = """
+INSERT INTO cell_epoch (promotion, version, home, timeline) VALUES (1, 0, $1, bank_timeline())
+"""
 _FOUNDED: Final = "SELECT EXISTS (SELECT FROM pg_tables WHERE tablename = 'bank_schema')"
 
 log = logging.getLogger(__name__)
@@ -39,9 +42,10 @@ class SchemaError(ConnectionRefusedError):
     """The database is of another version of the bank, or another cell's: not one this ledger may write to."""
 
 
-async def ensure(connection: Connection, cells: Cells, cell: str, customers: int) -> None:
+async def ensure(connection: Connection, cells: Cells, cell: str, customers: int, home: str) -> None:
     """Create what is missing: tables, functions, clearing accounts, those of 1..`customers` who are of `cell`.
 
+    A new bank's first epoch is 1.0, and the map has the cell at home in zone `home`.
     Safe to race. SchemaError when the database is another's.
     """
     if await _customers_there(connection, cells, cell) >= customers:
@@ -52,8 +56,10 @@ async def ensure(connection: Connection, cells: Cells, cell: str, customers: int
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
         there = await _customers_there(connection, cells, cell)
         if there < 0:
-            await connection.execute((files("stormbank.db") / "schema.sql").read_text(encoding="utf-8"))
+            for part in ("epoch.sql", "schema.sql"):
+                await connection.execute((files("stormbank.db") / part).read_text(encoding="utf-8"))
             await connection.execute(_CLEARING, CLEARING_ACCOUNTS)
+            await connection.execute(_EPOCH, home)
             await connection.execute(
                 "INSERT INTO bank_schema VALUES ($1, $2, $3, 0)", VERSION, cell, list(cells.names)
             )
@@ -63,6 +69,12 @@ async def ensure(connection: Connection, cells: Cells, cell: str, customers: int
             await connection.execute(_CUSTOMERS, there + 1, customers, OPENING_BALANCE, *share)
             await connection.execute("UPDATE bank_schema SET customers = $1", customers)
             log.info("bank founded: customers %d to %d, as far as they are of %s", there + 1, customers, cell)
+
+
+async def check(connection: Connection, cells: Cells, cell: str) -> None:
+    """Create nothing; SchemaError unless the bank of `cell` is there."""
+    if await _customers_there(connection, cells, cell) < 0:
+        raise SchemaError("no bank has been founded in the database")
 
 
 async def _customers_there(connection: Connection, cells: Cells, cell: str) -> int:

@@ -26,6 +26,8 @@ class Document:
     sha256: str
     root: Node
     problems: Problems
+    notes: tuple[str, ...] = ()
+    """What a compact estate cannot do, for its author to know."""
 
 
 def open_document(path: Path, schema: str | None = None) -> Document:
@@ -51,7 +53,8 @@ def open_document(path: Path, schema: str | None = None) -> Document:
         for line, message in expansion.problems:
             problems.add(line, message)
         problems.only_on(expansion.taken_over)
-    return Document(path, hashlib.sha256(data).hexdigest(), root, problems)
+    notes = expansion.notes if expansion else ()
+    return Document(path, hashlib.sha256(data).hexdigest(), root, problems, notes)
 
 
 def _reader(directory: Path) -> stormestate.Reader:

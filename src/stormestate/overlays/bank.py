@@ -23,7 +23,10 @@ def ledger_settings(cell: Cell, site: Site) -> dict[str, str]:
         "BANK_CELL": cell.name,
         "BANK_DB_DSN": f"postgresql://bank@{members}/bank?target_session_attrs=read-write",
     }
-    if site != cell.home:
+    if site == cell.home:
+        # What a new bank begins with; elsewhere the database brings its own.
+        found["BANK_HOME"] = site.zones[0]
+    else:
         # The database here takes no writes for months, and each search is a new connection to it.
         found["BANK_DB_SEARCH_S"] = "0.5"
     return found

@@ -11,7 +11,7 @@ from stormlab.errors import LabError
 
 Row = dict[str, Any]
 
-PATIENCE_S = 1.2
+PATIENCE_S = 2.0
 """What does not answer within this is told as not answering: a person waits for the rest."""
 
 

@@ -10,8 +10,10 @@ from urllib.parse import urlencode
 from stormlab import outside
 from stormlab.errors import LabError
 from stormlab.estate import Estate
-from stormlab.status.part import PATIENCE_S, Part, Row
+from stormlab.status.part import Part, Row
 from stormlab.statusparts import StatusRow
+
+_TIMEOUT_S = 1.5
 
 
 async def rows(estate: Estate) -> Part:
@@ -37,7 +39,7 @@ async def _ask(estate: Estate, row: StatusRow) -> tuple[list[Row] | None, str]:
     site = estate.outside
     path = f"/api/v1/query?{urlencode({'query': row.query})}"
     try:
-        _, body = await outside.from_outside(site.netns, site.address, prometheus.port, path, PATIENCE_S)
+        _, body = await outside.from_outside(site.netns, site.address, prometheus.port, path, _TIMEOUT_S)
         answer = outside.parsed(body, "Prometheus")
         if answer.get("status") != "success":
             return None, f"{row.name}: {answer.get('error', 'Prometheus does not say why it refuses')}"

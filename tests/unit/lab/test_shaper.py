@@ -124,11 +124,13 @@ def test_jitter_is_there_and_averages_to_nothing():
     assert min(seen) < -0.45 * width
 
 
-def test_a_dense_flow_is_delayed_no_more_than_a_sparse_one():
-    """A draw for each packet, kept in order, would delay a dense flow by nearly the whole width."""
-    jitter = Jitter(10 * MS, "s")
-    seen = [jitter.at(at) for at in range(0, 20_000 * MS, MS // 5)]
+def test_a_dense_flow_keeps_its_order_and_is_delayed_no_more_than_a_sparse_one():
+    """A draw for each packet would reorder it or, kept in order, delay it by nearly the whole width."""
+    jitter, moments = Jitter(10 * MS, "s"), range(0, 20_000 * MS, MS // 5)
+    seen = [jitter.at(at) for at in moments]
     assert abs(sum(seen) / len(seen)) < 0.5 * MS
+    left = [at + by for at, by in zip(moments, seen, strict=True)]
+    assert left == sorted(left)
 
 
 def test_jitter_counts_from_when_a_packet_leaves_the_queue():
