@@ -37,17 +37,6 @@ def _is_flat(values: Any) -> bool:
     return all(isinstance(value, str | int | yaml.ScalarNode) for value in values)
 
 
-def plain(node: yaml.Node) -> Any:
-    """The node as plain values. For nodes that somebody has looked at: ValueError of what YAML cannot build."""
-    loader = yaml.SafeLoader("")
-    try:
-        return loader.construct_document(node)
-    except (yaml.YAMLError, IndexError) as error:
-        raise ValueError(str(error)) from error
-    finally:
-        loader.dispose()
-
-
 def lines(node: yaml.Node) -> range:
     """The lines on which a node stands, from 1."""
     # A node in block style ends where the next one begins.

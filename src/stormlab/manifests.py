@@ -46,7 +46,12 @@ def render_all(estate: Estate) -> dict[str, list[Object]]:
         return _render_regions(regions)
     with tempfile.TemporaryDirectory(prefix="stormlab-manifests-") as scratch:
         estate.overlays.write(Path(scratch))
-        return _render_regions({each: Path(scratch, each.name) for each in estate.regions} | regions)
+        try:
+            return _render_regions({each: Path(scratch, each.name) for each in estate.regions} | regions)
+        except BadInputError as error:
+            raise BadInputError(
+                estate.overlays.at_home(said, Path(scratch)) for said in error.problems
+            ) from None
 
 
 def _render_regions(regions: Mapping[Region, Path]) -> dict[str, list[Object]]:

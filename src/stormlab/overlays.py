@@ -29,3 +29,8 @@ class Overlays:
             path = directory / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
+
+    def at_home(self, text: str, directory: Path) -> str:
+        """A message about what was written into `directory`, which names the files that people have."""
+        text = text.replace(f"{directory / _BASE}/", f"{self.base}/")
+        return text.replace(f"{directory}/", "manifests of ")

@@ -42,7 +42,7 @@ def sections(report: Report, *, everything: bool) -> Iterator[Section]:
     yield from _rows(report)
     yield from _on_purpose(report)
     if report["notes"]:
-        yield Section("mind", ("what follows from the topology",), [(note,) for note in report["notes"]])
+        yield Section("mind", ("by the topology",), [(note,) for note in report["notes"]])
     if everything:
         yield _processes(report)
         yield Section("endpoints", ("name", "where"), list(report["endpoints"].items()))

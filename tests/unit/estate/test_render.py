@@ -1,11 +1,13 @@
 """`lab render`: what follows, written into a directory that stands on its own."""
 
 import json
+import shutil
 
 import pytest
 
 from stormdrill import topology
 from stormlab import cli, manifests, topologyfile
+from stormlab.errors import BadInputError
 
 
 def rendered(estate, capsys, *more):
@@ -62,3 +64,21 @@ def test_check_says_what_the_estate_cannot_do(estate, capsys):
     )
     assert cli.main(["check", str(estate.path), "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["notes"]) == 2
+
+
+def test_what_the_api_would_refuse_is_told_at_its_line_in_the_manifests_that_people_have(estate):
+    """Not in the copy that was rendered, which is gone by then."""
+    kubernetes = estate.path.with_name("kubernetes")
+    source = kubernetes.resolve()
+    kubernetes.unlink()
+    shutil.copytree(source, kubernetes)
+    gateway = kubernetes / "base/bank/zone/gateway.yaml"
+    text = gateway.read_text()
+    gateway.write_text(text.replace("terminationGracePeriodSeconds", "terminationGraceSeconds"))
+    line = text[: text.index("terminationGracePeriodSeconds")].count("\n") + 1
+    with pytest.raises(BadInputError) as caught:
+        manifests.render_all(estate.lab())
+    said = 'manifests of city1: Deployment gateway-city1-a: Deployment in version "v1" cannot be handled'
+    (first,) = [problem for problem in caught.value.problems if problem.startswith(said)]
+    assert 'unknown field "spec.template.spec.terminationGraceSeconds"' in first
+    assert first.endswith(f"({gateway}:{line})")

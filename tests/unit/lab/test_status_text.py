@@ -52,10 +52,11 @@ REPORT = {
     "links": [link(*pair) for pair in combinations(SITES, 2)],
     "link_carrier": "tun relay in user space",
     "databases": [member("pg-b", "sync_standby", 0), member("pg-a", "leader", None)],
-    "rows": [{"name": f"row {number}", "query": "q", "samples": []} for number in range(4)],
+    "rows": [{"name": f"row {number}", "query": "q", "samples": []} for number in range(6)],
     "faults": [],
     "fences": [],
     "endpoints": {"edge": "127.0.0.1:28081"},
+    "notes": ["cell0 is unprotected after a promotion in city2: one member there"],
     "troubles": [],
 }
 
@@ -142,6 +143,11 @@ def test_what_prometheus_answers():
         ("none", "-"),
         ("unknown", "?"),
     ]
+
+
+def test_what_the_estate_cannot_do_is_said(capsys):
+    assert section("mind") == [("cell0 is unprotected after a promotion in city2: one member there",)]
+    assert "mind" not in shown(capsys, notes=[])
 
 
 def test_what_holds_on_purpose(capsys):
