@@ -25,9 +25,14 @@ from stormdrill.continuity import Continuity
 from stormdrill.errors import Problem
 from stormdrill.estate import Topology
 from stormdrill.plan_moves import move_problems
+from stormdrill.plan_objectives import objective_problems
+from stormdrill.population import Population
 from stormdrill.profile import Profile
 from stormdrill.scenario import Activity, ActivityKind, Experiment
 from stormdrill.units import parse_duration_s, parse_ratio
+
+_FEWEST = 2
+"""Customers of a cell: one who sends money, and one who gets it."""
 
 
 def check(
@@ -39,7 +44,7 @@ def check(
         *_rollback_problems(experiment),
         *_heal_problems(experiment),
         *move_problems(experiment, topology),
-        *_objective_problems(experiment, topology, continuity),
+        *objective_problems(experiment, topology, continuity),
         *_metric_problems(experiment, topology),
         *metric_names.problems(experiment),
         *_profile_problems(experiment, topology, profile),
@@ -112,12 +117,10 @@ def _database_problems(activity: Activity, topology: Topology) -> Iterable[str]:
     databases, cell = topology.databases, activity.arguments.get("cell")
     if not databases:
         yield f"{topology.path.name} has no databases"
-    elif cell is None and len(databases) > 1:
-        yield f"say which cell's database: {', '.join(databases)}"
     elif cell is not None and cell in topology.cells and cell not in databases:
         yield f"cell '{cell}' has no database in {topology.path.name}"
     elif activity.function == "crash_primary":
-        named = str(cell) if cell is not None else next(iter(databases))
+        named = str(cell) if cell is not None else topology.first_database
         if named in databases and not databases[named].crash:
             yield f"{topology.path.name} does not say how to crash it: databases.{named}.crash is missing"
 
@@ -178,33 +181,6 @@ _SCALARS: dict[Kind, Callable[[Any], str | None]] = {
 }
 
 
-def _objective_problems(
-    experiment: Experiment, topology: Topology, continuity: Continuity
-) -> Iterable[Problem]:
-    file = str(experiment.path)
-    if experiment.fault_class not in continuity.fault_classes:
-        message = unknown("fault class", experiment.fault_class, continuity.fault_classes)
-        yield Problem(file, experiment.lines.get("fault_class", 0), f"{message} in {continuity.path.name}")
-    tiers = {*topology.tiers, *(tier[:1] for tier in topology.tiers)}
-    stated = {
-        "recovery_time": experiment.objectives.recovery_time_s,
-        "data_loss": experiment.objectives.data_loss_s,
-        "hurt": experiment.objectives.hurt,
-        "success": experiment.objectives.success,
-    }
-    for name, table in stated.items():
-        for tier in set(table) - tiers:
-            place = f"objectives.{name}.{tier}"
-            yield Problem(
-                file, experiment.lines.get(place, 0), f"{place}: {unknown('tier', tier, sorted(tiers))}"
-            )
-    order = experiment.flow_control.order if experiment.flow_control else ()
-    for tier in order:
-        if tier not in tiers:
-            line = experiment.lines.get("flow_control.order", 0)
-            yield Problem(file, line, f"flow_control.order: {unknown('tier', tier, sorted(tiers))}")
-
-
 def _metric_problems(experiment: Experiment, topology: Topology) -> Iterable[Problem]:
     if experiment.flow_control is None:
         return
@@ -222,3 +198,16 @@ def _profile_problems(experiment: Experiment, topology: Topology, profile: Profi
         yield Problem(
             str(experiment.path), line, f"profile {profile.name}: {message} in {topology.path.name}"
         )
+    if profile.arrivals_per_s is not None:
+        return  # a plain locustfile has customers of its own
+    rules = [cell.customers for cell in topology.cells.values()]
+    population = Population(profile.customers, len(rules), rules)
+    for number, cell in enumerate(topology.cells):
+        few = (len(population.visitors(number)), len(population.probes(number)))
+        if len(rules) > 1 and min(few) < _FEWEST:
+            message = f"leaves cell {cell} {few[0]} customers for sessions and {few[1]} for probes"
+            yield Problem(
+                str(experiment.path),
+                line,
+                f"profile {profile.name}: {message}; each needs {_FEWEST} at least",
+            )

@@ -132,9 +132,15 @@ def _another_lab(directory: Path) -> contextlib.AbstractContextManager[SmallLab]
     return ready_lab(topology)
 
 
+@pytest.fixture(scope="session")
+def lab_of():
+    """Function (topology): a context with the lab of another topology."""
+    return ready_lab
+
+
 @contextlib.contextmanager
-def ready_lab(topology: Path, *, keep: bool = False) -> Iterator[SmallLab]:
-    """Bring a lab up, and down at the end; with `keep`, take what is up and leave it up."""
+def ready_lab(topology: Path, *, keep: bool = False, down_s: float = 5) -> Iterator[SmallLab]:
+    """Bring a lab up, and down at the end, within `down_s`; with `keep`, take what is up and leave it up."""
     if not keep:
         stormlab("down", "--topology", str(topology))
     try:
@@ -151,7 +157,7 @@ def ready_lab(topology: Path, *, keep: bool = False) -> Iterator[SmallLab]:
         down = {} if keep else json.loads(stormlab("down", "--topology", str(topology), "--json").stdout)
     if not keep:
         assert _leftovers(report["name"], Path(report["kubeconfig"]).parent) == []
-        assert down["down_s"] < 5
+        assert down["down_s"] < down_s
 
 
 def _leftovers(name: str, state: Path) -> list[str]:
