@@ -101,6 +101,16 @@ def test_steps_stand_in_the_story_and_a_decision_only_once(tmp_path: Path) -> No
     assert "Li Wei" in text
 
 
+def test_the_old_timeline_that_people_kept_beside_their_history_is_read(tmp_path: Path) -> None:
+    run = split(tmp_path)
+    scenes.write_fork(run, [], commits_s=[-0.2])
+    (kept,) = run.path.glob("fork*.json")
+    before = measure(run).failover.duals
+    kept.rename(run.path / "runbook" / kept.name)
+    assert measure(run).failover.duals == before
+    assert [dual.fork for dual in before] == ["read"]
+
+
 def test_what_was_done_after_the_drill_changes_nothing(tmp_path: Path) -> None:
     later = scenes.person(500.0, "start city1 again")
     run = split(tmp_path)

@@ -72,8 +72,14 @@ def confirm(
 ) -> Promotion:
     """Prove a promotion that was asked for at `begun` (monotonic), by us or by somebody who died over it."""
     proof = new.writes_within(deadline_s)
-    member = new.director.leader()
     took_s = time.monotonic() - begun
+    member = tell_promoted(new, tell, proof, took_s=round(took_s, 3))
+    return Promotion(new.region, member, proof, fence, took_s)
+
+
+def tell_promoted(new: Side, tell: Tell, proof: WriteProof, **more: Any) -> str | None:
+    """Tell of a promotion that a committed write has proven; the member that leads."""
+    member = new.director.leader()
     tell(
         "promote.done",
         mono_ns=proof.mono_ns,
@@ -81,9 +87,9 @@ def confirm(
         region=new.region,
         member=member,
         proof=proof.to_json(),
-        took_s=round(took_s, 3),
+        **more,
     )
-    return Promotion(new.region, member, proof, fence, took_s)
+    return member
 
 
 def refuse_second(new: Side) -> None:

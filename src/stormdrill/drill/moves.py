@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from stormdrill.activities import FAIL_OVER
 from stormdrill.direct.following import need_following
 from stormdrill.direct.routes import Routes
-from stormdrill.direct.side import Side, pair_of
+from stormdrill.direct.side import Side, fencing_of, pair_of
 from stormdrill.direct.standing import stand
 from stormdrill.errors import ActionError, StormdrillError
 from stormdrill.estate import Topology
+from stormdrill.fence import State
 from stormdrill.kube import Cluster
 from stormdrill.plan_moves import cells_at_home_in, lost_in, two_sited
 from stormdrill.scenario import Activity
@@ -83,4 +85,18 @@ def unusual(topology: Topology, clusters: Mapping[str, Cluster]) -> list[str]:
             continue
         if not standing.usual:
             found.append(standing.text())
+    return found
+
+
+def closed_by_people(topology: Topology, clusters: Mapping[str, Cluster], drill: str) -> set[str]:
+    """Cells whose home somebody else than `drill` has closed for writers, such as people by a runbook. Never raises."""
+    found = set()
+    for cell, database in topology.databases.items():
+        if database.home is None:
+            continue
+        with suppress(StormdrillError):  # who cannot be asked has said nothing
+            home = database.home.region
+            fence = fencing_of(topology, cell, home, clusters[home], lambda *_, **__: None).record()
+            if fence is not None and fence.state is State.CLOSED and fence.by != drill:
+                found.add(cell)
     return found

@@ -25,7 +25,7 @@ from stormdrill.direct.routes import Routes
 from stormdrill.direct.side import Pair, Side, fences_in, pair_of
 from stormdrill.direct.standing import DRILL, Standing, stand
 from stormdrill.direct.together import listed, together
-from stormdrill.drill.moves import cells_meant, one_way
+from stormdrill.drill.moves import cells_meant, closed_by_people, one_way
 from stormdrill.drill.taking_over import Move, take_over
 from stormdrill.errors import ActionError, StormdrillError, TargetError
 from stormdrill.estate import Topology
@@ -74,8 +74,9 @@ class Switching:
 
     @property
     def closed(self) -> frozenset[str]:
-        """Cells whose database does not stand at home, and is not to be waited for there."""
-        return frozenset(cell for cell, move in list(self._moves.items()) if not move.back)
+        """Cells whose database does not stand at home, and is not waited for there: moved, or closed by people."""
+        moved = {cell for cell, move in list(self._moves.items()) if not move.back}
+        return frozenset(moved | closed_by_people(self.given.topology, self.given.clusters, self.by))
 
     def arm(self, region: str) -> None:
         """Arm the fences of a region's databases before the region is hurt. ActionError when that cannot be."""

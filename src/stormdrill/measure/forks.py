@@ -77,8 +77,8 @@ def _longest(commits: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
 
 
 def fork_files(directory: Path) -> list[Path]:
-    """The exports of a run, by name."""
-    return sorted(directory.glob("fork*.json"))
+    """The exports of a run, by name: the drill's own after those of people's runbook."""
+    return [*sorted((directory / "runbook").glob("fork*.json")), *sorted(directory.glob("fork*.json"))]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 from stormdrill import wait
 from stormdrill.errors import DeadlineError, InputError, StormdrillError
 from stormdrill.runbook.attention import Attention
-from stormdrill.runbook.calls import Call, Finding
+from stormdrill.runbook.calls import Call, Finding, Witnessed
 from stormdrill.runbook.calls.command import Command
 from stormdrill.runbook.calls.site import Site
 from stormdrill.runbook.desk import DONE, Desk
@@ -72,6 +72,8 @@ class Performer:
             found = self._settle(work.already)
             if found.holds:
                 self._desk.say(f"  already so: {found.saw}")
+                if cut_off and isinstance(work.call, Witnessed):
+                    work.call.tell_late(self._around)
                 return self._look(work.proof, "already", found)
             self._desk.say(f"  not so yet: {found.saw}")
         if cut_off and self._desk.cut_off(step) == DONE:

@@ -89,6 +89,19 @@ def test_a_promotion_that_somebody_died_over_is_waited_for_and_not_asked_for_aga
     assert [kind for kind, *_ in desk.told if kind.startswith("promote")] == ["promote.done"]
 
 
+@pytest.mark.parametrize("cut_off", [True, False])
+def test_a_promotion_whose_maker_did_not_live_to_tell_is_told_by_who_goes_on(desk, cut_off):
+    desk.do("close")
+    desk.drill.sites.promote()
+    call, promoted = Site("main", "city1", "promote", True, "x"), Site("main", "city1", "promoted", False)
+    step = Step("promote", 1, "Promote", "", 1, Action(call, Expectation(promoted, 0.0), False, None))
+    performer = Performer(NoDesk(lambda _: None), desk.around, Attention())
+    assert performer.perform(step, lambda: None, cut_off=cut_off).result == "already"
+    told = [data for kind, _, data in desk.told if kind == "promote.done"]
+    assert [(one["database"], one["region"]) for one in told] == [("main", "city2")] * cut_off
+    assert all(one["proof"]["timeline"] for one in told)
+
+
 def test_a_promotion_that_somebody_died_over_is_not_taken_for_a_fence(desk):
     del desk.drill.sites.settings["away"]["standby_cluster"]
     assert "is not fenced (never armed)" in desk.do("promote").saw
@@ -115,6 +128,12 @@ def test_a_way_back_is_refused_before_the_fence_and_a_switch_before_the_rebuild(
     assert "rebuild it first" in desk.do("switch_back").saw
     assert "TAKES WRITES as well" in desk.drill.unusual()[0]
     assert desk.drill.sites.calls == []
+
+
+def test_a_drill_does_not_wait_at_home_for_what_people_closed(desk):
+    assert desk.drill.switching.closed == set()
+    desk.do("close")
+    assert desk.drill.switching.closed == {"main"}
 
 
 def test_what_people_closed_is_not_opened_by_recover(desk):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from stormdrill.runbook.surroundings import Surroundings
 
@@ -35,3 +35,11 @@ class Call(Protocol):
         An estate that does not answer, or not as wanted, is a Finding that does not hold. InputError when it
         can never be done as it is written; TargetError counts as not holding.
         """
+
+
+@runtime_checkable
+class Witnessed(Protocol):
+    """A call whose act tells the history when it has come about."""
+
+    def tell_late(self, around: Surroundings) -> None:
+        """Tell it of an act that is seen to be done, and whose maker did not live to tell."""

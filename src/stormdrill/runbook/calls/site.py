@@ -64,6 +64,12 @@ class Site:
         """The cells meant."""
         return [self.cell] if self.cell else cells_at_home_in(topology, [self.lost])
 
+    def tell_late(self, around: Surroundings) -> None:
+        """Tell of a promotion that its maker did not live to tell of."""
+        from stormdrill.runbook.calls import site_work  # noqa: PLC0415 - as above
+
+        site_work.tell_late(self, around)
+
     def problems(self, topology: Topology) -> Iterator[str]:
         """What the topology does not have."""
         if not self.cell:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from stormdrill.direct.comeback import Journey, come_back, follows, rebuilt
 from stormdrill.direct.failover import close
 from stormdrill.direct.following import behind, followed_within
-from stormdrill.direct.promotion import Decision, confirm, promote, sufficient
+from stormdrill.direct.promotion import Decision, confirm, promote, sufficient, tell_promoted
 from stormdrill.direct.rebuild import FOLLOWS_WITHIN_S, Wanted, export_fork
 from stormdrill.direct.routes import Routes
 from stormdrill.direct.side import Side, pair_of
@@ -49,19 +50,33 @@ class _Case:
 
 def run(call: Site, around: Surroundings) -> Finding:
     """One act or one look, at one cell or at all. What is refused, and what does not answer, does not hold."""
-    estate = around.estate("site")
     try:
-        clusters = {name: around.cluster(name) for name in estate.regions}
-        routes = Routes.of(estate)
-        cases = [
-            _Case(call, around, *pair_of(estate, cell, clusters, around.tell).in_region(call.lost), routes)
-            for cell in call.cells(estate)
-        ]
+        cases = _cases(call, around)
         if call.changes and call.what == "switch_back":
             return _switch_back(cases)
         return _each((_ACTS if call.changes else _LOOKS)[call.what], cases)
     except (ActionError, TargetError) as error:
         return Finding(False, str(error))
+
+
+def tell_late(call: Site, around: Surroundings) -> None:
+    """Tell of promotions that stand, and whose maker did not live to tell."""
+    if call.what != "promote":
+        return
+    with suppress(ActionError, TargetError):
+        for case in _cases(call, around):
+            if not case.new.follows_now() and (proof := case.new.takes_writes()):
+                tell_promoted(case.new, case.around.tell, proof)
+
+
+def _cases(call: Site, around: Surroundings) -> list[_Case]:
+    estate = around.estate("site")
+    clusters = {name: around.cluster(name) for name in estate.regions}
+    routes = Routes.of(estate)
+    return [
+        _Case(call, around, *pair_of(estate, cell, clusters, around.tell).in_region(call.lost), routes)
+        for cell in call.cells(estate)
+    ]
 
 
 def _each(work: Callable[[_Case], Finding], cases: Sequence[_Case]) -> Finding:
