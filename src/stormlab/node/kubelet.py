@@ -9,6 +9,7 @@ from typing import Any
 from stormlab.client import SYNCED
 from stormlab.errors import LabError
 from stormlab.node.context import NodeContext, log
+from stormlab.node.following import follow
 from stormlab.node.worker import PodWorker
 from stormlab.pod import sandbox as sandboxes
 from stormlab.pod.sandbox import Sandbox
@@ -37,15 +38,17 @@ class Kubelet:
         return [self._node.pod_directory(uid) for uid in self._workers]
 
     async def run(self) -> None:
-        """Follow the API for ever. Raises ApiError when it refuses this node."""
-        selector = f"spec.nodeName={self._node.zone.name}"
-        async for kind, pod in self._node.client.watch("/api/v1/pods", fields=selector):
-            if kind == SYNCED:
-                await self._remove_orphans()
-            elif kind == "DELETED":
-                self._deleted(pod)
-            else:
-                self._present(pod)
+        """Follow the API for ever."""
+        mine = f"spec.nodeName={self._node.zone.name}"
+        await follow(self._node.client, "/api/v1/pods", self._heard, fields=mine)
+
+    async def _heard(self, kind: str, pod: dict[str, Any]) -> None:
+        if kind == SYNCED:
+            await self._remove_orphans()
+        elif kind == "DELETED":
+            self._deleted(pod)
+        else:
+            self._present(pod)
 
     def _present(self, pod: dict[str, Any]) -> None:
         uid = pod["metadata"]["uid"]
@@ -86,7 +89,7 @@ class Kubelet:
                 await sandboxes.remove(
                     sandbox, self._node.pod_directory(uid), self._node.zone, self._node.inventory
                 )
-            except LabError as error:
+            except (LabError, OSError) as error:
                 log.error("pod %s/%s: %s", sandbox.namespace, sandbox.name, error)
                 continue
             del self._orphans[uid]
