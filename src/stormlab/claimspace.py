@@ -11,6 +11,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from stormlab import oplock
 from stormlab.errors import LabError
 from stormlab.inventory import Inventory
 
@@ -30,6 +31,6 @@ def make(state: Path, inventory: Inventory) -> None:
         return
     inventory.add("mount", place)
     argv = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MB}m,mode=0755,nosuid,nodev", "stormlab", str(place)]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, pass_fds=oplock.descriptors())
     if done.returncode != 0:
         raise LabError(f"{place}: {done.stderr.strip()}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
@@ -19,7 +20,7 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 MNT_DETACH = 2
 _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
-_PR_SET_NAME, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER = 15, 24, 36
+_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER = 1, 15, 24, 36
 _LAST_CAPABILITY = 40
 # chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service, net_raw,
 # sys_chroot, mknod, audit_write, setfcap: what container runtimes leave to root by default.
@@ -88,6 +89,17 @@ def drop_capabilities() -> None:
 def rename(name: str) -> None:
     """Give the calling process the name that lists of processes show (at most 15 bytes)."""
     _check(_libc.prctl(_PR_SET_NAME, name.encode(), 0, 0, 0), "name process")
+
+
+def die_with(parent: int) -> None:
+    """Have the calling process killed when its parent ends, which is `parent` unless that is gone already.
+
+    Holds until it becomes another program of other rights; its own children are not concerned. Raises OSError when
+    the parent is gone.
+    """
+    _check(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "die with parent")
+    if os.getppid() != parent:
+        raise ProcessLookupError(f"process {parent}, which began this, is gone")
 
 
 def adopt_orphans() -> None:

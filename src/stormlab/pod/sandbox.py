@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import sys
 from dataclasses import asdict, dataclass
@@ -68,7 +69,7 @@ async def create(sandbox: Sandbox, directory: Path, zone: Zone, inventory: Inven
     await asyncio.to_thread(_prepare, sandbox, directory, zone, inventory)
     with (directory / "shim.log").open("ab") as log:
         shim = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", "-c", _BOOT, str(directory)),
+            *(sys.executable, "-I", "-S", "-c", _BOOT, str(directory), str(os.getpid())),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -238,12 +238,15 @@ def _kill_group(path: str) -> None:
 
 
 def main() -> None:
-    """Become the pod described by the `sandbox.json` of the directory in argv[1].
+    """Become the pod described by the `sandbox.json` of the directory in argv[1], for the node process argv[2].
 
     Returns (in the starting process) once the pod's first process answers on its socket; the
     starting process's exit status says whether it does.
     """
     directory = sys.argv[1]
+    # A node process that comes after a killed one makes the pod anew: a first process still on its way from the
+    # one before would get into its place, or come too late to be removed with it.
+    kernel.die_with(int(sys.argv[2]))
     with open(f"{directory}/sandbox.json", encoding="utf-8") as file:  # noqa: PTH123
         sandbox = json.load(file)
     # Everything this process does from here on dies with the pod's group.
