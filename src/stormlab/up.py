@@ -25,6 +25,7 @@ from stormlab import (
     pki,
     preflight,
     ready,
+    takenover,
     teardown,
     topologyfile,
 )
@@ -165,7 +166,8 @@ async def _objects_and_wait(
         async def is_ready() -> bool:
             nonlocal missing
             _alive(estate, state)
-            missing = await ready.missing(estate, by_region, objects)
+            missing = await takenover.missing(estate, state)
+            missing = missing or await ready.missing(estate, by_region, objects)
             progress.waiting(missing)
             return not missing
 
@@ -214,10 +216,11 @@ async def _apis_answer(estate: Estate, state: Path, by_region: Mapping[str, Clie
     await until_async(answers, "the API servers answer", _DAEMONS_S)
 
 
-def _relay_says(path: Path) -> dict[str, Any] | None:
+def _relay_says(path: Path) -> dict[str, Any]:
+    """Its state, nothing while it does not answer."""
     with contextlib.suppress(LabError):
         return control.ask(path, {"get": True})
-    return None
+    return {}
 
 
 def _set_links(estate: Estate, state: Path) -> None:

@@ -1,4 +1,4 @@
-"""The node's own HTTP interface, on a Unix socket for the API server: container logs and exec."""
+"""The node's own HTTP interface, on a Unix socket: container logs and exec for the API server, `settled` for `up`."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class NodeHttp:
         """Serve for ever."""
         app = web.Application()
         app.router.add_get("/healthz", self._health)
+        app.router.add_get("/settled", self._settled)
         app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._logs)
         for method in ("GET", "POST"):
             app.router.add_route(method, "/exec/{namespace}/{pod}/{container}", self._exec)
@@ -49,6 +50,10 @@ class NodeHttp:
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.Response(text="ok")
+
+    async def _settled(self, _: web.Request) -> web.Response:
+        pods = self._kubelet.unsettled()
+        return web.Response(text="\n".join(pods), status=503 if pods else 200)
 
     def _find(self, request: web.Request) -> tuple[PodWorker, str]:
         found = request.match_info

@@ -23,6 +23,7 @@ class Kubelet:
         self._node = node
         self._workers: dict[str, PodWorker] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._synced = False
         self._orphans = _left_running(node)
         for sandbox in self._orphans.values():
             if sandbox.own_network:
@@ -32,6 +33,12 @@ class Kubelet:
         """The worker of a pod by name; of two (an old one still dying) the newer."""
         found = [worker for worker in self._workers.values() if worker.label == f"{namespace}/{name}"]
         return found[-1] if found else None
+
+    def unsettled(self) -> list[str]:
+        """Pods whose status in the API may be older than this process; one entry for all before they are known."""
+        if not self._synced:
+            return ["all"]
+        return [worker.label for worker in self._workers.values() if not worker.settled]
 
     def directories(self) -> list[Path]:
         """Where the pods of this node keep their logs."""
@@ -45,6 +52,7 @@ class Kubelet:
     async def _heard(self, kind: str, pod: dict[str, Any]) -> None:
         if kind == SYNCED:
             await self._remove_orphans()
+            self._synced = True
         elif kind == "DELETED":
             self._deleted(pod)
         else:

@@ -42,6 +42,7 @@ class PodWorker:
         self._grace_until: float | None = None
         self._failures = 0
         self._serves = False
+        self._looked = False
         self._status = StatusWriter(node.client, pod, self._wake.set)
 
     # What the kubelet tells it.
@@ -86,6 +87,11 @@ class PodWorker:
             return None
         return Home(self._node, self.spec, self._sandbox, self._shim, self._objects)
 
+    @property
+    def settled(self) -> bool:
+        """Whether the API's status of the pod is what this node found of it, or the pod is ending."""
+        return self._grace_until is not None or (self._looked and self._status.idle)
+
     # Its life.
 
     async def run(self) -> None:
@@ -103,6 +109,7 @@ class PodWorker:
         try:
             while not await self._finished():
                 due_s = await self._step()
+                self._looked = True
                 await event_within(self._wake, _IDLE_S if due_s is None else due_s)
                 self._wake.clear()
         finally:
