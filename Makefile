@@ -43,7 +43,7 @@ check: setup ## ruff, mypy strict, import directions, content files
 	@code=0; for file in $$(grep -l '^lab:' topology/*.yaml tests/lab/*/topology.yaml); do \
 	  $(BIN)/python -m stormlab check "$$file" || code=$$?; done; exit $$code
 
-bench: setup ## what things cost beside a plain way to do the same, in about a minute; ONLY=id for one figure
+bench: setup ## what things cost beside a plain way to do the same, in two minutes; ONLY=id for one figure
 	@$(AS_ROOT) $(BIN)/python -m benchmarks $(ONLY)
 
 lab-up: setup ## start the lab and print how to use it
