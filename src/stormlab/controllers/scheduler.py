@@ -81,10 +81,17 @@ class Scheduler:
 
     def _say_unschedulable(self, pod: Record, reasons: list[str]) -> None:
         told = ", ".join(sorted(f"{reasons.count(reason)} {reason}" for reason in set(reasons)))
-        count = len(reasons)
+        count, about_others = len(reasons), sum(map(fit.about_others, reasons))
+        preemption = ", ".join(
+            f"{number} {words}"
+            for number, words in (
+                (about_others, "No preemption victims found for incoming pod"),
+                (count - about_others, "Preemption is not helpful for scheduling"),
+            )
+            if number
+        )
         message = (
-            f"0/{count} nodes are available: {told}. preemption: 0/{count} nodes are available: "
-            f"{count} Preemption is not helpful for scheduling."
+            f"0/{count} nodes are available: {told}. preemption: 0/{count} nodes are available: {preemption}."
         )
         if not reasons:
             message = "no nodes available to schedule pods"

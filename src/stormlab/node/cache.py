@@ -19,6 +19,14 @@ class CachedObjects:
         self._client = client
         self._known: dict[str, tuple[float, dict[str, Any]]] = {}
 
+    def heard(self, path: str, found: dict[str, Any] | None) -> None:
+        """What the API says of an object by itself, None when it is gone; only of one that was asked for."""
+        if path in self._known:
+            if found is None:
+                del self._known[path]
+            else:
+                self._known[path] = (time.monotonic(), found)
+
     async def get(self, path: str) -> dict[str, Any]:
         """Read one object; raises ApiError when the API refuses, or is silent and never answered before."""
         known = self._known.get(path)

@@ -81,6 +81,8 @@ def _parts(node: NodeContext) -> list[Coroutine[Any, Any, None]]:
     return [
         registration.run(node),
         kubelet.run(),
+        kubelet.follow("configmaps"),
+        kubelet.follow("secrets"),
         proxy.run(table),
         table.follow_services(node),
         table.follow_slices(node),
