@@ -1,4 +1,4 @@
-"""Volumes of a size: full when they are full, and gone without a trace. Real mounts, in namespaces of the tests' own."""
+"""Volumes of a size: full when they are full, and gone without a trace. Real mounts, in namespaces of their own."""
 
 import errno
 import os
