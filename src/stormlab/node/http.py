@@ -17,7 +17,6 @@ from stormlab.node.kubelet import Kubelet
 from stormlab.node.worker import PodWorker
 
 
-
 class NodeHttp:
     """Serves state/nodes/<zone>.sock."""
 
