@@ -19,12 +19,14 @@ class Api:
         self.error = None
         self.may_answer = asyncio.Event()
         self.may_answer.set()
+        self.was_asked = asyncio.Event()
 
     def object(self):
         return {"metadata": {"resourceVersion": str(self.version)}}
 
     async def get(self, path):
         self.asked += 1
+        self.was_asked.set()
         found = self.object()
         await self.may_answer.wait()
         if self.error:
@@ -55,8 +57,7 @@ def test_a_change_while_an_answer_is_under_way_is_not_lost():
         api.may_answer.clear()
         cache = CachedObjects(api)
         asking = asyncio.create_task(cache.get(PATH))
-        while not api.asked:
-            await asyncio.sleep(0)
+        await api.was_asked.wait()
         api.version = 2
         cache.heard(PATH, api.object())
         api.may_answer.set()

@@ -108,6 +108,27 @@ def test_a_container_is_refused_by_the_field(said, field):
     assert found[1].startswith("Forbidden: ")
 
 
+@pytest.mark.parametrize(
+    ("struct", "value", "field", "said"),
+    [
+        ("DeploymentSpec", {"strategy": {"type": "Blue"}}, "s.strategy.type", '"Recreate", "RollingUpdate"'),
+        (
+            "DeploymentSpec",
+            {"strategy": {"rollingUpdate": {"maxSurge": "some"}}},
+            "s.strategy.rollingUpdate.maxSurge",
+            "a valid percent string",
+        ),
+        ("StatefulSetSpec", {"podManagementPolicy": "Any"}, "s.podManagementPolicy", '"Parallel"'),
+        ("PodDisruptionBudgetSpec", {"minAvailable": -1}, "s.minAvailable", "greater than or equal to 0"),
+        ("PodSpec", {"tolerations": [{"operator": "Likes"}]}, "s.tolerations[0].operator", '"Exists"'),
+    ],
+)
+def test_a_word_that_nobody_knows_is_refused_with_those_that_are_known(struct, value, field, said):
+    (cause,) = refusals(struct, value, "s")
+    assert cause.field == field
+    assert said in cause.message
+
+
 def test_everything_at_once():
     found = causes({"hostIPC": True}, {"stdin": True})
     assert set(found) == {"spec.hostIPC", "spec.containers[0].stdin"}

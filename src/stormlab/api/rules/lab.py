@@ -7,6 +7,7 @@ from typing import Any
 
 from stormlab import capabilities, hostfiles
 from stormlab.api.jsontree import Tree
+from stormlab.api.rules import words
 from stormlab.api.rules.taken import HONOURED, WITHOUT_EFFECT
 from stormlab.api.schema import Type, types
 from stormlab.api.status import Cause, forbidden_field
@@ -18,7 +19,7 @@ _TAKEN = {
 
 
 def refusals(struct: str, value: Tree, path: str) -> list[Cause]:
-    """Return what of a struct, such as `PodSpec`, the lab cannot honour."""
+    """Return what of a struct, such as `PodSpec`, the lab cannot honour or nobody would understand."""
     return list(_struct(struct, value, path))
 
 
@@ -33,6 +34,8 @@ def _struct(name: str, value: Tree, path: str) -> Iterator[Cause]:
             yield forbidden_field(where, NOT_DONE)
         elif (rule := _VALUES.get((name, key))) is not None and (why := rule(item)):
             yield forbidden_field(where, why)
+        elif (cause := words.wrong(name, key, item, where)) is not None:
+            yield cause
         elif key not in WITHOUT_EFFECT.get(name, {}):
             yield from _inside(fields[key], item, where)
     if name == "PodSpec":
