@@ -37,6 +37,8 @@ class ContainerRun:
         self._prober: Prober | None = None
         self._probed_attempt = -1
         self._killing_attempt = -1
+        self._image = ""
+        """Of the present run, empty when an earlier node process began it."""
         self.inherited: dict[int, tuple[bool, bool]] = {}
         """Ready and started of a run that an earlier node process began, by attempt."""
         self.lost: State | None = None
@@ -91,6 +93,7 @@ class ContainerRun:
             home.say("Warning", "Failed", f"Error: {error}")
             return _RETRY_S
         self._waiting = ("ContainerCreating", "")
+        self._image = self.container.image
         home.say("Normal", "Started", f"Started container {self.container.name}")
         await self._after_start(home)
         return 0.0
@@ -116,6 +119,8 @@ class ContainerRun:
             self._probed_attempt = attempt
             self._prober = self._new_prober(home)
         doomed = self._prober.health.doomed
+        if self._image not in {"", self.container.image}:
+            doomed = f"Container {self.container.name} definition changed"
         if doomed and self._killing_attempt != attempt:
             self._killing_attempt = attempt
             home.say("Normal", "Killing", f"{doomed}, will be restarted")
@@ -175,6 +180,10 @@ class ContainerRun:
             started=bool(running and health and health.started),
             will_restart=state is not None and not running and self._restarts(pod, state),
         )
+
+    def change_image(self, image: str) -> None:
+        """The pod names another image: what runs is ended for it."""
+        self.container = replace(self.container, image=image)
 
     def close(self) -> None:
         """Stop probing."""

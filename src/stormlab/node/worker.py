@@ -63,6 +63,8 @@ class PodWorker:
         if self.spec is not None and _told(self.spec.metadata) != _told(metadata):
             self.spec = replace(self.spec, metadata=metadata)
             self._stale = True
+        for part in pod["spec"]["containers"] if self.runs else ():
+            self.runs[part["name"]].change_image(part.get("image") or "")
         if metadata.get("deletionTimestamp"):
             grace_s = metadata.get("deletionGracePeriodSeconds") or 0
             until = time.monotonic() + grace_s

@@ -210,6 +210,16 @@ def test_a_pod_that_is_not_to_run_for_ever_ends(machine, named, policy, code, ph
     assert machine.container(named)["restartCount"] == 0
 
 
+def test_another_image_ends_what_runs_and_starts_that(machine, named):
+    machine.run(named, "city1-a", "sleep", "715", terminationGracePeriodSeconds=1)
+    image = {"spec": {"containers": [{"name": "c", "image": "nope:1"}]}}
+    machine.call("PATCH", f"/api/v1/namespaces/default/pods/{named}", image, patch="strategic-merge")
+    until(lambda: machine.container(named)["image"] == "nope:1" and machine.ended(named), "ended", 10)
+    image["spec"]["containers"][0]["image"] = "stormbank:dev"
+    machine.call("PATCH", f"/api/v1/namespaces/default/pods/{named}", image, patch="strategic-merge")
+    until(lambda: machine.condition(machine.pod(named), "Ready"), "runs again", 15)
+
+
 def test_on_failure_a_pod_is_tried_again_until_it_succeeds(machine, named):
     container = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
     code = "test -e /v/tried && exit 0; touch /v/tried; exit 7"
