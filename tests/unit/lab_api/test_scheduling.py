@@ -24,7 +24,8 @@ class World:
         bootstrap(self.objects, service_network="10.96.0.0/16", address="10.77.0.1", port=1)
         self.scheduler = Scheduler(self.objects)
         self.scheduler.start()
-        self.objects.store.listen_all(lambda event: list(self.scheduler.keys(event)))
+        self.woken = []
+        self.objects.store.listen_all(self._heard)
         for name in ("a", "b"):
             offered = {"cpu": "2", "memory": "1Gi", "pods": "3"}
             self.objects.create(
@@ -35,6 +36,9 @@ class World:
                     "status": {"conditions": [READY], "allocatable": offered},
                 },
             )
+
+    def _heard(self, event):
+        self.woken = list(self.scheduler.keys(event))
 
     def pod(self, name, requests=None, labels=None, **spec):
         """Make a pod and look at it: its node, or why it has none."""
@@ -103,6 +107,18 @@ def test_each_node_may_have_its_own_reason(world):
         "preemption: 0/2 nodes are available: 1 No preemption victims found for incoming pod, "
         "1 Preemption is not helpful for scheduling."
     )
+
+
+def test_a_pod_waits_for_its_claim(world):
+    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]
+    assert world.pod("db", volumes=volumes) == (
+        '0/2 nodes are available: persistentvolumeclaim "data" not found. '
+        "preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
+    )
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
+    world.objects.create(kinds.CLAIM, "default", {"metadata": {"name": "data"}, "spec": spec})
+    assert world.woken == [("default", "db")]
+    assert world.look("db") in {"a", "b"}
 
 
 def near(**labels):
