@@ -9,6 +9,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from stormlab import labels
+from stormlab.controllersettings import ControllerSettings
 from stormlab.kubeletsettings import KubeletSettings
 from stormlab.preset import Preset
 
@@ -88,6 +89,7 @@ class Estate:
     preset: Preset = field(default_factory=Preset)
     """What only `up` and `status` read."""
     kubelet: KubeletSettings = field(default_factory=KubeletSettings)
+    controllers: ControllerSettings = field(default_factory=ControllerSettings)
     environment: str = field(default="lab")
 
     @property

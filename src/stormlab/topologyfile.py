@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 from itertools import combinations
 from pathlib import Path
 
-from stormlab import durations, kubeletsettings, labels, preset, yamltree
+from stormlab import controllersettings, durations, kubeletsettings, labels, preset, yamltree
 from stormlab.errors import BadInputError
 from stormlab.estate import OUTSIDE, Estate, Forward, Image, Region, Site, Zone
 from stormlab.yamltree import Tree
@@ -18,6 +18,7 @@ _LONGEST = 40
 RTT_FORM = "must be a duration from 0ms to 10s, such as 30ms"
 _LAB_KEYS = (
     "network", "manifests", "images", "api_ports", "forwards", "prometheus", "secrets", "ready", "names", "kubelet",
+    "controllers",
 )  # fmt: skip
 _DEFAULT_RTT_MS = {"within_region": 1.0, "between_regions": 30.0, "outside": 2.0}
 _COPY, ORIGIN = "topology.yaml", "topology.origin"
@@ -75,6 +76,7 @@ def _load(path: Path, origin: Path, name: str | None) -> Estate:
         forwards=forwards,
         preset=parts,
         kubelet=kubeletsettings.read(lab["kubelet"]),
+        controllers=controllersettings.read(lab["controllers"]),
     )
     problems.raise_if_any()
     return estate

@@ -118,7 +118,7 @@ def _other_estate(estate: Estate, state: Path) -> list[str]:
 def _shape(estate: Estate) -> object:
     """What cannot change in a lab: its networks, objects and claims are made for it, its nodes run with it."""
     regions = [(r.name, r.context, r.zones, r.api_port) for r in estate.regions]
-    return estate.network, regions, dict(estate.images), estate.kubelet
+    return estate.network, regions, dict(estate.images), estate.kubelet, estate.controllers
 
 
 def _prepare(estate: Estate, state: Path, made_by: str) -> list[Object]:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 from aiohttp import web
@@ -14,8 +15,6 @@ from stormlab.node import execstream, logs
 from stormlab.node.context import NodeContext
 from stormlab.node.kubelet import Kubelet
 from stormlab.node.worker import PodWorker
-
-_REFUSED = ("timestamps", "sinceTime")
 
 
 class NodeHttp:
@@ -68,9 +67,8 @@ class NodeHttp:
     async def _logs(self, request: web.Request) -> web.StreamResponse:
         worker, name = self._find(request)
         query = request.query
-        for option in _REFUSED:
-            if query.get(option) not in {None, "", "false"}:
-                raise web.HTTPBadRequest(text=f"{option} is not supported: the lab's logs hold no times")
+        if query.get("timestamps") not in {None, "", "false"}:
+            raise web.HTTPBadRequest(text="timestamps is not supported: the lab's logs hold no times")
         previous = query.get("previous") == "true"
         path = self._node.pod_directory(worker.uid) / f"{name}{'.previous' if previous else ''}.log"
         if not path.exists():
@@ -92,6 +90,8 @@ class NodeHttp:
         start = 0 if lines is None else logs.tail_offset(path, lines)
         if since_s is not None:
             start = max(start, self._clock.offset_at(path, time.time() - since_s))
+        if moment := query.get("sinceTime"):
+            start = max(start, self._clock.offset_at(path, _moment(moment)))
         return start
 
     async def _exec(self, request: web.Request) -> web.StreamResponse:
@@ -103,6 +103,13 @@ class NodeHttp:
         if home is None or state is None or state["finished_at"] is not None:
             raise web.HTTPBadRequest(text=f"container {name} is not running")
         return await execstream.serve(request, home, worker.runs[name])
+
+
+def _moment(text: str) -> float:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError as error:
+        raise web.HTTPBadRequest(text="sinceTime must be a time such as 2030-01-31T12:00:00Z") from error
 
 
 def _number(query: Mapping[str, str], name: str) -> int | None:

@@ -58,6 +58,16 @@ class Kubelet:
         else:
             self._present(pod)
 
+    async def follow(self, plural: str) -> None:
+        """Follow the API's `configmaps` or `secrets` for ever: pods that show them see changes within moments."""
+        async for kind, item in self._node.client.watch(f"/api/v1/{plural}"):
+            if kind != SYNCED:
+                metadata = item["metadata"]
+                path = f"/api/v1/namespaces/{metadata['namespace']}/{plural}/{metadata['name']}"
+                for worker in self._workers.values():
+                    if worker.namespace == metadata["namespace"]:
+                        worker.heard(path, None if kind == "DELETED" else item)
+
     def _present(self, pod: dict[str, Any]) -> None:
         uid = pod["metadata"]["uid"]
         worker = self._workers.get(uid)

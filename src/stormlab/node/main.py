@@ -83,6 +83,8 @@ def _parts(node: NodeContext) -> dict[str, Part]:
     return {
         "registration": partial(registration.run, node),
         "pods": kubelet.run,
+        "configmaps": partial(kubelet.follow, "configmaps"),
+        "secrets": partial(kubelet.follow, "secrets"),
         "service rules": partial(proxy.run, table),
         "services": partial(table.follow_services, node),
         "endpoints": partial(table.follow_slices, node),

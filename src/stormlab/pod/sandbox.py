@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import stormlab
-from stormlab import cgroup, cpuweight
+from stormlab import cgroup, claimspace, cpuweight
+from stormlab.cgrouplimits import Places
 from stormlab.errors import LabError
 from stormlab.estate import Zone
 from stormlab.inventory import Inventory
@@ -41,6 +42,8 @@ class Sandbox:
     """The pod's group of the v1 `cpu` hierarchy, empty where there is none and the v2 group is weighed."""
     host_pid: bool = False
     """Whether it sees the machine's processes instead of its own only."""
+    memory_cgroup: str = ""
+    """The pod's group of the v1 `memory` hierarchy, empty where there is none; made for a container with a limit."""
 
     @property
     def group(self) -> Path:
@@ -51,6 +54,12 @@ class Sandbox:
     def weighed(self) -> Path:
         """The group that says what the pod weighs among others."""
         return Path(self.cpu_cgroup or self.cgroup)
+
+    @property
+    def limited(self) -> Places:
+        """The groups below which its containers are limited."""
+        cpu, memory = (Path(path) if path else None for path in (self.cpu_cgroup, self.memory_cgroup))
+        return Places(self.group, cpu, memory)
 
 
 def load(directory: Path) -> Sandbox | None:
@@ -125,9 +134,12 @@ async def remove(
         await asyncio.to_thread(veth.disconnect, zone, sandbox.netns, sandbox.uid)
         inventory.gone("netns", sandbox.netns)
     cgroup.remove(sandbox.group)
-    if sandbox.cpu_cgroup:
-        cgroup.remove(Path(sandbox.cpu_cgroup))
+    for path in (sandbox.limited.cpu, sandbox.limited.memory):
+        if path is not None:
+            cgroup.remove(path)
     if not keep_files:
+        # Before the directory, by which a node that starts anew finds what is left.
+        await asyncio.to_thread(claimspace.remove_of_pod, inventory.state, sandbox.uid, inventory)
         await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
         inventory.gone("dir", directory)
 
