@@ -1,44 +1,83 @@
-"""Start one bank process: `python -m stormbank gateway|ledger [--host H] [--port P]`."""
+"""Start one bank process, or change the map of a cell: `python -m stormbank gateway|ledger|remap`."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import logging
 import os
 import sys
 
 from stormbank import settings as settings_module
-from stormbank.settings import SettingsError
+from stormbank.parse import argument, number, zone
+from stormbank.settings import Settings, SettingsError
 
 PORTS = {"gateway": 8080, "ledger": 8090}
 
 
 def main() -> int:
-    """Run the role named on the command line; 2 for input that makes no bank process."""
-    parser = argparse.ArgumentParser(prog="python -m stormbank", description="The reference mobile bank.")
-    parser.add_argument("role", choices=sorted(PORTS))
-    parser.add_argument("--host", default="0.0.0.0", help="address to listen on (default: all)")
-    parser.add_argument("--port", type=int, help="default: gateway 8080, ledger 8090")
-    arguments = parser.parse_args()
+    """Do what the command line says. Exit 2 for input that makes no sense; `remap` says its own codes in its help."""
+    arguments = _parser().parse_args()
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     try:
-        settings = settings_module.from_env(os.environ, arguments.role)
+        settings = settings_module.from_env(
+            os.environ, "gateway" if arguments.command == "gateway" else "ledger"
+        )
     except SettingsError as error:
-        print(f"stormbank {arguments.role}: bad settings\n{error}", file=sys.stderr)
+        print(f"stormbank {arguments.command}: bad settings\n{error}", file=sys.stderr)
         return 2
-    port = PORTS[arguments.role] if arguments.port is None else arguments.port
+    if arguments.command == "remap":
+        return _remap(settings, arguments.home, arguments.timeout)
     try:
-        asyncio.run(_role(arguments.role, settings, arguments.host, port))
+        asyncio.run(_role(arguments.command, settings, arguments.host, arguments.port))
     except OSError as error:
-        print(f"stormbank {arguments.role}: no service on {arguments.host}:{port}: {error}", file=sys.stderr)
+        where = f"{arguments.host}:{arguments.port}"
+        print(f"stormbank {arguments.command}: no service on {where}: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-async def _role(role: str, settings: settings_module.Settings, host: str, port: int) -> None:
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m stormbank", description="The reference mobile bank.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="gateway|ledger|remap")
+    for role, port in PORTS.items():
+        told = commands.add_parser(role, help=f"be a {role}", description=f"Be a {role}, set by BANK_*.")
+        told.add_argument("--host", default="0.0.0.0", help="address to listen on (default: all)")
+        told.add_argument("--port", type=int, default=port, help="default: %(default)s")
+    remap = commands.add_parser(
+        "remap",
+        help="change the map of a cell",
+        description="Give the cell that BANK_CELL names the next version of its map, in a ledger's pod and with its "
+        "settings. Writes of an earlier epoch end here; the gateways follow within a second. Prints the new epoch as "
+        "JSON.",
+        epilog="Exit 0: done. 1: nothing was changed. 2: bad input. 3: unknown, ask a ledger's /cell.",
+    )
+    remap.add_argument("--home", required=True, type=argument(zone), metavar="ZONE", help="the cell's home")
+    remap.add_argument(
+        "--timeout", type=argument(number(0, above=True)), default=10.0, metavar="SECONDS", help="default: 10"
+    )
+    return parser
+
+
+def _remap(settings: Settings, home: str, timeout_s: float) -> int:
+    from stormbank.remap import NotChangedError, UnknownError, remap  # noqa: PLC0415 - for one command only
+
+    try:
+        state = asyncio.run(remap(settings, home, timeout_s))
+    except NotChangedError as error:
+        print(f"stormbank remap: nothing was changed: {error}", file=sys.stderr)
+        return 1
+    except UnknownError as error:
+        print(f"stormbank remap: it is unknown whether the map changed: {error}", file=sys.stderr)
+        return 3
+    print(json.dumps(state.fields()))
+    return 0
+
+
+async def _role(role: str, settings: Settings, host: str, port: int) -> None:
     # Imported by role: a gateway needs no database driver, and memory counts.
     if role == "gateway":
         from stormbank.gateway import run  # noqa: PLC0415

@@ -1,18 +1,28 @@
-"""The gateway: the phones' entrance. Session, flow control, deadline; everything else is the ledger's."""
+"""The gateway: the phones' entrance. Session, flow control, deadline, cell; everything else is the ledger's."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
 from typing import Final
 
 from aiohttp import web
 
 from stormbank.admission import Admission
+from stormbank.background import beside
+from stormbank.cellmap import CellMap
+from stormbank.cells import HEADER as CELL_HEADER
+from stormbank.cells import Cells
 from stormbank.deadline import HEADER, Deadline
-from stormbank.metrics import AdmissionMetrics, ServiceMetrics
+from stormbank.epoch import HEADER as EPOCH_HEADER
+from stormbank.lookout import Lookout
+from stormbank.metrics import AdmissionMetrics, CellMetrics, ServiceMetrics
 from stormbank.operations import Operation
-from stormbank.problem import BadRequest, DeadlineExceeded, Shed
+from stormbank.problem import BadRequest, DeadlineExceeded, Shed, StaleEpoch, Unavailable
+from stormbank.pulse import Pulse
 from stormbank.service import Service, reply
 from stormbank.session import Sessions
 from stormbank.settings import Settings
@@ -20,25 +30,38 @@ from stormbank.upstream import LedgerAnswer, Ledgers
 
 PASSED_ON: Final = ("Authorization", "Idempotency-Key")
 LARGEST_BODY: Final = 4096
+READY_ANYWAY_S: Final = 5.0
 
 
 class Gateway:
-    """Answers the phones' operations by asking a ledger, as far as flow control lets them in."""
+    """Answers the phones' operations by asking a ledger of the customer's cell, as far as flow control lets them in."""
 
     def __init__(
-        self, sessions: Sessions, admission: Admission, counts: AdmissionMetrics, ledgers: Ledgers
+        self,
+        *,
+        sessions: Sessions,
+        admission: Admission,
+        counts: AdmissionMetrics,
+        cells: Cells,
+        ledgers: Mapping[str, Ledgers],
+        known: CellMap,
+        pulse: Pulse,
     ) -> None:
         self._sessions = sessions
         self._admission = admission
         self._counts = counts
+        self._cells = cells
         self._ledgers = ledgers
+        self._map = known
+        self._pulse = pulse
 
     async def answer(self, operation: Operation, request: web.BaseRequest) -> web.Response:
         """Serve one operation; Problem otherwise."""
         deadline = Deadline.from_header(request.headers.get(HEADER))
         # Before admission: strangers must not use up what is meant for customers.
+        customer = None
         if operation.session:
-            self._sessions.customer_of(request.headers.get("Authorization"))
+            customer = self._sessions.customer_of(request.headers.get("Authorization"))
         if operation.money and "Idempotency-Key" not in request.headers:
             raise BadRequest("Idempotency-Key is missing")
         try:
@@ -49,10 +72,18 @@ class Gateway:
         try:
             self._counts.admitted(operation)
             body = await _body(request, deadline)
+            cell = self._cells.of(_named_in(body) if customer is None else customer)
             headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
-            answer = await self._ledgers.ask(operation, headers, body, deadline)
+            headers[CELL_HEADER] = cell
+            if operation.writes:
+                self._under_an_epoch(cell, headers)
+            answer = await self._ledgers[cell].ask(operation, headers, body, deadline)
         finally:
             self._admission.leave()
+        if operation.writes and answer.status == 503 and _stale(answer.body):
+            # Left to the phone to repeat, with the same key: it was made under the old map, and whether its customer
+            # still waits here under the new one, only the phone knows.
+            self._map.doubt(cell)
         if operation.name == "login" and answer.status == 200:
             return self._logged_in(answer)
         response = web.Response(status=answer.status, body=answer.body, content_type="application/json")
@@ -60,10 +91,38 @@ class Gateway:
             response.headers["Retry-After"] = answer.retry_after
         return response
 
+    async def cells(self) -> web.Response:
+        """Tell the map in use."""
+        return reply(200, self._map.fields())
+
+    def _under_an_epoch(self, cell: str, headers: dict[str, str]) -> None:
+        if self._pulse.just_woke():
+            raise Unavailable("stalled")
+        epoch = self._map.epoch(cell)
+        # A write under none is for the ledger to refuse: it knows what is wrong.
+        if epoch is not None:
+            headers[EPOCH_HEADER] = epoch
+
     def _logged_in(self, answer: LedgerAnswer) -> web.Response:
         customer = int(json.loads(answer.body)["customer"])
         token = self._sessions.issue(customer)
         return reply(200, {"token": token, "customer": customer, "expires_s": self._sessions.lifetime_s})
+
+
+def _named_in(body: bytes) -> int:
+    """Return the customer named in the body of a login; 0 when there is none, which is for a ledger to refuse."""
+    try:
+        customer = json.loads(body)["customer"]
+    except (ValueError, TypeError, KeyError):
+        return 0
+    return customer if type(customer) is int else 0
+
+
+def _stale(body: bytes) -> bool:
+    try:
+        return bool(json.loads(body)["reason"] == StaleEpoch.REASON)
+    except (ValueError, TypeError, KeyError):
+        return False
 
 
 async def _body(request: web.BaseRequest, deadline: Deadline) -> bytes:
@@ -80,16 +139,58 @@ async def _body(request: web.BaseRequest, deadline: Deadline) -> bytes:
         raise BadRequest("body too large") from None
 
 
+async def _any_serves(cells: Iterable[Ledgers]) -> bool:
+    """Whether business can be done in any cell: its customers are served whether or not another's are."""
+    asked = [asyncio.create_task(each.serving()) for each in cells]
+    try:
+        for answer in asyncio.as_completed(asked):
+            if await answer:
+                return True
+        return False
+    finally:
+        for each in asked:
+            each.cancel()
+
+
 async def run(settings: Settings, host: str, port: int) -> None:
     """Be a gateway until told to end."""
     metrics = ServiceMetrics("gateway", zone=settings.zone, pod=settings.pod)
     admission = Admission(settings.limit, settings.tier_order, settings.tier_share, settings.rate_per_s)
-    async with Ledgers(settings.ledger_urls) as ledgers:
+    known = CellMap(settings.cells, CellMetrics(metrics.registry).observe)
+    pulse = Pulse()
+    started_s = time.monotonic()
+
+    def ready() -> bool:
+        # A new gateway waits for its first look at the map, and not for ledgers that are not there: somebody has to
+        # say so.
+        return known.answered == set(settings.cells.names) or time.monotonic() - started_s > READY_ANYWAY_S
+
+    async with AsyncExitStack() as stack:
+        ledgers = {
+            cell: await stack.enter_async_context(Ledgers(urls)) for cell, urls in settings.ledgers.items()
+        }
+
         gateway = Gateway(
-            Sessions(settings.token_secret, settings.session_s),
-            admission,
-            AdmissionMetrics(metrics.registry, admission),
-            ledgers,
+            sessions=Sessions(settings.token_secret, settings.session_s),
+            admission=admission,
+            counts=AdmissionMetrics(metrics.registry, admission),
+            cells=settings.cells,
+            ledgers=ledgers,
+            known=known,
+            pulse=pulse,
         )
-        service = Service("gateway", gateway.answer, metrics, ready=lambda: True, serving=ledgers.serving)
-        await service.run(host, port, settings.drain_s)
+        service = Service(
+            "gateway",
+            gateway.answer,
+            metrics,
+            ready,
+            lambda: _any_serves(ledgers.values()),
+            "/cells",
+            gateway.cells,
+        )
+        follow = {
+            f"the watch over {cell}": known.follow(cell, Lookout(urls, "/cell"))
+            for cell, urls in settings.ledgers.items()
+        }
+        async with beside(service.end, {"the pulse": pulse.keep(), **follow}):
+            await service.run(host, port, settings.drain_s)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,18 +9,23 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from stormbank.background import beside
+from stormbank.cells import HEADER as CELL_HEADER
+from stormbank.cells import Cells
 from stormbank.db.access import Access
 from stormbank.db.address import parse_dsn
 from stormbank.db.books import Books, Movement, clearing_account
+from stormbank.db.epoch import EpochKeeper
 from stormbank.db.pool import Connection
 from stormbank.db.primary import Primary
 from stormbank.db.schema import ensure
 from stormbank.deadline import HEADER, Deadline
-from stormbank.metrics import BookMetrics, ServiceMetrics, SlotMetrics
+from stormbank.epoch import Epoch
+from stormbank.metrics import BookMetrics, CellMetrics, ServiceMetrics, SlotMetrics
 from stormbank.operations import Operation
-from stormbank.problem import BadRequest, Unauthorized, Unavailable
-from stormbank.request import amount_in, idempotency_key, json_fields, short_text
-from stormbank.service import Service, cancelled, reply
+from stormbank.problem import BadRequest, Misrouted, StaleEpoch, Unauthorized, Unavailable
+from stormbank.request import amount_in, epoch_in, idempotency_key, json_fields, short_text
+from stormbank.service import Service, reply
 from stormbank.session import Sessions
 from stormbank.settings import Settings
 from stormbank.slots import Slots
@@ -36,23 +40,29 @@ Work = Callable[[Deadline], Awaitable[Done]]
 
 
 class Ledger:
-    """Answers operations from the books."""
+    """Answers operations from the books of one cell."""
 
     def __init__(
         self,
         *,
+        cells: Cells,
+        cell: str,
         sessions: Sessions,
         slots: Slots,
         service_s: Mapping[str, float],
         primary: Primary,
         books: Books,
+        epochs: EpochKeeper,
         counts: BookMetrics,
     ) -> None:
+        self._cells = cells
+        self._cell = cell
         self._sessions = sessions
         self._slots = slots
         self._service_s = service_s
         self._primary = primary
         self._books = books
+        self._epochs = epochs
         self._counts = counts
         self._readers: dict[str, Callable[[int, web.BaseRequest], Awaitable[Work]]] = {
             "login": self._login,
@@ -66,25 +76,39 @@ class Ledger:
     async def answer(self, operation: Operation, request: web.BaseRequest) -> web.Response:
         """Serve one operation; Problem otherwise."""
         deadline = Deadline.from_header(request.headers.get(HEADER))
+        if request.headers.get(CELL_HEADER, self._cell) != self._cell:
+            raise Misrouted("cell", cell=self._cell)
         customer = 0
         if operation.session:
-            customer = self._sessions.customer_of(request.headers.get("Authorization"))
+            customer = self._own(self._sessions.customer_of(request.headers.get("Authorization")))
         # What cannot be done is refused before it occupies a slot: a bad request, or no books at all.
         work = await self._readers[operation.name](customer, request)
         if not self._primary.available:
             raise Unavailable("database")
         await self._slots.work(self._service_s[operation.name], deadline)
-        status, fields = await work(deadline)
-        response = reply(status, fields)
-        if random.random() < CLOSE_SHARE:
-            response.force_close()
-        return response
+        try:
+            status, fields = await work(deadline)
+        except StaleEpoch:
+            self._counts.stale()
+            self._epochs.doubt()
+            raise
+        return _answer(status, fields)
+
+    async def cell(self) -> web.Response:
+        """Tell the cell's state; Problem while it is unknown."""
+        return _answer(200, (await self._epochs.now()).fields())
+
+    def _own(self, customer: int) -> int:
+        """Return `customer`, who must be of this cell. The header cannot say that: it is of the asker's settings."""
+        if self._cells.of(customer) != self._cell:
+            raise Misrouted("customer", cell=self._cell)
+        return customer
 
     # Each of these reads its request and returns the work to do once there is a slot.
 
     async def _login(self, _: int, request: web.BaseRequest) -> Work:
         fields = await json_fields(request, {"customer": int, "device": str, "password": str})
-        customer, password = fields["customer"], fields["password"]
+        customer, password = self._own(fields["customer"]), fields["password"]
 
         async def work(deadline: Deadline) -> Done:
             known = 0 < customer < 2**63
@@ -108,9 +132,10 @@ class Ledger:
 
     async def _check_in(self, customer: int, request: web.BaseRequest) -> Work:
         place = short_text((await json_fields(request, {"place": str}))["place"], "place")
+        epoch = epoch_in(request)
 
         async def work(deadline: Deadline) -> Done:
-            await self._books.check_in(customer, place, deadline)
+            await self._books.check_in(customer, place, epoch, deadline)
             return 201, {"customer": customer, "place": place}
 
         return work
@@ -120,19 +145,19 @@ class Ledger:
         to = fields["to"]
         if not 0 < to < 2**63 or to == customer:
             raise BadRequest("to is not the account of another customer")
-        return self._move(Movement(idempotency_key(request), "transfer", customer, to, amount_in(fields)))
+        movement = Movement(idempotency_key(request), "transfer", customer, to, amount_in(fields))
+        return self._move(movement, epoch_in(request))
 
     async def _payment(self, customer: int, request: web.BaseRequest) -> Work:
         fields = await json_fields(request, {"payee": str, "amount": int})
         payee = short_text(fields["payee"], "payee")
         through = clearing_account(payee)
-        return self._move(
-            Movement(idempotency_key(request), "payment", customer, through, amount_in(fields), payee)
-        )
+        movement = Movement(idempotency_key(request), "payment", customer, through, amount_in(fields), payee)
+        return self._move(movement, epoch_in(request))
 
-    def _move(self, movement: Movement) -> Work:
+    def _move(self, movement: Movement, epoch: Epoch | None) -> Work:
         async def work(deadline: Deadline) -> Done:
-            booked = await self._books.move(movement, deadline)
+            booked = await self._books.move(movement, epoch, deadline)
             self._counts.moved(movement.operation, repeated=booked.repeated)
             return 201, {
                 "movement": booked.movement,
@@ -144,30 +169,34 @@ class Ledger:
         return work
 
 
+def _answer(status: int, fields: dict[str, Any]) -> web.Response:
+    response = reply(status, fields)
+    if random.random() < CLOSE_SHARE:
+        response.force_close()
+    return response
+
+
 async def run(settings: Settings, host: str, port: int) -> None:
     """Be a ledger until told to end."""
     metrics = ServiceMetrics("ledger", zone=settings.zone, pod=settings.pod)
-    slot_metrics = SlotMetrics(metrics.registry)
-    slots = Slots(settings.slots, slot_metrics.wait)
-    slot_metrics.watch(slots)
-
-    async def prepare(connection: Connection) -> None:
-        await ensure(connection, settings.customers)
-
-    primary = Primary(
-        parse_dsn(settings.db_dsn),
-        password=settings.db_password,
-        pool_size=settings.db_pool,
-        prepare=prepare,
+    primary = _primary(settings)
+    access = Access(primary, settings.db_pool)
+    epochs = EpochKeeper(
+        access,
+        settings.cell,
+        observe=CellMetrics(metrics.registry).observe,
         search_pause_s=settings.db_search_s,
     )
     ledger = Ledger(
+        cells=settings.cells,
+        cell=settings.cell,
         sessions=Sessions(settings.token_secret, settings.session_s),
-        slots=slots,
+        slots=_slots(settings, metrics),
         service_s=settings.service_s,
         primary=primary,
-        books=Books(Access(primary, settings.db_pool), idempotency=settings.idempotency),
-        counts=BookMetrics(metrics.registry, lambda: primary.available),
+        books=Books(access, idempotency=settings.idempotency),
+        epochs=epochs,
+        counts=BookMetrics(metrics.registry, settings.cell, lambda: primary.available),
     )
     started_s = time.monotonic()
 
@@ -179,15 +208,27 @@ async def run(settings: Settings, host: str, port: int) -> None:
     async def serving() -> bool:
         return primary.available
 
-    service = Service("ledger", ledger.answer, metrics, ready=ready, serving=serving)
-    watching = asyncio.create_task(primary.watch())
-    # It ends by itself only when it fails as nobody foresaw. Without it every answer would be 503 for ever, from a
-    # ledger that looks alive: whoever runs this process must see it end, and start it anew.
-    watching.add_done_callback(lambda _: service.end())
-    try:
+    service = Service("ledger", ledger.answer, metrics, ready, serving, "/cell", ledger.cell)
+    loops = {"the search for the primary": primary.watch(), "the watch over the epoch": epochs.keep()}
+    async with beside(service.end, loops):
         await service.run(host, port, settings.drain_s)
-    finally:
-        try:
-            await cancelled(watching)
-        except Exception as error:
-            raise RuntimeError("the search for the primary has failed") from error
+
+
+def _primary(settings: Settings) -> Primary:
+    async def prepare(connection: Connection) -> None:
+        await ensure(connection, settings.cells, settings.cell, settings.customers, settings.home)
+
+    return Primary(
+        parse_dsn(settings.db_dsn),
+        password=settings.db_password,
+        pool_size=settings.db_pool,
+        prepare=prepare,
+        search_pause_s=settings.db_search_s,
+    )
+
+
+def _slots(settings: Settings, metrics: ServiceMetrics) -> Slots:
+    counts = SlotMetrics(metrics.registry)
+    slots = Slots(settings.slots, counts.wait)
+    counts.watch(slots)
+    return slots

@@ -17,6 +17,7 @@ from prometheus_client import (
 
 from stormbank import VERSION
 from stormbank.admission import HIGHWATER_S, Admission
+from stormbank.epoch import CellState
 from stormbank.operations import OPERATIONS, Operation
 from stormbank.slots import Slots
 
@@ -138,21 +139,47 @@ class SlotMetrics:
         busy.set_function(lambda: slots.busy)
 
 
-class BookMetrics:
-    """What the ledger booked, and whether it has a primary."""
+class CellMetrics:
+    """The epoch of each cell as this process last heard of it; no series before it has."""
 
-    def __init__(self, registry: CollectorRegistry, available: Callable[[], bool]) -> None:
-        self._movements = Counter(
-            "bank_movements", "Movements acknowledged.", ("operation", "repeated"), registry=registry
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._promotion = Gauge(
+            "bank_cell_promotion", "Promotion number of the cell's epoch.", ("cell",), registry=registry
         )
-        for each in OPERATIONS:
-            if each.money:
-                self._movements.labels(each.name, "false")
-                self._movements.labels(each.name, "true")
+        self._version = Gauge(
+            "bank_cell_version", "Version of the cell's map in its epoch.", ("cell",), registry=registry
+        )
+
+    def observe(self, state: CellState) -> None:
+        """Report `state`."""
+        self._promotion.labels(state.cell).set(state.epoch.promotion)
+        self._version.labels(state.cell).set(state.epoch.version)
+
+
+class BookMetrics:
+    """What the ledger of `cell` booked, and whether it has a primary."""
+
+    def __init__(self, registry: CollectorRegistry, cell: str, available: Callable[[], bool]) -> None:
+        movements = Counter(
+            "bank_movements", "Movements acknowledged.", ("operation", "repeated", "cell"), registry=registry
+        )
+        self._movements = {
+            (each.name, repeated): movements.labels(each.name, "true" if repeated else "false", cell)
+            for each in OPERATIONS
+            if each.money
+            for repeated in (False, True)
+        }
+        self._stale = Counter(
+            "bank_stale_epoch", "Writes refused for their epoch.", ("cell",), registry=registry
+        ).labels(cell)
         Gauge("bank_database_available", "1 while a primary is known.", registry=registry).set_function(
             lambda: float(available())
         )
 
     def moved(self, operation: str, *, repeated: bool) -> None:
         """Count one movement acknowledged."""
-        self._movements.labels(operation, "true" if repeated else "false").inc()
+        self._movements[operation, repeated].inc()
+
+    def stale(self) -> None:
+        """Count one write refused for its epoch."""
+        self._stale.inc()

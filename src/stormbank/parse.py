@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import math
+import re
 from collections.abc import Callable
+from typing import TypeVar
 
 from stormbank.db.address import parse_dsn
+
+T = TypeVar("T")
+
+_CELL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
 def number(low: float, *, above: bool = False) -> Callable[[str], float]:
@@ -64,13 +71,40 @@ def names(text: str) -> tuple[str, ...]:
     return found
 
 
-def urls(text: str) -> tuple[str, ...]:
-    """Read base URLs with commas between."""
-    found = tuple(each.rstrip("/") for each in names(text))
-    for url in found:
-        if not url.startswith("http://") or "/" in url.removeprefix("http://"):
-            raise ValueError("must be http://HOST:PORT, several with commas between")
+def cell_names(text: str) -> tuple[str, ...]:
+    """Read the names of cells: they become header values, labels and parts of addresses."""
+    found = names(text)
+    for name in found:
+        if not _CELL.fullmatch(name):
+            raise ValueError(f"{name!r} is not made of lower-case letters, digits and -")
     return found
+
+
+def zone(text: str) -> str:
+    """Read a zone's name."""
+    if not 0 < len(text) <= 63 or not text.isprintable() or text != text.strip():
+        raise ValueError("must be 1 to 63 printable characters")
+    return text
+
+
+def ledgers(text: str) -> dict[str, tuple[str, ...]]:
+    """Read CELL=URL,... ; several URLs of one cell have | between."""
+    found: dict[str, tuple[str, ...]] = {}
+    for part in text.split(","):
+        cell, equals, addresses = part.strip().partition("=")
+        if not equals or not cell:
+            raise ValueError(f"{part.strip()!r} is not CELL=URL")
+        if cell in found:
+            raise ValueError(f"{cell} is named twice")
+        found[cell] = tuple(_url(each.strip()) for each in addresses.split("|"))
+    return found
+
+
+def _url(text: str) -> str:
+    url = text.rstrip("/")
+    if not url.startswith("http://") or not url.removeprefix("http://") or "/" in url.removeprefix("http://"):
+        raise ValueError(f"{text!r} is not http://HOST:PORT (several of one cell have | between)")
+    return url
 
 
 def switch(text: str) -> bool:
@@ -91,3 +125,15 @@ def dsn(text: str) -> str:
     """Read a database address."""
     parse_dsn(text)
     return text
+
+
+def argument(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """Make a reader of settings one of arguments: argparse shows only its own error's reason."""
+
+    def read(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+
+    return read

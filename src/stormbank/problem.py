@@ -4,15 +4,17 @@ Problem
 +-- BadRequest (400)      the caller must change the request
 +-- Unauthorized (401)
 +-- Conflict (409)        an idempotency key that already stands for something else
++-- Misrouted (421)      another cell's customer: nothing the caller did, the bank's settings disagree
 +-- Refused (422)         understood, and the books say no
 +-- Shed (429)            flow control gave the request up; try again later
 +-- Unavailable (503)     a dependency is in trouble
+|   +-- StaleEpoch        the write was made under another epoch than the database's; nothing was booked
 +-- DeadlineExceeded (504)
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 
 class Problem(Exception):  # noqa: N818 - an answer, not a fault of ours
@@ -62,6 +64,13 @@ class Conflict(Problem):
     error = "conflict"
 
 
+class Misrouted(Problem):
+    """The customer belongs to another cell than the ledger that was asked."""
+
+    status = 421
+    error = "misrouted"
+
+
 class Refused(Problem):
     """The books refuse the movement (funds, account)."""
 
@@ -84,6 +93,12 @@ class Unavailable(Problem):
 
     def __init__(self, reason: str, *, outcome: str = "none") -> None:
         super().__init__(reason, retry_after_s=1, outcome=outcome)
+
+
+class StaleEpoch(Unavailable):
+    """The write's epoch is not the database's: the map has changed, or the database has fallen behind it."""
+
+    REASON: Final = "stale_epoch"
 
 
 class DeadlineExceeded(Problem):

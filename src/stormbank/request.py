@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from stormbank.epoch import HEADER as EPOCH_HEADER
+from stormbank.epoch import Epoch
 from stormbank.problem import BadRequest
 
 LARGEST_AMOUNT: Final = 10**12
@@ -35,6 +37,15 @@ def idempotency_key(request: web.BaseRequest) -> uuid.UUID:
         return uuid.UUID(request.headers.get("Idempotency-Key", ""))
     except ValueError:
         raise BadRequest("Idempotency-Key is not a UUID") from None
+
+
+def epoch_in(request: web.BaseRequest) -> Epoch | None:
+    """Read the epoch that a gateway made the request under, None when it knew none."""
+    text = request.headers.get(EPOCH_HEADER)
+    try:
+        return None if text is None else Epoch.parse(text)
+    except ValueError as error:
+        raise BadRequest(f"{EPOCH_HEADER}: {error}") from None
 
 
 def amount_in(fields: dict[str, Any]) -> int:

@@ -1,9 +1,9 @@
 """The shell of a bank process: one HTTP port for business, health and metrics, and a decent end.
 
 `/livez` the process runs; `/readyz` it wants traffic; `/servez` business can be done here, down to the database
-(for whoever steers traffic between regions); `/metrics` for Prometheus. On SIGTERM readiness goes
-first, requests still arriving are served for a while (somebody may not have noticed), then the port closes
-and what is in flight is finished.
+(for whoever steers traffic between regions); `/metrics` for Prometheus; and one page of the role's own. On SIGTERM
+readiness goes first, requests still arriving are served for a while (somebody may not have noticed), then the port
+closes and what is in flight is finished.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import logging
 import signal
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -51,7 +50,8 @@ def refusal(problem: Problem) -> web.Response:
 class Service:
     """One role: `answer` serves an operation or raises Problem.
 
-    `ready` says whether traffic is wanted, `serving` whether it would be of any use now.
+    `ready` says whether traffic is wanted, `serving` whether it would be of any use now. `page` at `page_path` is what
+    the role tells of itself to its neighbours and to people; it may raise Problem.
     """
 
     name: str
@@ -59,6 +59,8 @@ class Service:
     metrics: ServiceMetrics
     ready: Callable[[], bool]
     serving: Callable[[], Awaitable[bool]]
+    page_path: str
+    page: Callable[[], Awaitable[web.Response]]
     draining: bool = False
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -67,6 +69,8 @@ class Service:
         operation = BY_ADDRESS.get((request.method, request.path))
         if operation is None and request.path == "/servez":
             response = await self._serving()
+        elif operation is None and (request.method, request.path) == ("GET", self.page_path):
+            response = await self._paged()
         elif operation is None:
             response = self._housekeeping(request)
         else:
@@ -97,6 +101,12 @@ class Service:
         if self.draining or not await self.serving():
             return web.Response(status=503, text="draining\n" if self.draining else "not serving\n")
         return web.Response(text="ok\n")
+
+    async def _paged(self) -> web.Response:
+        try:
+            return await self.page()
+        except Problem as problem:
+            return refusal(problem)
 
     def _housekeeping(self, request: web.BaseRequest) -> web.Response:
         match request.path:
@@ -139,10 +149,3 @@ class Service:
     def end(self) -> None:
         """Let `run` drain and return, as on SIGTERM."""
         self._stop.set()
-
-
-async def cancelled(task: asyncio.Task[None]) -> None:
-    """Cancel a background task and see it end."""
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task

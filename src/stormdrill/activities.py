@@ -68,7 +68,7 @@ class Argument:
 class Signature:
     """An activity's arguments. At most one of each group in `exclusive` may be given.
 
-    `hurts_database`: it needs a database to act on, and says which by `cell` unless there is only one.
+    `hurts_database`: it needs a database to act on, that of `cell` or of the first cell.
     `needs_canaries`: only canaries can prove it.
     """
 
@@ -80,7 +80,7 @@ class Signature:
 
 _SERVICE = Argument(Kind.SERVICE, required=True)
 _ZONE = Argument(Kind.ZONE)
-_CELL = Argument(Kind.CELL)  # left out: the only cell that has a database
+_CELL = Argument(Kind.CELL)  # left out: the first cell that has a database; of moves: every cell concerned
 _HELD = {"lease": Argument(Kind.LEASE), "duration": Argument(Kind.DURATION)}
 
 ACTIONS: Mapping[str, Signature] = {

@@ -58,11 +58,12 @@ def _read(file: Path) -> None:
 
 def _schema(document: Document) -> str:
     fields = dict(document.root.items())
-    document.problems.raise_if_any()
     if "schema" not in fields:
+        document.problems.raise_if_any()
         raise InputError.at(document.path, 1, f"'schema' is missing (one of {', '.join(READERS)})")
     schema = fields["schema"].text()
     if schema not in READERS:
+        document.problems.raise_if_any()
         raise InputError.at(document.path, fields["schema"].line, unknown("schema", schema, READERS))
     return schema
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from stormdrill.content.plain import WHEN_SET
 from stormdrill.estate_books import Audit
 from stormdrill.estate_secrets import Credential
 from stormdrill.estate_sites import Database, FencedEdges
@@ -96,10 +97,19 @@ class Operation:
 
 
 @dataclass(frozen=True)
+class Remainder:
+    """Customers whose number leaves `remainder` when divided by `of`."""
+
+    of: int
+    remainder: int
+
+
+@dataclass(frozen=True)
 class Cell:
-    """A self-contained slice of the service with its own customers."""
+    """A self-contained slice of the service with its own customers; without a rule, an equal share of their numbers."""
 
     name: str
+    customers: Remainder | None = field(default=None, metadata=WHEN_SET)
 
 
 @dataclass(frozen=True)
@@ -172,6 +182,11 @@ class Topology:
     def zones(self) -> dict[str, str]:
         """Every zone, in order, with its region."""
         return {zone: region.name for region in self.regions.values() for zone in region.zones}
+
+    @property
+    def first_database(self) -> str:
+        """The cell that is meant where none is named: the first, in the order of the cells, that has a database."""
+        return next((cell for cell in self.cells if cell in self.databases), "")
 
     @property
     def tiers(self) -> tuple[str, ...]:

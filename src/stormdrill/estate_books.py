@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from stormdrill.content.plain import WHEN_SET
 from stormdrill.estate_secrets import Credential
 
 
@@ -21,7 +22,10 @@ class Invariant:
 
 @dataclass(frozen=True)
 class SqlAudit:
-    """Books read by SQL. `movements` yields (key, amount, source, target, id) for ids above `%(since)s`."""
+    """Books read by SQL. `movements` yields (key, amount, source, target, id) for ids above `%(since)s`.
+
+    `cells` holds a DSN for each cell whose books stand apart; `dsn` is empty then. The queries are asked of each.
+    """
 
     dsn: str
     password: Credential | None
@@ -30,6 +34,7 @@ class SqlAudit:
     invariants: tuple[Invariant, ...]
     deadline_s: float
     kind: Literal["sql"] = "sql"
+    cells: Mapping[str, str] = field(default_factory=dict, metadata=WHEN_SET)
 
 
 @dataclass(frozen=True)

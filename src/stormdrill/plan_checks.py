@@ -25,9 +25,13 @@ from stormdrill.continuity import Continuity
 from stormdrill.errors import Problem
 from stormdrill.estate import Topology
 from stormdrill.plan_moves import move_problems
+from stormdrill.population import Population
 from stormdrill.profile import Profile
 from stormdrill.scenario import Activity, ActivityKind, Experiment
 from stormdrill.units import parse_duration_s, parse_ratio
+
+_FEWEST = 2
+"""Customers of a cell: one who sends money, and one who gets it."""
 
 
 def check(
@@ -112,12 +116,10 @@ def _database_problems(activity: Activity, topology: Topology) -> Iterable[str]:
     databases, cell = topology.databases, activity.arguments.get("cell")
     if not databases:
         yield f"{topology.path.name} has no databases"
-    elif cell is None and len(databases) > 1:
-        yield f"say which cell's database: {', '.join(databases)}"
     elif cell is not None and cell in topology.cells and cell not in databases:
         yield f"cell '{cell}' has no database in {topology.path.name}"
     elif activity.function == "crash_primary":
-        named = str(cell) if cell is not None else next(iter(databases))
+        named = str(cell) if cell is not None else topology.first_database
         if named in databases and not databases[named].crash:
             yield f"{topology.path.name} does not say how to crash it: databases.{named}.crash is missing"
 
@@ -222,3 +224,16 @@ def _profile_problems(experiment: Experiment, topology: Topology, profile: Profi
         yield Problem(
             str(experiment.path), line, f"profile {profile.name}: {message} in {topology.path.name}"
         )
+    if profile.arrivals_per_s is not None:
+        return  # a plain locustfile has customers of its own
+    rules = [cell.customers for cell in topology.cells.values()]
+    population = Population(profile.customers, len(rules), rules)
+    for number, cell in enumerate(topology.cells):
+        few = (len(population.visitors(number)), len(population.probes(number)))
+        if len(rules) > 1 and min(few) < _FEWEST:
+            message = f"leaves cell {cell} {few[0]} customers for sessions and {few[1]} for probes"
+            yield Problem(
+                str(experiment.path),
+                line,
+                f"profile {profile.name}: {message}; each needs {_FEWEST} at least",
+            )

@@ -68,7 +68,7 @@ class App:
 
 @dataclass(frozen=True)
 class Pulse:
-    """Extra single requests by customers already logged in: `rate_per_s` from `from_s` for `for_s`."""
+    """Extra single requests by customers already logged in: `rate_per_s` from `from_s` for `for_s`, over all cells."""
 
     operation: str
     from_s: float

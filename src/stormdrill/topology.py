@@ -16,7 +16,6 @@ from stormdrill.content import Fields, Node, Problems, lines_of, open_document
 from stormdrill.content.problems import unknown
 from stormdrill.estate import (
     CanarySource,
-    Cell,
     DrillLock,
     Edge,
     Environment,
@@ -32,7 +31,8 @@ from stormdrill.estate import (
 )
 from stormdrill.estate_sites import Database, FencedEdges
 from stormdrill.metric_names import METRICS
-from stormdrill.topology_audit import decode_audit, decode_credential
+from stormdrill.topology_audit import check_audited, decode_audit, decode_credential
+from stormdrill.topology_cells import decode_cells
 from stormdrill.topology_sites import check_sites, decode_fenced_edges, decode_site, members_of
 
 SCHEMA = "stormdrill.topology/1"
@@ -66,7 +66,7 @@ def _decode(top: Fields, path: Path, sha256: str) -> Topology:
         prometheus=_prometheus(top.need("prometheus")),
         services=_named(top.need("services"), lambda name, node: _service(name, node, namespace)),
         operations=_named(top.need("operations"), _operation),
-        cells=_named(top.get("cells"), _cell) or {"cell0": Cell("cell0")},
+        cells=decode_cells(top.get("cells")),
         idempotency=top.get("idempotency").maybe(_idempotency),
         databases=_named(top.get("databases"), _database),
         audit=decode_audit(top.need("audit"), path.parent),
@@ -159,11 +159,6 @@ def _one_or_more(node: Node) -> tuple[str, ...]:
     return node.texts() if node.is_list else tuple(filter(None, [node.text()]))
 
 
-def _cell(name: str, node: Node) -> Cell:
-    with node.fields():
-        return Cell(name)
-
-
 def _idempotency(node: Node) -> Idempotency:
     with node.fields() as fields:
         return Idempotency(
@@ -232,6 +227,7 @@ def _cross_check(top: Fields, topology: Topology, problems: Problems) -> None:
     for name, service in topology.services.items():
         _known(top, f"services.{name}", "region", service.regions, topology.regions)
     _cross_check_databases(top, topology)
+    check_audited(top.get("audit"), topology.cells)
     matches: dict[str, str] = {}
     for name, operation in topology.operations.items():
         for match in operation.match:

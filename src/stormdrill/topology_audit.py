@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from stormdrill import address
 from stormdrill.content import Fields, Node
+from stormdrill.content.problems import unknown
 from stormdrill.estate_books import Audit, CsvAudit, HttpAudit, Invariant, NoAudit, SqlAudit
 from stormdrill.estate_secrets import Credential, SecretKey
 
@@ -48,24 +50,50 @@ def _secret_key(node: Node) -> SecretKey:
         )
 
 
-def _sql(fields: Fields) -> SqlAudit:
-    dsn = fields.need("dsn")
-    text = dsn.text()
-    if re.search(r"password\s*=|://[^/@\s]*:[^/@\s]*@", text):
-        dsn.problem(
-            "no password here: plans are kept as evidence; use 'password: {env|file|secret: ...}' beside it"
+def check_audited(node: Node, known: Collection[str]) -> None:
+    """The audit's cells are cells of the topology, and all of them: books that nobody reads look like money lost."""
+    cells = dict(node.items()).get("cells")
+    if cells is None or not cells.is_mapping:
+        return
+    for name, child in cells.items():
+        if name not in known:
+            child.problem(unknown("cell", name, known))
+    if missing := [name for name in known if name not in dict(cells.items())]:
+        cells.problem(
+            f"must name every cell's books: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
         )
+
+
+def _sql(fields: Fields) -> SqlAudit:
+    dsn, cells = fields.get("dsn"), fields.get("cells")
+    if dsn.present == cells.present:
+        fields.node.problem("give either 'dsn' (one set of books) or 'cells' (a dsn for each cell)")
     movements = fields.need("movements")
     if movements.present and "%(since)s" not in movements.text():
         movements.problem("must limit itself to ids above %(since)s")
     return SqlAudit(
-        dsn=text,
+        dsn=_dsn(dsn),
+        cells={name: _books_of_cell(child) for name, child in cells.items()},
         password=fields.get("password").maybe(decode_credential),
         high_water=fields.need("high_water").text(),
         movements=movements.text(),
         invariants=tuple(_invariant(element) for element in fields.get("invariants").elements()),
         deadline_s=fields.get("deadline").duration_s(60.0, low=1),
     )
+
+
+def _books_of_cell(node: Node) -> str:
+    with node.fields() as fields:
+        return _dsn(fields.need("dsn"))
+
+
+def _dsn(node: Node) -> str:
+    text = node.text()
+    if re.search(r"password\s*=|://[^/@\s]*:[^/@\s]*@", text):
+        node.problem(
+            "no password here: plans are kept as evidence; use 'password: {env|file|secret: ...}' of the audit"
+        )
+    return text
 
 
 def _invariant(node: Node) -> Invariant:

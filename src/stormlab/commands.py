@@ -1,4 +1,4 @@
-"""The commands for people and scripts: up, down, status, kubeconfig, logs, link, check."""
+"""The commands for people and scripts: up, down, status, kubeconfig, logs, link, render, check."""
 
 from __future__ import annotations
 
@@ -12,12 +12,18 @@ from typing import Any
 
 import yaml
 
-from stormlab import topologyfile
+from stormlab import linkshape, topologyfile
 from stormlab.errors import BadInputError, LabError
 from stormlab.estate import Estate, state_dir
+from stormlab.linkshape import LinkShape
 
 _TOPOLOGY = Path("topology/small.yaml")
 _TIMEOUT_S = 120.0
+_SHORTEST_WATCH_S, _LONGEST_WATCH_S = 0.2, 3600.0
+_STATUS = (
+    "the lab on one screen: zones, pods, links, databases, faults; exits with 1 when a part does not answer"
+)
+_LINK = "change the link between two sites, or show what it is like"
 
 
 def run(argv: Sequence[str]) -> int:
@@ -43,8 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     down = commands.add_parser("down", parents=[which, as_json], help="remove everything the lab made")
     down.add_argument("--maker", metavar="ID", help="only if the `up` of this ID started it, not one before")
     down.set_defaults(run=_down)
-    status = commands.add_parser("status", parents=[which, as_json], help="processes, pods, links, databases")
-    status.set_defaults(run=_status)
+    _status_options(
+        commands.add_parser("status", parents=[which, as_json], help=_STATUS, description=_STATUS)
+    )
     kubeconfig = commands.add_parser("kubeconfig", parents=[which], help="print the path of the kubeconfig")
     kubeconfig.set_defaults(run=_kubeconfig)
     logs = commands.add_parser("logs", parents=[which], help="log of a process of the lab or of a pod")
@@ -52,19 +59,49 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("-n", "--lines", type=int, default=50, help="lines to show (50)")
     logs.add_argument("-f", "--follow", action="store_true", help="go on as it grows, until Ctrl-C")
     logs.set_defaults(run=_logs)
-    link = commands.add_parser(
-        "link", parents=[which, as_json], help="change the delay between two sites, cut or mend"
-    )
-    link.add_argument("between", nargs=2, metavar="SITE", help="a zone, or 'outside'")
-    change = link.add_mutually_exclusive_group(required=True)
-    change.add_argument("--rtt", help="round-trip time, such as 500ms")
-    change.add_argument("--cut", action="store_true", help="drop everything, also what is under way")
-    change.add_argument("--mend", action="store_true", help="undo --cut")
-    link.set_defaults(run=_link)
+    _link_options(commands.add_parser("link", parents=[which, as_json], help=_LINK, description=_LINK))
+    render = commands.add_parser("render", help="write out what follows from a compact topology file")
+    render.add_argument("file", type=Path, metavar="TOPOLOGY")
+    render.add_argument("directory", type=Path, metavar="DIRECTORY", help="a new one, or an empty one")
+    render.set_defaults(run=_render)
     check = commands.add_parser("check", parents=[as_json], help="check the lab part of a topology file")
     check.add_argument("file", type=Path)
     check.set_defaults(run=_check)
     return parser
+
+
+def _status_options(status: argparse.ArgumentParser) -> None:
+    status.add_argument("-a", "--all", action="store_true", help="every pod, process and endpoint, too")
+    status.add_argument(
+        "-w",
+        "--watch",
+        nargs="?",
+        const=2.0,
+        type=float,
+        metavar="SECONDS",
+        help="again and again until Ctrl-C, every 2 s unless said otherwise",
+    )
+    status.set_defaults(run=_status)
+
+
+def _link_options(link: argparse.ArgumentParser) -> None:
+    link.add_argument("between", nargs=2, metavar="SITE", help="a zone, or 'outside'")
+    link.add_argument("--rtt", help="round-trip time, such as 500ms")
+    link.add_argument("--jitter", help="a round trip is at most so much shorter or longer, such as 2ms")
+    link.add_argument("--loss", help="share of the packets lost on each way, such as 0.1%%")
+    link.add_argument("--bandwidth", help="of each way, such as 100Mbit/s, or 'unlimited'")
+    link.add_argument("--declared", action="store_true", help="what the topology file says, and up")
+    up = link.add_mutually_exclusive_group()
+    up.add_argument(
+        "--down",
+        "--cut",
+        dest="up",
+        action="store_false",
+        default=None,
+        help="drop everything, also on its way",
+    )
+    up.add_argument("--up", "--mend", dest="up", action="store_true", default=None, help="undo --down")
+    link.set_defaults(run=_link)
 
 
 def _name(options: argparse.Namespace) -> str:
@@ -136,14 +173,19 @@ def _down(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from stormlab import status, statustable  # noqa: PLC0415
+    from stormlab import status  # noqa: PLC0415
+    from stormlab.status.show import show, watch  # noqa: PLC0415
 
-    report = status.gather(*_running(options))
-    if options.json:
-        print(json.dumps(report))
-    else:
-        statustable.show(report)
-    return 1 if report["troubles"] else 0
+    if options.watch is not None and not _SHORTEST_WATCH_S <= options.watch <= _LONGEST_WATCH_S:
+        raise BadInputError(
+            [f"--watch {options.watch:g}: must be from {_SHORTEST_WATCH_S:g} to {_LONGEST_WATCH_S:g} seconds"]
+        )
+    estate, state = _running(options)
+    how = {"as_json": options.json, "everything": options.all}
+    if options.watch is None:
+        return 1 if show(lambda: status.gather(estate, state), **how)["troubles"] else 0
+    watch(lambda: status.gather(estate, state), options.watch, **how)
+    return 0
 
 
 def _kubeconfig(options: argparse.Namespace) -> int:
@@ -164,27 +206,38 @@ def _logs(options: argparse.Namespace) -> int:
 def _link(options: argparse.Namespace) -> int:
     from stormlab.net import control, relay  # noqa: PLC0415
 
-    change: dict[str, Any] = {"up": bool(options.mend)}
-    if options.rtt is not None:
-        change = {"rtt_ms": topologyfile.parse_rtt_ms(options.rtt)}
-        if change["rtt_ms"] is None:
-            raise BadInputError([f"--rtt {options.rtt}: {topologyfile.RTT_FORM}"])
+    texts = {key: getattr(options, key) for key in linkshape.KEYS if getattr(options, key) is not None}
+    change: dict[str, Any] = linkshape.from_options(texts)
     estate, state = _running(options)
-    if frozenset(options.between) not in estate.rtt_ms:
+    pair = frozenset(options.between)
+    if pair not in estate.links:
         sites = ", ".join(site.name for site in estate.sites)
         raise BadInputError([f"no link between {' and '.join(options.between)} (sites: {sites})"])
-    control.ask(state / relay.SOCKET, {"set": {"between": options.between, **change}})
+    if options.declared:
+        change = {**estate.links[pair].to_json(), "up": True, **change}
+    if options.up is not None:
+        change["up"] = options.up
+    now = control.link(state / relay.SOCKET, pair)
+    try:
+        LinkShape(0.0).changed(now).changed(change)
+    except ValueError as error:
+        raise BadInputError([f"{' - '.join(options.between)}: {error}"]) from error
+    if change:
+        control.ask(state / relay.SOCKET, {"set": {"between": options.between, **change}})
+        now = control.link(state / relay.SOCKET, pair)
     if options.json:
-        print(json.dumps({"ok": True, "between": options.between, **change}))
+        print(json.dumps({"ok": True, **now}))
     else:
-        said = (
-            f"{change['rtt_ms']:g} ms round trip"
-            if "rtt_ms" in change
-            else "mended"
-            if change["up"]
-            else "cut"
-        )
+        said = str(LinkShape(0.0).changed(now)) + ("" if now["up"] else " (down)")
         print(f"{options.between[0]} - {options.between[1]}: {said}")
+    return 0
+
+
+def _render(options: argparse.Namespace) -> int:
+    from stormlab import render  # noqa: PLC0415
+
+    for place in render.write(options.file, options.directory):
+        print(place)
     return 0
 
 
@@ -194,8 +247,11 @@ def _check(options: argparse.Namespace) -> int:
     problems = check.problems(options.file)
     if problems:
         raise BadInputError(problems)
+    notes = topologyfile.load(options.file).preset.notes
     if options.json:
-        print(json.dumps({"ok": True, "problems": []}))
-    else:
-        print(f"{options.file}: the lab part is right")
+        print(json.dumps({"ok": True, "problems": [], "notes": notes}))
+        return 0
+    print(f"{options.file}: the lab part is right")
+    for note in notes:
+        print(f"{options.file}: mind: {note}")
     return 0

@@ -11,6 +11,8 @@ from pathlib import Path
 from stormlab import labels
 from stormlab.controllersettings import ControllerSettings
 from stormlab.kubeletsettings import KubeletSettings
+from stormlab.linkshape import LinkShape
+from stormlab.overlays import Overlays
 from stormlab.preset import Preset
 
 OUTSIDE = "outside"
@@ -51,7 +53,7 @@ class Region:
     api_port: int
     """TLS port, both on the host's loopback and on the outside address inside the lab."""
     manifests: Path | None
-    """Kustomize directory applied by `up`."""
+    """Kustomize directory applied by `up`; None when it follows from a compact estate, or there is none."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,18 @@ class Estate:
     network: IPv4Network
     regions: tuple[Region, ...]
     outside: Site
-    rtt_ms: Mapping[frozenset[str], float]
-    """Round-trip time of each pair of sites, milliseconds."""
+    links: Mapping[frozenset[str], LinkShape]
+    """What the link between each pair of sites is like."""
     images: Mapping[str, Image]
     forwards: tuple[Forward, ...] = ()
+    link_seed: int = 1
+    """Of what chance decides on links: the same packets are lost again, counted from the relay's start."""
     preset: Preset = field(default_factory=Preset)
     """What only `up` and `status` read."""
     kubelet: KubeletSettings = field(default_factory=KubeletSettings)
     controllers: ControllerSettings = field(default_factory=ControllerSettings)
+    overlays: Overlays | None = None
+    """Manifests of regions that have no directory of their own."""
     environment: str = field(default="lab")
 
     @property

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import yaml
 
 from stormlab import acceptance
 from stormlab.errors import BadInputError, LabError
-from stormlab.estate import Estate
+from stormlab.estate import Estate, Region
 
 Object = dict[str, Any]
 
@@ -40,7 +41,20 @@ def render_all(estate: Estate) -> dict[str, list[Object]]:
 
     Raises BadInputError with what each renderer says, and with what the lab's API would not take.
     """
-    regions = {region: Path(region.manifests) for region in estate.regions if region.manifests is not None}
+    regions = {region: region.manifests for region in estate.regions if region.manifests is not None}
+    if estate.overlays is None:
+        return _render_regions(regions)
+    with tempfile.TemporaryDirectory(prefix="stormlab-manifests-") as scratch:
+        estate.overlays.write(Path(scratch))
+        try:
+            return _render_regions({each: Path(scratch, each.name) for each in estate.regions} | regions)
+        except BadInputError as error:
+            raise BadInputError(
+                estate.overlays.at_home(said, Path(scratch)) for said in error.problems
+            ) from None
+
+
+def _render_regions(regions: Mapping[Region, Path]) -> dict[str, list[Object]]:
     problems: list[str] = []
     rendered: dict[str, list[Object]] = {}
     with ThreadPoolExecutor(max_workers=4) as pool:

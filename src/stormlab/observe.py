@@ -90,14 +90,15 @@ async def patroni(estate: Estate, client: Client, selector: str, port: int) -> l
         try:
             status, body = await outside.from_outside(estate.outside.netns, address, port, "/cluster")
             if status == 200:
-                return _members(outside.parsed(body, f"Patroni of {pod['metadata']['name']}"))
+                return members(outside.parsed(body, f"Patroni of {pod['metadata']['name']}"))
             trouble = f"Patroni of {pod['metadata']['name']} answers {status}"
         except LabError as error:
             trouble = str(error)
     raise LabError(trouble)
 
 
-def _members(cluster: Mapping[str, Any]) -> list[Member]:
+def members(cluster: Mapping[str, Any]) -> list[Member]:
+    """The members in an answer of Patroni's `/cluster`."""
     return [
         Member(
             scope=str(cluster.get("scope", "")),

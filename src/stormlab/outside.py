@@ -14,8 +14,8 @@ _TIMEOUT_S = 3.0
 _MAX_BYTES = 16 * 1024**2
 
 
-def _fetch(address: str, port: int, path: str) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(address, port, timeout=_TIMEOUT_S)
+def _fetch(address: str, port: int, path: str, timeout_s: float = _TIMEOUT_S) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection(address, port, timeout=timeout_s)
     try:
         connection.request("GET", path, headers={"Connection": "close"})
         answer = connection.getresponse()
@@ -31,9 +31,11 @@ async def through_forward(port: int, path: str) -> tuple[int, bytes]:
     return await asyncio.to_thread(_fetch, "127.0.0.1", port, path)
 
 
-async def from_outside(namespace: str, address: str, port: int, path: str) -> tuple[int, bytes]:
+async def from_outside(
+    namespace: str, address: str, port: int, path: str, timeout_s: float = _TIMEOUT_S
+) -> tuple[int, bytes]:
     """GET from inside the outside's namespace, over the links. Raises LabError like `through_forward`."""
-    return await asyncio.to_thread(netns.within, namespace, lambda: _fetch(address, port, path))
+    return await asyncio.to_thread(netns.within, namespace, lambda: _fetch(address, port, path, timeout_s))
 
 
 def parsed(body: bytes, what: str) -> Any:

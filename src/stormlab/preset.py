@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from stormlab import statusparts
+from stormlab.statusparts import StatusRow, Watch
 from stormlab.yamltree import Tree
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
@@ -87,15 +89,22 @@ class Preset:
     secrets: tuple[SecretPart, ...] = ()
     ready: tuple[ReadyPart, ...] = ()
     names: tuple[NamePart, ...] = ()
+    status: tuple[StatusRow, ...] = ()
+    watch: Watch = field(default_factory=Watch)
+    notes: tuple[str, ...] = ()
+    """What the estate cannot do, for whoever looks at it."""
 
 
 def read(lab: dict[str, Tree], regions: Iterable[str], forwards: Sequence[str], base: Path) -> Preset:
-    """Read `lab.{prometheus,secrets,ready,names}`; paths are relative to `base`. Problems go to the trees."""
+    """Read these parts of the lab block; paths are relative to `base`. Problems go to the trees."""
     return Preset(
         prometheus=_prometheus(lab["prometheus"], base),
         secrets=tuple(_secret(part) for part in lab["secrets"].elements()),
         ready=_ready(lab["ready"], list(regions), forwards),
         names=tuple(_name(part, forwards) for part in lab["names"].elements()),
+        status=statusparts.rows(lab["status"], has_prometheus=lab["prometheus"].present),
+        watch=statusparts.watch(lab["watch"]),
+        notes=tuple(part.text() for part in lab["notes"].elements()),
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
@@ -11,6 +13,7 @@ from stormlab import targets
 from stormlab.errors import BadInputError, LabError
 from stormlab.estate import Estate
 from stormlab.preset import PrometheusPart
+from stormlab.statusparts import StatusRow
 
 DIRECTORY = "prometheus"
 _CONFIG = "prometheus.yml"
@@ -49,13 +52,34 @@ def write(estate: Estate, part: PrometheusPart, state: Path) -> bool:
 
 
 def problems(estate: Estate, part: PrometheusPart, scratch: Path) -> list[str]:
-    """What `promtool` finds wrong with the rendered configuration and its rules."""
+    """What `promtool` finds wrong with the rendered configuration, its rules and the queries of `lab.status`."""
     path = scratch / _CONFIG
     path.write_text(text(estate, part, Path("/")), encoding="utf-8")
     argv_ = ["promtool", "check", "config", "--syntax-only", str(path)]
     found = [] if not (said := _promtool(argv_)) else [f"{part.config}: {said}"]
     said_of = {rules: _promtool(["promtool", "check", "rules", str(rules)]) for rules in part.rules}
-    return found + [f"{rules}: {said}" for rules, said in said_of.items() if said]
+    found += [f"{rules}: {said}" for rules, said in said_of.items() if said]
+    return found + _wrong_queries(estate, scratch)
+
+
+def _wrong_queries(estate: Estate, scratch: Path) -> list[str]:
+    """A query is tried as a rule, all together and, when something is wrong, one by one."""
+    rows = estate.preset.status
+    if not rows or not _wrong(rows, scratch):
+        return []
+    said_of = {row: _wrong([row], scratch) for row in rows}
+    return [
+        f"{estate.source}:{row.line}: lab.status: '{row.name}' is no PromQL: {said}"
+        for row, said in said_of.items()
+        if said
+    ]
+
+
+def _wrong(rows: Sequence[StatusRow], scratch: Path) -> str:
+    rules = [{"record": f"row_{index}", "expr": row.query} for index, row in enumerate(rows)]
+    path = scratch / "status.yml"
+    path.write_text(json.dumps({"groups": [{"name": "status", "rules": rules}]}), encoding="utf-8")
+    return _promtool(["promtool", "check", "rules", str(path)]).rpartition("could not parse expression: ")[2]
 
 
 def _promtool(arguments: list[str]) -> str:

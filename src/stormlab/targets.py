@@ -40,16 +40,18 @@ def target_of(region: str, pod: Pod, zones: Mapping[str, str]) -> dict[str, Any]
         return None
     if not status.get("podIP") or status.get("phase") in _ENDED:
         return None
-    node = pod.get("spec", {}).get("nodeName", "")
+    node, own = pod.get("spec", {}).get("nodeName", ""), meta.get("labels") or {}
     labels = {
         "region": region,
         "zone": zones.get(node, ""),
         "node": node,
         "namespace": meta["namespace"],
         "pod": meta["name"],
-        "app": (meta.get("labels") or {}).get("app", ""),
+        "app": own.get("app", ""),
         "__metrics_path__": notes.get(f"{_NOTE}path", "/metrics"),
     }
+    if "cell" in own:
+        labels["cell"] = own["cell"]
     if f"{_NOTE}interval" in notes:
         labels["__scrape_interval__"] = notes[f"{_NOTE}interval"]
     return {"targets": [f"{status['podIP']}:{port}"], "labels": labels}

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from ipaddress import IPv4Network
-from itertools import combinations
 from pathlib import Path
 
-from stormlab import controllersettings, durations, kubeletsettings, labels, preset, yamltree
+from stormlab import compact, controllersettings, kubeletsettings, labels, preset, topologylinks
 from stormlab.errors import BadInputError
 from stormlab.estate import OUTSIDE, Estate, Forward, Image, Region, Site, Zone
 from stormlab.yamltree import Tree
 
-_MAX_RTT_S = 10.0
 _LONGEST = 40
 """Of the names of regions, zones and forwards."""
-RTT_FORM = "must be a duration from 0ms to 10s, such as 30ms"
 _LAB_KEYS = (
     "network", "manifests", "images", "api_ports", "forwards", "prometheus", "secrets", "ready", "names", "kubelet",
-    "controllers",
+    "status", "watch", "notes", "controllers",
 )  # fmt: skip
-_DEFAULT_RTT_MS = {"within_region": 1.0, "between_regions": 30.0, "outside": 2.0}
 _COPY, ORIGIN = "topology.yaml", "topology.origin"
 
 
@@ -29,7 +24,7 @@ def load(path: Path | str, name: str | None = None) -> Estate:
 
     Raises BadInputError with every problem as `file:line: text`.
     """
-    return _load(Path(path).resolve(), Path(path).resolve(), name)
+    return _load(Path(path).resolve(), Path(path).resolve(), name, whole=True)
 
 
 def keep(estate: Estate, state: Path) -> None:
@@ -48,11 +43,11 @@ def of_state(state: Path | str) -> Estate:
         name, origin = (state / ORIGIN).read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise BadInputError([f"{state}: no lab here"]) from error
-    return _load(state / _COPY, Path(origin), name)
+    return _load(state / _COPY, Path(origin), name, whole=False)
 
 
-def _load(path: Path, origin: Path, name: str | None) -> Estate:
-    root, problems = yamltree.read(path)
+def _load(path: Path, origin: Path, name: str | None, *, whole: bool) -> Estate:
+    root, problems, overlays = compact.read(path, origin.parent, whole=whole)
     top = dict(root.items())
     absent = Tree(None, "", 1, problems)
     for key in ("name", "regions", "lab"):
@@ -64,6 +59,7 @@ def _load(path: Path, origin: Path, name: str | None) -> Estate:
     regions = _regions(top.get("regions", absent), lab, lab_name, network, origin.parent)
     sites = [OUTSIDE, *(zone.name for region in regions for zone in region.zones)]
     forwards = _forwards(lab["forwards"], sites)
+    links, link_seed = topologylinks.read(top.get("links", absent), regions)
     parts = preset.read(lab, [r.name for r in regions], [f.name for f in forwards], origin.parent)
     estate = Estate(
         name=lab_name,
@@ -71,12 +67,14 @@ def _load(path: Path, origin: Path, name: str | None) -> Estate:
         network=network,
         regions=regions,
         outside=Site(OUTSIDE, f"sl-{lab_name}-outside", _slice(network, 0), _first(_slice(network, 0))),
-        rtt_ms=_links(top.get("links", absent), regions),
+        links=links,
+        link_seed=link_seed,
         images=_images(lab["images"], origin.parent),
         forwards=forwards,
         preset=parts,
         kubelet=kubeletsettings.read(lab["kubelet"]),
         controllers=controllersettings.read(lab["controllers"]),
+        overlays=overlays,
     )
     problems.raise_if_any()
     return estate
@@ -152,42 +150,6 @@ def _regions(
 def _per_region(tree: Tree, regions: Tree) -> dict[str, Tree]:
     names = [name for name, _ in regions.items()]
     return {key: child for key, child in tree.fields(names).items() if child.present}
-
-
-def _links(tree: Tree, regions: Iterable[Region]) -> dict[frozenset[str], float]:
-    parts = tree.fields((*_DEFAULT_RTT_MS, "pairs"))
-    default = {
-        kind: _rtt(parts[kind].fields(["rtt"], ["rtt"])["rtt"], usual)
-        for kind, usual in _DEFAULT_RTT_MS.items()
-    }
-    home = {zone.name: region.name for region in regions for zone in region.zones}
-    rtts = {frozenset((OUTSIDE, zone)): default["outside"] for zone in home}
-    for one, other in combinations(home, 2):
-        kind = "within_region" if home[one] == home[other] else "between_regions"
-        rtts[frozenset((one, other))] = default[kind]
-    for pair in parts["pairs"].elements():
-        fields = pair.fields(("between", "rtt"), ("between", "rtt"))
-        ends = frozenset(end.text() for end in fields["between"].elements())
-        if ends not in rtts:
-            fields["between"].problem(f"must name two different sites of: {', '.join([OUTSIDE, *home])}")
-        rtts[ends] = _rtt(fields["rtt"], 1.0)
-    return rtts
-
-
-def _rtt(tree: Tree, default_ms: float) -> float:
-    if not tree.present:
-        return default_ms
-    value = parse_rtt_ms(tree.text())
-    if value is None:
-        tree.problem(RTT_FORM)
-        return default_ms
-    return value
-
-
-def parse_rtt_ms(text: str) -> float | None:
-    """A round-trip time such as "30ms" in milliseconds; None when it is none from 0 to 10 s."""
-    value_s = durations.parse_s(text, 0.0, _MAX_RTT_S)
-    return None if value_s is None else round(value_s * 1000.0, 6)
 
 
 def _images(tree: Tree, base: Path) -> dict[str, Image]:

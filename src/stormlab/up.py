@@ -224,11 +224,12 @@ def _relay_says(path: Path) -> dict[str, Any]:
 
 
 def _set_links(estate: Estate, state: Path) -> None:
-    """Give each link the delay of the file, and mend it: a lab that is adopted may have had them changed."""
+    """Make each link what the file says, and mend it: a lab that is adopted may have had them changed."""
     path = state / relay.SOCKET
     # The socket alone proves nothing: one that was killed leaves it behind.
     links = until(lambda: _relay_says(path), "the link relay answers", _DAEMONS_S)["links"]
-    present = {frozenset(link["between"]): (link["rtt_ms"], link["up"]) for link in links}
-    for pair, rtt_ms in estate.rtt_ms.items():
-        if present.get(pair) != (rtt_ms, True):
-            control.ask(path, {"set": {"between": sorted(pair), "rtt_ms": rtt_ms, "up": True}})
+    present = {frozenset(link["between"]): link for link in links}
+    for pair, shape in estate.links.items():
+        wanted = {**shape.to_json(), "up": True}
+        if {key: present.get(pair, {}).get(key) for key in wanted} != wanted:
+            control.ask(path, {"set": {"between": sorted(pair), **wanted}})

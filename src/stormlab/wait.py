@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TypeVar
 
 from stormlab.errors import LabError
@@ -61,6 +61,15 @@ async def ticks(period_s: float) -> AsyncIterator[None]:
         now = loop.time()
         due = max(due + period_s, now - (now - due) % period_s)
         await asyncio.sleep(max(0.0, due - loop.time()))
+
+
+def every(period_s: float) -> Iterator[None]:
+    """Yield at once and then every `period_s`, or as soon as the caller comes back when that is later."""
+    due = time.monotonic()
+    while True:
+        yield
+        due = max(due + period_s, time.monotonic())
+        time.sleep(max(0.0, due - time.monotonic()))
 
 
 async def event_within(event: asyncio.Event, timeout_s: float) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,16 @@ class Problems:
     def __init__(self, file: str) -> None:
         self._file = file
         self._found: list[tuple[int, str]] = []
+        self._heard: Container[int] | None = None
 
     def add(self, line: int, text: str) -> None:
         """Remember one problem; `line` counts from 1."""
-        self._found.append((line, text))
+        if self._heard is None or line in self._heard:
+            self._found.append((line, text))
+
+    def only_on(self, lines: Container[int]) -> None:
+        """From now on pass over what is said of other lines: it follows from what is known already."""
+        self._heard = lines
 
     def raise_if_any(self) -> None:
         """Raise BadInputError with all problems in the order of their lines."""
@@ -117,15 +123,14 @@ class Tree:
         return yaml.safe_load(yaml.serialize(self._node))
 
 
-def read(path: Path) -> tuple[Tree, Problems]:
+def compose(path: Path) -> yaml.Node | None:
     """Parse `path`; raises BadInputError when it cannot be read or is not YAML."""
-    problems = Problems(str(path))
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        node: yaml.Node | None = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except OSError as error:
         raise BadInputError([f"{path}: {error.strerror}"]) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark is not None else 1
         raise BadInputError([f"{path}:{line}: not YAML: {getattr(error, 'problem', error)}"]) from error
-    return Tree(node, "", 1, problems), problems
+    return node

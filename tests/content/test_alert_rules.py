@@ -69,6 +69,21 @@ def dead(series: Series, *zones: str) -> Series:
     return changed
 
 
+def of_cell(series: Series, cell: str) -> Series:
+    """The databases of one more cell, in the same zones."""
+    return {
+        name.replace("pg-", f"pg-{cell}-").replace("{", f'{{cell="{cell}",', 1): value
+        for name, value in series.items()
+        if "pg-" in name
+    }
+
+
+AHEAD = {
+    name: f"50000000+1000x{WELL_S + LOST_S}"
+    for name in of_cell(well(), "cell1")
+    if name.startswith("patroni_xlog_location") and "pg-cell1-a" in name
+}
+
 CASES: dict[str, tuple[Series, dict[str, int]]] = {
     "health": (well(), {}),
     "a city is lost": (
@@ -89,6 +104,13 @@ CASES: dict[str, tuple[Series, dict[str, int]]] = {
     ),
     "the remote city receives nothing": (
         then(well(), **{"patroni_postgres_streaming__pg-c": "0"}), {"RemoteSiteNotFollowing": 1},
+    ),
+    "one of two cells has lost its primary": (
+        well() | then(of_cell(well(), "cell1"), **{"patroni_primary__pg-cell1-a": "0"}),
+        {"NoPrimaryAnywhere": 1, "DatabaseWithoutLeader": 1},
+    ),
+    "one of two cells is far behind in the remote city": (
+        well() | of_cell(well(), "cell1") | AHEAD, {"RemoteSiteBehind": 1},
     ),
     "one request in ten fails": (then(well(), **{"503__gateway-a": "0+8"}), {"BankErrors": 1}),
 }  # fmt: skip

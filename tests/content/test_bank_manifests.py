@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
 from stormbank.settings import from_env
 
@@ -14,11 +12,9 @@ ROOT = Path(__file__).resolve().parents[2]
 ZONE = "topology.kubernetes.io/zone"
 
 
-@pytest.fixture(scope="module")
-def rendered():
-    command = ["kubectl", "kustomize", str(ROOT / "topology/kubernetes/lab/city1")]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
-    return {(each["kind"], each["metadata"]["name"]): each for each in yaml.safe_load_all(done.stdout)}
+@pytest.fixture
+def rendered(small_objects):
+    return {(each["kind"], each["metadata"]["name"]): each for each in small_objects["city1"]}
 
 
 @pytest.mark.parametrize("zone", ["city1-a", "city1-b"])
@@ -27,7 +23,8 @@ def test_each_serving_zone_has_both_roles(rendered, zone, role, port):
     deployment = rendered["Deployment", f"{role}-{zone}"]
     pod = deployment["spec"]["template"]
     assert deployment["spec"]["replicas"] == 2
-    assert pod["metadata"]["labels"] == {"app": role, ZONE: zone}
+    cell = {"cell": "cell0"} if role == "ledger" else {}
+    assert pod["metadata"]["labels"] == {"app": role, ZONE: zone} | cell
     assert deployment["spec"]["selector"]["matchLabels"] == pod["metadata"]["labels"]
     assert pod["spec"]["nodeSelector"] == {ZONE: zone}
     assert pod["metadata"]["annotations"]["prometheus.io/port"] == str(port)
@@ -43,7 +40,10 @@ def test_settings_are_known_and_accepted(rendered):
     source = (ROOT / "src/stormbank/settings.py").read_text(encoding="utf-8")
     assert [name for name in settings if f'"{name}"' not in source] == []
     for role in ("gateway", "ledger"):
-        from_env({**settings, "BANK_TOKEN_SECRET": "x" * 16}, role)
+        (container,) = rendered["Deployment", f"{role}-city1-a"]["spec"]["template"]["spec"]["containers"]
+        stated = {each["name"]: each["value"] for each in container["env"] if "value" in each}
+        assert [name for name in stated if f'"{name}"' not in source] == []
+        from_env({**settings, **stated, "BANK_TOKEN_SECRET": "x" * 16}, role)
     # Drain and the last requests fit into the time a pod is given to end.
     grace_s = rendered["Deployment", "ledger-city1-a"]["spec"]["template"]["spec"][
         "terminationGracePeriodSeconds"
@@ -56,7 +56,7 @@ def test_no_secret_is_shipped(rendered):
 
 
 def test_addresses(rendered):
-    assert rendered["Service", "ledger"]["spec"]["selector"] == {"app": "ledger"}
+    assert rendered["Service", "ledger"]["spec"]["selector"] == {"app": "ledger", "cell": "cell0"}
     for zone in ("city1-a", "city1-b"):
         spec = rendered["Service", f"gateway-{zone}"]["spec"]
         assert spec["clusterIP"] == "None"

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
 from stormdrill import faultspec
 from stormdrill.canary.services import target_of
 from stormdrill.canary.wire import METRICS_PORT, PORT
 from stormdrill.cli.parser import parse
+from stormlab import topologyfile
 
 ROOT = Path(__file__).resolve().parents[2]
-PRESET = yaml.safe_load((ROOT / "topology/small.yaml").read_text())
+REGIONS = ("city1", "city2")
 
 
-@pytest.fixture(scope="module", params=["city1", "city2"])
-def rendered(request):
-    directory = ROOT / "topology" / PRESET["lab"]["manifests"][request.param]
-    done = subprocess.run(
-        ["kubectl", "kustomize", str(directory)], check=True, capture_output=True, timeout=60
-    )
-    objects = list(yaml.safe_load_all(done.stdout))
-    return {(each["kind"], each["metadata"]["name"]): each for each in objects}
+@pytest.fixture(params=REGIONS)
+def rendered(request, small_objects):
+    return {(each["kind"], each["metadata"]["name"]): each for each in small_objects[request.param]}
 
 
 def pod(rendered, name):
@@ -37,7 +31,7 @@ def pod(rendered, name):
     )
     assert template["spec"]["serviceAccountName"] == name
     (container,) = template["spec"]["containers"]
-    assert container["image"] in PRESET["lab"]["images"]
+    assert container["image"] in topologyfile.load(ROOT / "topology/small.yaml").images
     return template["metadata"], template["spec"], container
 
 
@@ -103,7 +97,7 @@ def test_canaries_watch_every_region_and_every_database_member(rendered):
     data = rendered["ConfigMap", "canary"]["data"]
     found = arguments(container, {"NODE": "n1", "PEERS": data["peers"], "DATABASES": data["databases"]})
     assert found.peers == [
-        ",".join(f"canary.{faultspec.NAMESPACE}.svc.{region}.local." for region in PRESET["regions"])
+        ",".join(f"canary.{faultspec.NAMESPACE}.svc.{region}.local." for region in REGIONS)
     ]
     members = {target_of(text, "database").peer for text in found.database[0].split(",")}
     assert members == {"city1-a", "city1-b", "city2-a"}

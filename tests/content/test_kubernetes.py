@@ -9,15 +9,14 @@ import yaml
 from patroni.config import Config
 from patroni.utils import parse_int
 
-from stormlab import claimspace, manifests
+from stormlab import claimspace, manifests, topologyfile
 
 TOPOLOGY = Path(__file__).parents[2] / "topology"
-KUBERNETES = TOPOLOGY / "kubernetes"
 
 
-@pytest.fixture(scope="module")
-def rendered():
-    return {region: manifests.render(KUBERNETES / "lab" / region) for region in ("city1", "city2")}
+@pytest.fixture
+def rendered(small_objects):
+    return small_objects
 
 
 def of_kind(objects, kind):
@@ -27,6 +26,8 @@ def of_kind(objects, kind):
 def test_every_workload_is_placed_in_the_zone_it_is_named_after(rendered):
     for objects in rendered.values():
         for part in manifests.workloads(objects):
+            if part["metadata"]["namespace"] != "bank":
+                continue
             zone = part["spec"]["template"]["spec"]["nodeSelector"]["topology.kubernetes.io/zone"]
             assert part["metadata"]["name"].endswith(f"-{zone}")
             assert part["spec"]["template"]["metadata"]["labels"]["topology.kubernetes.io/zone"] == zone
@@ -47,16 +48,16 @@ def test_only_the_first_site_founds_the_database_cluster(rendered):
         config = next(volume for volume in volumes if volume["name"] == "config")
         return {item["key"] for item in config["configMap"]["items"]}
 
-    assert "bootstrap.yml" in configured("pg-city1-a")
-    assert "bootstrap.yml" not in configured("pg-city1-b")
-    assert "region.yml" in configured("pg-city1-b")
+    assert "bootstrap-cell0.yml" in configured("pg-city1-a")
+    assert "bootstrap-cell0.yml" not in configured("pg-city1-b")
+    assert "region-cell0.yml" in configured("pg-city1-b")
 
 
 def test_patroni_can_recover_within_its_lease(rendered):
     """Patroni's own rule: loop_wait + 2 * retry_timeout <= ttl."""
     for objects in rendered.values():
         data = of_kind(objects, "ConfigMap")["patroni"]["data"]
-        dcs = yaml.safe_load(data["bootstrap.yml"])["bootstrap"]["dcs"]
+        dcs = yaml.safe_load(data["bootstrap-cell0.yml"])["bootstrap"]["dcs"]
         assert dcs["loop_wait"] + 2 * dcs["retry_timeout"] <= dcs["ttl"]
         assert dcs["synchronous_mode"] is True
 
@@ -66,8 +67,8 @@ def test_logs_of_all_members_leave_room_in_the_memory_they_share(rendered, tmp_p
     total_mb = 0
     for objects in rendered.values():
         files = of_kind(objects, "ConfigMap")["patroni"]["data"]
-        for name, text in files.items():
-            (tmp_path / name).write_text(text)
+        for path, name in (("10", "patroni.yml"), ("20", "region-cell0.yml"), ("30", "bootstrap-cell0.yml")):
+            (tmp_path / f"{path}.yml").write_text(files[name])
         # As Patroni reads its directory: by name, later files over earlier ones.
         found = Config(str(tmp_path), None).local_configuration
         dynamic = found["bootstrap"]["dcs"]["postgresql"]["parameters"]["max_slot_wal_keep_size"]
@@ -79,7 +80,7 @@ def test_logs_of_all_members_leave_room_in_the_memory_they_share(rendered, tmp_p
 
 def test_initdb_options_have_the_form_patroni_takes(rendered):
     data = of_kind(rendered["city1"], "ConfigMap")["patroni"]["data"]
-    for option in yaml.safe_load(data["bootstrap.yml"])["bootstrap"]["initdb"]:
+    for option in yaml.safe_load(data["bootstrap-cell0.yml"])["bootstrap"]["initdb"]:
         values = [option] if isinstance(option, str) else next(iter(option.items()))
         assert all(isinstance(value, str) for value in values), option
 
@@ -95,7 +96,9 @@ def test_nothing_is_restarted_for_starting_slowly(rendered):
 def test_the_standby_cluster_follows_a_slot_that_the_source_keeps(rendered):
     def bootstrap(region):
         data = of_kind(rendered[region], "ConfigMap")["patroni"]["data"]
-        return yaml.safe_load(data["bootstrap.yml"])["bootstrap"]["dcs"], yaml.safe_load(data["region.yml"])
+        return yaml.safe_load(data["bootstrap-cell0.yml"])["bootstrap"]["dcs"], yaml.safe_load(
+            data["region-cell0.yml"]
+        )
 
     source, source_region = bootstrap("city1")
     standby, standby_region = bootstrap("city2")
@@ -106,7 +109,7 @@ def test_the_standby_cluster_follows_a_slot_that_the_source_keeps(rendered):
 
 
 def test_node_ports_are_unique_in_a_region_and_meet_the_forwards(rendered):
-    forwards = yaml.safe_load((TOPOLOGY / "small.yaml").read_text())["lab"]["forwards"]
+    forwards = topologyfile.load(TOPOLOGY / "small.yaml").forwards
     for region, objects in rendered.items():
         ports = [
             port["nodePort"]
@@ -115,7 +118,7 @@ def test_node_ports_are_unique_in_a_region_and_meet_the_forwards(rendered):
             if "nodePort" in port
         ]
         assert len(ports) == len(set(ports))
-        wanted = {entry["node_port"] for entry in forwards if str(entry.get("zone", "")).startswith(region)}
+        wanted = {entry.port for entry in forwards if (entry.zone or "").startswith(region)}
         assert wanted <= set(ports)
 
 
@@ -152,5 +155,6 @@ def test_the_remote_edge_is_ready_only_when_business_can_be_done_behind_it(rende
 
     assert check("city2", "edge-city2-a") == "/servez"
     assert check("city1", "edge-city1-a") is None
-    dsn = of_kind(rendered["city2"], "ConfigMap")["bank"]["data"]["BANK_DB_DSN"]
+    ledger = of_kind(rendered["city2"], "Deployment")["ledger-city2-a"]["spec"]["template"]["spec"]
+    (dsn,) = [one["value"] for one in ledger["containers"][0]["env"] if one["name"] == "BANK_DB_DSN"]
     assert "@pg-city2-a-0.pg:5432/" in dsn

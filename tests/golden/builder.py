@@ -72,7 +72,7 @@ def _left(load: str, *, series: bool) -> tuple[Path, Truth]:
         directory.mkdir()
     rng = random.Random(scene.seed)
     asked = asked_of(scene, rng)
-    write_requests(run, asked)
+    write_requests(run, asked, scene.cells)
     truth = write_money(run, asked, scene, rng)
     write_seconds(run, asked, scene)
     if series:

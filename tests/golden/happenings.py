@@ -140,5 +140,9 @@ def _sampled(scene: Scene, end_s: float) -> list[tuple[float, str, str, dict[str
                 member["lag_s"] = 0.0 if scene.sync == "sync" else scene.lag_s
             sync = {"database": "cell0", "leader": leader, "sync_standbys": standbys, "members": [member]}
             events.append((at_s + 0.02, phase, "db.sync", sync))
+            for cell in scene.cells[1:]:  # these keep their leader
+                mate = {**member, "name": f"{cell}-b-0"}
+                theirs = {"leader": f"{cell}-a-0", "sync_standbys": [mate["name"]], "members": [mate]}
+                events.append((at_s + 0.02, phase, "db.sync", {"database": cell, **theirs}))
         at_s += 1.0
     return events

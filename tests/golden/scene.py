@@ -24,7 +24,7 @@ WARMUP_S = 2.0
 
 @dataclass(frozen=True)
 class Outage:
-    """Requests of an operation (or all) due in [start, end) seconds from t0 end with `outcome`."""
+    """Requests of an operation (or all) due in [start, end) seconds from t0 end with `outcome`; of a cell, or all."""
 
     start_s: float
     end_s: float
@@ -32,6 +32,7 @@ class Outage:
     outcome: Outcome = Outcome.FAILED
     probes_only: bool = False
     share: float = 1.0
+    cell: int | None = None
 
 
 Told = tuple[float, str, str, dict[str, Any]]
@@ -100,6 +101,8 @@ class Scene:
     response_ms: float = 20.0
     agreement: float = 1.0
     seed: int = 1
+    cells: tuple[str, ...] = ("cell0",)  # each asks as much as the rates say
+    unread: tuple[str, ...] = ()  # cells whose books were not read
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ class Truth:
     unknown_absent: frozenset[str]
     acknowledged: int
     amounts: dict[str, int]
+    cell_of: dict[str, str]
 
 
 def golden_plan(fault_class: str = "stateless-pod-loss", *, flow_asked: bool = False) -> Plan:
@@ -123,9 +127,9 @@ def golden_plan(fault_class: str = "stateless-pod-loss", *, flow_asked: bool = F
     return replace(plan, experiment=replace(plan.experiment, fault_class=fault_class, flow_control=control))
 
 
-def legend(kind: str) -> Legend:
+def legend(kind: str, cells: tuple[str, ...] = ("cell0",)) -> Legend:
     """The legend of every golden record file."""
-    return Legend(kind, OPERATIONS, TIERS, ("cell0",), ("city1-a",), T0, T0 + WALL)
+    return Legend(kind, OPERATIONS, TIERS, cells, ("city1-a",), T0, T0 + WALL)
 
 
 def unix(at_s: float) -> float:

@@ -133,9 +133,15 @@ def _another_lab(directory: Path) -> contextlib.AbstractContextManager[SmallLab]
     return ready_lab(topology)
 
 
+@pytest.fixture(scope="session")
+def lab_of():
+    """Function (topology): a context with the lab of another topology."""
+    return ready_lab
+
+
 @contextlib.contextmanager
-def ready_lab(topology: Path, *, keep: bool = False) -> Iterator[SmallLab]:
-    """Bring a lab up, and down at the end; with `keep`, take what is up and leave it up."""
+def ready_lab(topology: Path, *, keep: bool = False, down_s: float = 5) -> Iterator[SmallLab]:
+    """Bring a lab up, and down at the end, within `down_s`; with `keep`, take what is up and leave it up."""
     if not keep:
         stormlab("down", "--topology", str(topology))
     try:
@@ -152,4 +158,4 @@ def ready_lab(topology: Path, *, keep: bool = False) -> Iterator[SmallLab]:
         down = {} if keep else json.loads(stormlab("down", "--topology", str(topology), "--json").stdout)
     if not keep:
         assert leftovers_of(report["name"], Path(report["kubeconfig"]).parent) == []
-        assert down["down_s"] < 5
+        assert down["down_s"] < down_s

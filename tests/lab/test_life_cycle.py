@@ -31,15 +31,28 @@ def test_up_is_idempotent_and_down_leaves_nothing(tiny):
     assert set(first["started"]) == DAEMONS
     assert tiny.answer() == PAGE
     before = tiny.status()
-    assert tiny.run("link", "one-a", "outside", "--rtt", "5ms").returncode == 0
-    assert tiny.status()["links"] == [{"between": ["one-a", "outside"], "rtt_ms": 5.0, "up": True}]
+    changed = tiny.run("link", "one-a", "outside", "--rtt", "5ms", "--loss", "1%", "--bandwidth", "1Gbit/s")
+    assert changed.stdout == "one-a - outside: 5 ms round trip, loss 1%, 1Gbit/s\n"
+    shown = {
+        "between": ["one-a", "outside"],
+        "rtt_ms": 5.0,
+        "loss": 0.01,
+        "bandwidth_mbit_s": 1000.0,
+        "up": True,
+    }
+    (link,) = tiny.status()["links"]
+    assert {key: link[key] for key in shown} == shown
+    refused = tiny.run("link", "one-a", "outside", "--jitter", "6ms")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "one-a - outside: a jitter of 6 ms is more than the rtt of 5 ms" in refused.stderr
     cordon = ["kubectl", "--kubeconfig", first["kubeconfig"], "cordon", "one-a"]
     subprocess.run(cordon, check=True, capture_output=True)
     assert [zone["node"] for zone in tiny.status()["zones"]] == ["Ready,SchedulingDisabled"]
     second = tiny.up()
     assert [zone["node"] for zone in tiny.status()["zones"]] == ["Ready"], "a ready lab takes pods everywhere"
     assert second["started"] == []
-    assert tiny.status()["links"] == before["links"], "up makes the links what the file says"
+    shown = json.loads(tiny.run("link", "one-a", "outside", "--json").stdout)
+    assert {"rtt_ms": 1.0, "loss": 0.0, "bandwidth_mbit_s": None, "up": True}.items() <= shown.items()
     assert tiny.status()["processes"] != []
     assert [p["pid"] for p in tiny.status()["processes"]] == [p["pid"] for p in before["processes"]]
     assert {p["name"] for p in tiny.status()["pods"]} == {p["name"] for p in before["pods"]}

@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -137,6 +139,51 @@ def test_a_link_changes_while_it_carries(small_lab):
     finally:
         small_lab.lab("link", "city1-a", "city1-w", "--rtt", "1ms")
     assert rtt_ms("city1-w", "10.77.1.1") < 20
+
+
+def test_status_measures_every_link(small_lab):
+    def as_declared():
+        links = small_lab.status()["links"]
+        assert len(links) == 10
+        off = [abs((link["measured"]["rtt_ms"] or 1e9) - link["declared"]["rtt_ms"]) for link in links]
+        bounds = [max(1.0, link["declared"]["rtt_ms"] / 10) for link in links]
+        return all(by <= bound for by, bound in zip(off, bounds, strict=True))
+
+    wait(as_declared, "each link within 10 % or 1 ms of what is declared", 20)
+
+
+def test_status_is_one_screen(small_lab):
+    lines = small_lab.lab("status").stdout.splitlines()
+    assert len(lines) <= 50
+    assert max(map(len, lines)) <= 100
+    assert "# faults in force: none" in lines
+    assert "# fences: none" in lines
+    began = time.monotonic()
+    rows = {row["name"]: row["samples"] for row in small_lab.status()["rows"]}
+    assert time.monotonic() - began < 5, "about a second; the machine may have other things to do"
+    zones = [sample["labels"]["zone"] for sample in rows["requests/s by zone"]]
+    assert zones == ["city1-a", "city1-b", "city2-a"]
+    followers = {sample["labels"]["pod"] for sample in rows["behind the primary, bytes"]}
+    assert "pg-city2-a-0" in followers
+    assert len(followers) == 2
+
+
+def test_a_stopped_api_is_said_and_the_rest_is_shown(small_lab):
+    pids = {row["name"]: row["pid"] for row in small_lab.status()["processes"]}
+    os.kill(pids["api-city2"], signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        status = small_lab.status()
+        took_s = time.monotonic() - began
+    finally:
+        os.kill(pids["api-city2"], signal.SIGCONT)
+    assert took_s < 6
+    assert status["troubles"] == [
+        "city2: no answer within 2 s", "city2: databases: no answer within 1.2 s"
+    ]  # fmt: skip
+    nodes = {zone["zone"]: zone["node"] for zone in status["zones"]}
+    assert (nodes["city1-a"], nodes["city2-a"]) == ("Ready", "unknown")
+    assert {member["scope"] for member in status["databases"]} == {"cell0"}
 
 
 def processes_of(uid):

@@ -52,8 +52,15 @@ def test_defaults_are_those_of_the_contract():
         ("BANK_TIER_SHARE", "A=1,A=1", "twice"),
         ("BANK_RATE", "A=1,B", "NAME=NUMBER"),
         ("BANK_RATE", "A=nan,B=1,C=1", "more than 0"),
-        ("BANK_LEDGER_URL", "ledger:8090", "http://"),
-        ("BANK_LEDGER_URL", "http://ledger:8090/x", "http://"),
+        ("BANK_LEDGERS", "cell0=ledger:8090", "http://"),
+        ("BANK_LEDGERS", "cell0=http://ledger:8090/x", "http://"),
+        ("BANK_LEDGERS", "cell0=http://a:1|", "http://"),
+        ("BANK_LEDGERS", "http://ledger:8090", "CELL=URL"),
+        ("BANK_LEDGERS", "cell0=http://a:1,cell0=http://b:1", "twice"),
+        ("BANK_LEDGERS", "cell1=http://ledger:8090", "BANK_CELLS names ['cell0']"),
+        ("BANK_LEDGER_URL", "http://ledger:8090", "BANK_LEDGERS names"),
+        ("BANK_CELLS", "cell0,cell0", "different names"),
+        ("BANK_CELLS", "Cell 0", "lower-case"),
         ("BANK_DRAIN_S", "-1", "at least 0"),
     ],
 )
@@ -68,6 +75,7 @@ def test_a_wrong_setting_is_named_with_its_reason(name, value, says):
     ("name", "value", "says"),
     [
         ("BANK_SERVICE_MS", "login=1", "BANK_SERVICE_MS names"),
+        ("BANK_CELL", "cell1", "one of BANK_CELLS, cell0"),
         ("BANK_IDEMPOTENCY", "yes", "on or off"),
         ("BANK_DB_DSN", "host=x", "postgresql://"),
         ("BANK_DB_DSN", "postgresql://a,,b/bank", "empty host"),
@@ -80,6 +88,23 @@ def test_a_wrong_setting_of_the_ledger_too(name, value, says):
         from_env({**ENV, name: value}, "ledger")
     assert name in str(caught.value)
     assert says in str(caught.value)
+
+
+def test_with_several_cells_nothing_goes_without_saying():
+    env = {**ENV, "BANK_CELLS": "north, south"}
+    for role, name in (("gateway", "BANK_LEDGERS"), ("ledger", "BANK_CELL")):
+        with pytest.raises(SettingsError, match=name):
+            from_env(env, role)
+    gateway = from_env({**env, "BANK_LEDGERS": "south=http://s:1, north=http://n:1|http://m:1/"}, "gateway")
+    assert gateway.ledgers == {"north": ("http://n:1", "http://m:1"), "south": ("http://s:1",)}
+    assert [gateway.cells.of(customer) for customer in (1, 2, 0, -1)] == ["south", "north", "north", "south"]
+    assert from_env({**env, "BANK_CELL": "south"}, "ledger").cell == "south"
+
+
+def test_one_cell_needs_no_settings_of_cells():
+    assert from_env(ENV, "gateway").ledgers == {"cell0": ("http://ledger:8090",)}
+    assert from_env(ENV, "ledger").cell == "cell0"
+    assert from_env({**ENV, "BANK_CELLS": "all"}, "gateway").ledgers == {"all": ("http://ledger:8090",)}
 
 
 def test_tiers_a_order_forgets_are_named():

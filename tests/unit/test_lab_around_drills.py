@@ -1,6 +1,8 @@
 """The lab that a drill brings up for itself: taken down when this drill made it, and only then."""
 
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -46,6 +48,33 @@ def lab(tmp_path, monkeypatch):
 def drill():
     with laboratory.running(Path("small.yaml"), Stop(), quiet=True) as kubeconfig:
         return kubeconfig
+
+
+WATCHING = """\
+import signal, sys
+try:
+    print("on", flush=True)
+    signal.pause()
+except KeyboardInterrupt:
+    sys.exit(7)
+"""
+INTERRUPTED = """\
+import argparse, sys
+from stormdrill.cli import laboratory
+laboratory._LAB = [sys.executable, "-c", sys.argv[1]]
+sys.exit(laboratory.lab(argparse.Namespace(action="status", arguments=["--watch"])))
+"""
+
+
+def test_ctrl_c_ends_the_lab_command_its_own_way():
+    """As at a terminal: both get the signal, and what the lab makes of it holds."""
+    argv = [sys.executable, "-c", INTERRUPTED, WATCHING]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True}
+    with subprocess.Popen(argv, text=True, **pipes) as process:
+        assert process.stdout.readline() == "on\n"
+        os.killpg(process.pid, signal.SIGINT)
+        _, complaints = process.communicate(timeout=20)
+    assert (process.returncode, complaints) == (7, "")
 
 
 def test_a_lab_that_the_drill_brought_up_goes_down(lab, capsys):

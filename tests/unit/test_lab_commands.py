@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -36,6 +37,13 @@ def refused(done, *words):
 def test_commands_on_a_lab_that_is_not_up(tmp_path):
     for arguments in (["status"], ["kubeconfig"], ["logs", "relay"], ["link", "a", "b", "--rtt", "1ms"]):
         refused(run(tmp_path, *arguments), "lab 'small' is not up")
+
+
+def test_a_link_named_with_all_that_is_wrong(tmp_path):
+    wrong = ["--rtt", "30", "--loss", "101%", "--bandwidth", "fast", "--jitter", "2ms"]
+    done = run(tmp_path, "link", "a", "b", *wrong)
+    refused(done, "--rtt 30: must be a duration", "--loss 101%: must be a share", "--bandwidth fast: must be")
+    refused(run(tmp_path, "link", "a", "b", "--up", "--down"), "not allowed with")
 
 
 def test_down_without_a_lab_is_done(tmp_path):
@@ -136,6 +144,28 @@ def test_check_prints_problems_as_json(tmp_path):
     assert not report["ok"]
     for word in ("lab.network", "lab.api_ports"):
         assert word in str(report["problems"])
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_check_finds_every_query_that_is_none(tmp_path):
+    (tmp_path / "p.yml.j2").write_text("global: {}")
+    (tmp_path / "t.yaml").write_text(
+        "name: t\nregions: {r: {zones: [a]}}\nlab:\n  network: 10.77.0.0/16\n  api_ports: {r: 26999}\n"
+        "  prometheus: {config: p.yml.j2}\n  status:\n"
+        "  - {name: good, query: sum(up)}\n  - {name: open, query: sum(up}\n  - {name: odd, query: up ++}\n"
+    )
+    done = run(tmp_path, "check", "t.yaml", "--json")
+    found = json.loads(done.stdout)["problems"]
+    assert [problem.rpartition(f"{tmp_path}/")[2].partition(" is no PromQL: ")[0] for problem in found] == [
+        "t.yaml:9: lab.status: 'open'",
+        "t.yaml:10: lab.status: 'odd'",
+    ]
+    assert all("parse error" in problem for problem in found)
+
+
+@pytest.mark.parametrize("seconds", ["0.1", "3601", "nan", "x"])
+def test_a_watch_of_no_use_is_refused(tmp_path, seconds):
+    refused(run(tmp_path, "status", "--watch", seconds), seconds)
 
 
 def test_the_preset_is_right(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from stormlab import topologyfile
 from stormlab.errors import BadInputError
 from stormlab.preset import HttpReady, PatroniReady, PrometheusReady
+from stormlab.statusparts import StatusRow, Watch
 
 HEAD = """\
 name: t
@@ -44,6 +45,49 @@ def test_prometheus_files_are_relative_to_the_topology(tmp_path):
     part = topologyfile.load(written(tmp_path, "  prometheus: {config: p.j2}\n")).preset.prometheus
     assert part is not None
     assert (part.config, part.port, part.rules) == (tmp_path / "p.j2", 9090, ())
+
+
+def test_rows_of_the_status_and_what_it_looks_for(tmp_path):
+    (tmp_path / "p.j2").write_text("")
+    text = """\
+  prometheus: {config: p.j2}
+  status:
+    - {name: load, query: sum(up)}
+    - name: lag
+      query: max(lag)
+"""
+    preset = topologyfile.load(written(tmp_path, text)).preset
+    assert preset.status == (StatusRow("load", "sum(up)"), StatusRow("lag", "max(lag)"))
+    assert [row.line for row in preset.status] == [10, 12]
+    assert preset.watch == Watch("stormdrill.io/v1alpha1/faults", "stormdrill-fence")
+    text = "  watch: {faults: chaos.example/v1/experiments, fences: closed}\n"
+    assert topologyfile.load(written(tmp_path, text)).preset.watch == Watch(
+        "chaos.example/v1/experiments", "closed"
+    )
+
+
+def test_what_is_wrong_with_rows_and_watch(tmp_path):
+    text = """\
+  status:
+    - {name: a, query: up}
+    - {name: a, query: up}
+    - {name: b}
+  watch: {faults: faults, fences: Closed, what: x}
+"""
+    path = written(tmp_path, text)
+    with pytest.raises(BadInputError) as caught:
+        topologyfile.load(path)
+    found = [problem.removeprefix(f"{path}:") for problem in caught.value.problems]
+    for line, words in [
+        (8, "lab.status: needs lab.prometheus"),
+        (10, "given twice"),
+        (11, "'query' is missing"),
+        (12, "lab.watch.faults: must be group/version/plural"),
+        (12, "lab.watch.fences: must be the name of a ConfigMap"),
+        (12, "lab.watch.what: unknown key"),
+    ]:
+        assert any(problem.startswith(f"{line}:") and words in problem for problem in found), (words, found)
+    assert len(found) == 6
 
 
 def test_all_problems_come_together_with_their_lines(tmp_path):

@@ -10,24 +10,26 @@ from typing import Any, Final
 
 import asyncpg
 
-from stormbank.db.access import Access
+from stormbank.db.access import Access, T, Work
 from stormbank.db.pool import Connection
 from stormbank.db.schema import CLEARING_ACCOUNTS
 from stormbank.deadline import Deadline
-from stormbank.problem import Conflict, Refused
+from stormbank.epoch import Epoch
+from stormbank.problem import Conflict, Refused, StaleEpoch
 
 BILL_ENTRIES: Final = 20
 
-_MOVE: Final = "SELECT movement, repeated, balance FROM bank_move($1, $2, $3, $4, $5, $6, $7)"
+_MOVE: Final = "SELECT movement, repeated, balance FROM bank_move($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 _BILLS: Final = """
 SELECT e.movement, m.operation, e.amount, e.balance_after, m.created_at
 FROM entry e JOIN movement m ON m.id = e.movement WHERE e.account = $1 ORDER BY e.id DESC LIMIT $2
 """
-_CHECKIN: Final = "INSERT INTO checkin (customer, place) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+_CHECKIN: Final = "SELECT bank_check_in($1, $2, $3, $4)"
 _REFUSALS: Final = {
     "BK001": Refused("insufficient_funds"),
     "BK002": Refused("unknown_account"),
     "BK409": Conflict("key_reused"),
+    "BK410": StaleEpoch(StaleEpoch.REASON),
 }
 
 
@@ -98,13 +100,14 @@ class Books:
         rows = await self._access.read(work, deadline)
         return [{**row, "created_at": row["created_at"].isoformat()} for row in rows]
 
-    async def move(self, wanted: Movement, deadline: Deadline) -> Booked:
-        """Book `wanted` or find it booked; returns after the commit. Refused and Conflict change nothing."""
+    async def move(self, wanted: Movement, epoch: Epoch | None, deadline: Deadline) -> Booked:
+        """Book `wanted` or find it booked; returns after the commit. Refused, Conflict, StaleEpoch change nothing."""
         dedupe = wanted.key if self._idempotency else None
 
         async def work(connection: Connection) -> Any:
             rows = await connection.fetch(
                 _MOVE,
+                *_numbers(epoch),
                 wanted.key,
                 dedupe or uuid.uuid4(),
                 wanted.operation,
@@ -115,19 +118,27 @@ class Books:
             )
             return rows[0]
 
+        row = await self._written(work, deadline)
+        return Booked(row["movement"], row["repeated"], row["balance"])
+
+    async def check_in(self, customer: int, place: str, epoch: Epoch | None, deadline: Deadline) -> None:
+        """Record that `customer` was at `place` today; once a day is enough. StaleEpoch changes nothing."""
+
+        async def work(connection: Connection) -> None:
+            await connection.execute(_CHECKIN, *_numbers(epoch), customer, place)
+
+        await self._written(work, deadline)
+
+    async def _written(self, work: Work[T], deadline: Deadline) -> T:
         try:
-            row = await self._access.write(work, deadline)
+            return await self._access.write(work, deadline)
         except asyncpg.PostgresError as error:
             refusal = _REFUSALS.get(error.sqlstate)
             if refusal is None:
                 raise
             raise type(refusal)(refusal.fields["reason"]) from None
-        return Booked(row["movement"], row["repeated"], row["balance"])
 
-    async def check_in(self, customer: int, place: str, deadline: Deadline) -> None:
-        """Record that `customer` was at `place` today; once a day is enough."""
 
-        async def work(connection: Connection) -> None:
-            await connection.execute(_CHECKIN, customer, place)
-
-        await self._access.write(work, deadline)
+def _numbers(epoch: Epoch | None) -> tuple[int | None, int | None]:
+    """Return an epoch as the books take it. None is one too: one that is never theirs."""
+    return (None, None) if epoch is None else (epoch.promotion, epoch.version)

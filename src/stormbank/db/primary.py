@@ -53,7 +53,9 @@ class Primary:
         pool_size: int,
         prepare: Callable[[Connection], Awaitable[None]],
         search_pause_s: float = SEARCH_PAUSE_S,
+        lock_timeout_ms: int = LOCK_TIMEOUT_MS,
     ) -> None:
+        self._lock_timeout_ms = lock_timeout_ms
         self._search_pause_s = search_pause_s
         self._dsns = dsns
         self._password = password
@@ -182,7 +184,9 @@ class Primary:
             timeout=CONNECT_TIMEOUT_S,
             server_settings={
                 "application_name": "stormbank-ledger",
-                "lock_timeout": str(LOCK_TIMEOUT_MS),
+                "lock_timeout": str(self._lock_timeout_ms),
+                # An older snapshot than each statement's own would let a write pass under an epoch that has ended.
+                "default_transaction_isolation": "read committed",
                 "synchronous_commit": "on",
             },
         )

@@ -1,7 +1,10 @@
 -- The books: accounts, movements of money between two of them, and the two entries of each movement.
 
+-- One row. `customers`: those of 1 to this number who are of the cell have an account here.
 CREATE TABLE bank_schema (
     version   integer NOT NULL,
+    cell      text    NOT NULL,
+    cells     text[]  NOT NULL,
     customers bigint  NOT NULL
 );
 
@@ -19,6 +22,7 @@ CREATE TABLE customer (
 );
 
 -- `dedupe` is what makes a retry harmless: the key itself, or a random value where the bank runs without it.
+-- `promotion` and `version` are the epoch that it was booked under.
 CREATE TABLE movement (
     id           bigserial   PRIMARY KEY,
     key          uuid        NOT NULL,
@@ -28,6 +32,8 @@ CREATE TABLE movement (
     to_account   bigint      NOT NULL CHECK (to_account <> from_account),
     amount       bigint      NOT NULL CHECK (amount > 0),
     payee        text,
+    promotion    integer     NOT NULL,
+    version      integer     NOT NULL,
     created_at   timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX movement_key ON movement (key);
@@ -51,8 +57,9 @@ CREATE TABLE checkin (
 );
 
 -- One movement of money, whole or not at all. Answers the movement of an earlier call with the same `dedupe`.
--- Errors: BK409 key used for something else, BK001 insufficient funds, BK002 unknown account.
+-- Errors: BK410 not the database's epoch, BK409 key used for something else, BK001 insufficient funds, BK002 unknown account.
 CREATE FUNCTION bank_move(
+    p_promotion integer, p_version integer,
     p_key uuid, p_dedupe uuid, p_operation text, p_from bigint, p_to bigint, p_amount bigint, p_payee text,
     OUT movement bigint, OUT repeated boolean, OUT balance bigint
 ) LANGUAGE plpgsql AS $$
@@ -61,9 +68,11 @@ DECLARE
     locked  integer;
     to_balance bigint;
 BEGIN
+    PERFORM bank_admit(p_promotion, p_version);
     repeated := false;
-    INSERT INTO movement AS m (key, dedupe, operation, from_account, to_account, amount, payee)
-        VALUES (p_key, p_dedupe, p_operation, p_from, p_to, p_amount, p_payee)
+    INSERT INTO movement AS m
+        (key, dedupe, operation, from_account, to_account, amount, payee, promotion, version)
+        VALUES (p_key, p_dedupe, p_operation, p_from, p_to, p_amount, p_payee, p_promotion, p_version)
         ON CONFLICT (dedupe) DO NOTHING
         RETURNING m.id INTO movement;
 
@@ -97,4 +106,12 @@ BEGIN
     UPDATE account a SET balance = a.balance + p_amount WHERE a.id = p_to RETURNING a.balance INTO to_balance;
     INSERT INTO entry (movement, account, amount, balance_after)
         VALUES (movement, p_from, -p_amount, balance), (movement, p_to, p_amount, to_balance);
+END $$;
+
+-- Presence at a place, once a day. Error: BK410 not the database's epoch.
+CREATE FUNCTION bank_check_in(p_promotion integer, p_version integer, p_customer bigint, p_place text)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM bank_admit(p_promotion, p_version);
+    INSERT INTO checkin (customer, place) VALUES (p_customer, p_place) ON CONFLICT DO NOTHING;
 END $$;

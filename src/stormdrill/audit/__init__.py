@@ -5,18 +5,25 @@ A reader never raises past this edge: what could not be read is a `Books` that i
 
 from __future__ import annotations
 
-from stormdrill.audit.books import Books, Movement, Reader
+from dataclasses import replace
+
+from stormdrill.audit.books import Books, Mark, Movement, Reader, mark_of
+from stormdrill.audit.cells import CellsReader
 from stormdrill.audit.csvfile import CsvReader
 from stormdrill.audit.http import HttpReader
 from stormdrill.audit.none import NoReader
 from stormdrill.audit.sql import SqlReader
 from stormdrill.estate_books import Audit, CsvAudit, HttpAudit, SqlAudit
 
-__all__ = ["Books", "Movement", "Reader", "reader_of"]
+__all__ = ["Books", "Mark", "Movement", "Reader", "mark_of", "reader_of"]
 
 
 def reader_of(audit: Audit, secret: str | None = None) -> Reader:
     """The reader a topology asks for; `secret` is its password or bearer token, already resolved."""
+    if isinstance(audit, SqlAudit) and audit.cells:
+        return CellsReader(
+            {cell: SqlReader(replace(audit, dsn=dsn, cells={}), secret) for cell, dsn in audit.cells.items()}
+        )
     if isinstance(audit, SqlAudit):
         return SqlReader(audit, secret)
     if isinstance(audit, HttpAudit):

@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 SCHEMA = "stormdrill.books/1"
 ALL_HARMS = ("lost", "duplicated", "altered", "ghost", "refused_booked")
 """What can be wrong with movements, by the names that are judged."""
+Mark = int | Mapping[str, int]
+"""How far books had come: the largest movement id, of each cell where each has books of its own."""
+
+
+def mark_of(mark: Mark, cell: str) -> int:
+    """The mark in the books of a cell."""
+    return mark if isinstance(mark, int) else mark.get(cell, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One movement in the books. Amounts in minor units; what a reader cannot know is None."""
+    """One movement in the books. Amounts in minor units; what a reader cannot know is None.
+
+    `cell` is whose books it stands in, where each cell has its own: ids count in each of them.
+    """
 
     key: str
     amount: int | None
     source: int | None
     target: int | None
     id: int | None
+    cell: str = ""
+
+    def row(self) -> list[Any]:
+        """As it is stored."""
+        plain = [self.key, self.amount, self.source, self.target, self.id]
+        return [*plain, self.cell] if self.cell else plain
 
 
 @dataclass(frozen=True)
@@ -30,25 +46,33 @@ class InvariantResult:
     id: str
     value: int | None
     expect: int
+    cell: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is stored."""
+        plain = {"id": self.id, "value": self.value, "expect": self.expect}
+        return {**plain, "cell": self.cell} if self.cell else plain
 
 
 @dataclass(frozen=True)
 class Books:
     """Everything one audit read. Not `complete`: absence from `movements` proves nothing; `why` says why.
 
-    `shows` are the harms of which these books could have held a trace; of the others a zero says nothing.
+    `shows` are the harms of which these books could have held a trace; of the others a zero says nothing. `unread`
+    are the cells whose books were not read in full, where those of others were.
     """
 
     reader: str
     complete: bool
     why: str
-    since: int
+    since: Mark
     movements: tuple[Movement, ...]
     invariants: tuple[InvariantResult, ...]
     shows: tuple[str, ...]
+    unread: tuple[str, ...] = ()
 
     @classmethod
-    def incomplete(cls, reader: str, since: int, why: str) -> Books:
+    def incomplete(cls, reader: str, since: Mark, why: str) -> Books:
         """Nothing could be read."""
         return cls(reader, complete=False, why=why, since=since, movements=(), invariants=(), shows=ALL_HARMS)
 
@@ -60,19 +84,20 @@ class Books:
             "complete": self.complete,
             "why": self.why,
             "since": self.since,
-            "movements": [[m.key, m.amount, m.source, m.target, m.id] for m in self.movements],
+            "movements": [movement.row() for movement in self.movements],
             "shows": list(self.shows),
-            "invariants": [{"id": i.id, "value": i.value, "expect": i.expect} for i in self.invariants],
+            "invariants": [invariant.to_json() for invariant in self.invariants],
+            **({"unread": list(self.unread)} if self.unread else {}),
         }
 
 
 class Reader(Protocol):
     """Reads the books of one estate."""
 
-    def high_water(self) -> int:
+    def high_water(self) -> Mark:
         """A mark taken before the load starts: later movements have larger ids. May raise TargetError."""
 
-    def read(self, since: int, keys: Iterable[str]) -> Books:
+    def read(self, since: Mark, keys: Iterable[str]) -> Books:
         """The movements after the mark. Never raises.
 
         `keys` are those of the witness, as they were sent. A reader that does not need them does not take them: that

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 
-from stormdrill.audit.books import Books, Movement, key_text
+from stormdrill.audit.books import Books, Mark, Movement, key_text
 from stormdrill.errors import InputError
 from stormdrill.estate_books import CsvAudit
 from stormdrill.records.layout import key_bytes
@@ -24,7 +24,7 @@ class CsvReader:
         """Always 0: the export holds what it holds; movements of older keys are nobody's in this run."""
         return 0
 
-    def read(self, since: int, keys: Iterable[str]) -> Books:
+    def read(self, since: Mark, keys: Iterable[str]) -> Books:
         """Every row; one that cannot be read makes the books incomplete. Only rows of known keys are kept."""
         audit = self._audit
         try:

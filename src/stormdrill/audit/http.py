@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import urllib3
 
-from stormdrill.audit.books import Books, Movement, key_text
+from stormdrill.audit.books import Books, Mark, Movement, key_text
 from stormdrill.errors import InputError
 from stormdrill.estate_books import HttpAudit
 
@@ -47,7 +47,7 @@ class HttpReader:
         """Always 0: the question is asked by key, and keys are new in every run."""
         return 0
 
-    def read(self, since: int, keys: Iterable[str]) -> Books:
+    def read(self, since: Mark, keys: Iterable[str]) -> Books:
         """Ask for every key until the deadline."""
         try:
             asked = dict.fromkeys(keys)

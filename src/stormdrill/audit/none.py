@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from stormdrill.audit.books import Books
+from stormdrill.audit.books import Books, Mark
 from stormdrill.estate_books import NoAudit
 
 
@@ -18,6 +18,6 @@ class NoReader:
         """Always 0."""
         return 0
 
-    def read(self, since: int, keys: Iterable[str]) -> Books:  # noqa: ARG002 - the protocol's
+    def read(self, since: Mark, keys: Iterable[str]) -> Books:  # noqa: ARG002 - the protocol's
         """Incomplete by nature."""
         return Books.incomplete("none", since, self._why)

@@ -10,7 +10,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from stormdrill import wait
-from stormdrill.audit.books import ALL_HARMS, Books, InvariantResult, Movement, key_text
+from stormdrill.audit.books import ALL_HARMS, Books, InvariantResult, Mark, Movement, key_text, mark_of
 from stormdrill.errors import DeadlineError, TargetError
 from stormdrill.estate_books import Invariant, SqlAudit
 
@@ -44,13 +44,13 @@ class SqlReader:
             except ValueError as error:
                 raise TargetError(f"audit database: high_water: {error}") from None
 
-    def read(self, since: int, keys: Iterable[str]) -> Books:  # noqa: ARG002 - SQL reads all, not by key
+    def read(self, since: Mark, keys: Iterable[str]) -> Books:  # noqa: ARG002 - SQL reads all, not by key
         """Movements above `since` and the invariants, all of one snapshot."""
         step = "connect"
         try:
             with self._connect() as connection:
                 step = "movements"
-                movements = tuple(self._movements(connection, since))
+                movements = tuple(self._movements(connection, mark_of(since, "")))
                 results = []
                 for invariant in self._audit.invariants:
                     step = f"invariant {invariant.id}"

@@ -37,7 +37,7 @@ def kill_pods(service: str, zone: str = "", count: int = 1, share: str | float =
 def kill_primary(cell: str = "") -> Any:
     """Kill the pod of the cell's database primary through the Kubernetes API, without grace.
 
-    The cell may be left out when only one has a database.
+    Without a cell it is the first, in the topology's order, that has a database.
     """
     return call("inject", fault="kill_primary", cell=cell)
 
@@ -45,7 +45,7 @@ def kill_primary(cell: str = "") -> Any:
 def crash_primary(cell: str = "") -> Any:
     """Kill the database process of a cell's primary with SIGKILL, leaving its pod and its data in place.
 
-    The cell may be left out when only one has a database.
+    Without a cell it is the first, in the topology's order, that has a database.
     """
     return call("inject", fault="crash_primary", cell=cell)
 
@@ -61,7 +61,7 @@ def partition_zone(
 ) -> Any:
     """Drop all packets between `zone` and `cut_from`: a zone, a region, or `anything`.
 
-    `zone: primary` is where the primary of `cell` (or of the only cell) runs at that moment. `direction` is seen
+    `zone: primary` is where the primary of `cell` (or of the first cell) runs at that moment. `direction` is seen
     from the zone: `both`, `in` or `out`. Established connections are cut as well, and nothing is refused: clients
     hear nothing. It lasts until `heal`, or the end of the method and the recovery; with `duration` for so long, and
     the action returns when it is over. `lease` is how long it outlives us.

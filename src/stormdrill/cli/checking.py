@@ -35,11 +35,15 @@ def _check(path: Path, problems: set[Problem]) -> int:
         return len(report.files)
     if not path.is_file():
         raise InputError.at(path, 0, "no such file or directory")
-    schema = dict(open_document(path).root.items()).get("schema")
+    document = open_document(path)
+    schema = dict(document.root.items()).get("schema")
     if schema is None:
         plan.load(path)
     elif schema.text() in checking.READERS:
         checking.READERS[schema.text()](path)
     else:
         raise InputError.at(path, schema.line, f"unknown schema '{schema.text()}'")
+    with reader_may_leave():
+        for note in document.notes:
+            print(f"{path}: mind: {note}")
     return 1

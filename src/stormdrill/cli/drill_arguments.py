@@ -60,7 +60,7 @@ def recover(commands: Commands) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--come-back", nargs="?", const="", metavar="CELL",
-        help="rebuild the home of a database that was failed over, and switch back to it",
+        help="rebuild the home of a database that was failed over (of all that were), and switch back to it",
     )  # fmt: skip
     _clusters(parser)
     parser.add_argument(

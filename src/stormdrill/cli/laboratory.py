@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -22,8 +23,13 @@ _LAB = [sys.executable, "-m", "stormlab"]
 
 
 def lab(arguments: argparse.Namespace) -> int:
-    """Pass an action on to the lab; its exit code is ours."""
-    return subprocess.run([*_LAB, arguments.action, *arguments.arguments], check=False).returncode
+    """Pass an action on to the lab; its exit code is ours, and Ctrl-C is its own affair."""
+    # A handler, not SIG_IGN: the child would inherit that and ignore Ctrl-C as well.
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        return subprocess.run([*_LAB, arguments.action, *arguments.arguments], check=False).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -57,15 +57,18 @@ def _check(commands: Commands) -> None:
     )
 
 
+_LAB_ACTIONS = ("up", "down", "status", "kubeconfig", "logs", "link", "render")
+
+
 def _lab(commands: Commands) -> None:
     parser = add(
         commands,
         "lab",
         lazy("laboratory", "lab"),
         "datacenters on this machine to drill against (needs root)",
-        "actions: up, down, status, kubeconfig, logs, link; further arguments go to the lab as they are\n",
+        "actions: up, down, status, kubeconfig, logs, link, render; further arguments go to the lab as they are\n",
     )
-    parser.add_argument("action", choices=("up", "down", "status", "kubeconfig", "logs", "link"))
+    parser.add_argument("action", choices=_LAB_ACTIONS)
     parser.add_argument(
         "arguments", nargs=argparse.REMAINDER, metavar="...", help="see `stormdrill lab ACTION --help`"
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+import stormestate
 from stormdrill.content.node import Node
 from stormdrill.content.problems import Problems
 from stormdrill.errors import InputError
@@ -25,13 +26,16 @@ class Document:
     sha256: str
     root: Node
     problems: Problems
+    notes: tuple[str, ...] = ()
+    """What a compact estate cannot do, for its author to know."""
 
 
 def open_document(path: Path, schema: str | None = None) -> Document:
     """Read one YAML document.
 
     With `schema`, the top-level key `schema` must hold exactly that. Raises InputError when the file cannot
-    be read, is not YAML, or is of another schema: then nothing else in it is worth reporting.
+    be read, is not YAML, or is of another schema: then nothing else in it is worth reporting. A compact estate is read
+    as the full topology it stands for.
     """
     try:
         data = path.read_bytes()
@@ -41,10 +45,29 @@ def open_document(path: Path, schema: str | None = None) -> Document:
     if tree is None:
         raise InputError.at(path, 0, "empty file")
     problems = Problems(path)
-    root = Node(tree, "", 1, problems)
+    expansion = stormestate.expand(tree, _reader(path.parent)) if stormestate.is_compact(tree) else None
+    root = Node(expansion.tree if expansion else tree, "", 1, problems)
     if schema is not None:
         _check_schema(root, path, schema)
-    return Document(path, hashlib.sha256(data).hexdigest(), root, problems)
+    if expansion and expansion.problems:
+        for line, message in expansion.problems:
+            problems.add(line, message)
+        problems.only_on(expansion.taken_over)
+    notes = expansion.notes if expansion else ()
+    return Document(path, hashlib.sha256(data).hexdigest(), root, problems, notes)
+
+
+def _reader(directory: Path) -> stormestate.Reader:
+    """Reads files that an estate names; what is wrong with one is for its own reader to say."""
+
+    def read(name: str) -> yaml.Node | None:
+        path = directory / name
+        try:
+            return compose(path, path.read_bytes())
+        except (OSError, InputError):
+            return None
+
+    return read
 
 
 def compose(path: Path, data: bytes) -> yaml.Node | None:

@@ -2,7 +2,9 @@
 
 Covered: str, int, float, bool, None, Path, StrEnum, literals, tuples of one type, mappings with text keys,
 optionals, nested dataclasses, and unions of dataclasses told apart by a field `kind` with a default. A field
-whose metadata says `{"plain": False}` is left out (places in files, which matter only while parsing).
+whose metadata says `{"plain": False}` is left out (places in files, which matter only while parsing). One whose
+metadata is `WHEN_SET` is left out while it has its default, and may be missing when read: what few have does not
+change how everybody else's values are written.
 """
 
 from __future__ import annotations
@@ -17,12 +19,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+WHEN_SET = {"plain": "when set"}
 
 
 def to_plain(value: Any, path_text: Callable[[Path], str] = str) -> Any:
     """`value` as what `json.dumps` takes. `path_text` writes paths (a digest wants only their names)."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_plain(getattr(value, f.name), path_text) for f in _stored(type(value))}
+        return {
+            f.name: to_plain(getattr(value, f.name), path_text)
+            for f in _stored(type(value))
+            if not (_may_lack(f) and getattr(value, f.name) == _default(f))
+        }
     if isinstance(value, Path):
         return path_text(value)
     if isinstance(value, StrEnum):
@@ -90,9 +97,10 @@ def _decode_dataclass(wanted: Any, raw: Any, where: str) -> Any:
     given = _expect(raw, dict, where)
     hints = _hints(wanted)
     names = {f.name for f in _stored(wanted)}
-    if names != set(given):
-        raise ValueError(f"{where}: keys differ: {', '.join(sorted(names ^ set(given)))}")
-    return wanted(**{name: _decode(hints[name], given[name], f"{where}.{name}") for name in names})
+    lacking = {f.name for f in _stored(wanted) if _may_lack(f)} - set(given)
+    if names - lacking != set(given):
+        raise ValueError(f"{where}: keys differ: {', '.join(sorted((names - lacking) ^ set(given)))}")
+    return wanted(**{name: _decode(hints[name], given[name], f"{where}.{name}") for name in names - lacking})
 
 
 def _expect(raw: Any, kind: type, where: str) -> Any:
@@ -108,3 +116,12 @@ def _hints(wanted: Any) -> dict[str, Any]:
 
 def _stored(wanted: Any) -> list[dataclasses.Field[Any]]:
     return [f for f in dataclasses.fields(wanted) if f.metadata.get("plain", True)]
+
+
+def _may_lack(field: dataclasses.Field[Any]) -> bool:
+    return field.metadata.get("plain") == WHEN_SET["plain"]
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    made = field.default_factory
+    return field.default if made is dataclasses.MISSING else made()

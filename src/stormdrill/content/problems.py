@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,10 +18,16 @@ class Problems:
     def __init__(self, file: Path | str) -> None:
         self.file = str(file)
         self.found: set[Problem] = set()
+        self._heard: Container[int] | None = None
 
     def add(self, line: int, message: str) -> None:
         """Remember one problem; `line` counts from 1, 0 is the whole file."""
-        self.found.add(Problem(self.file, line, message))
+        if self._heard is None or line in self._heard:
+            self.found.add(Problem(self.file, line, message))
+
+    def only_on(self, lines: Container[int]) -> None:
+        """From now on pass over what is said of other lines: it follows from what is known already."""
+        self._heard = lines
 
     def raise_if_any(self) -> None:
         """Raise InputError with everything found so far."""

@@ -6,7 +6,7 @@ Each part looks first at what is done already, so that a way back that was cut o
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from stormdrill import wait
@@ -15,7 +15,7 @@ from stormdrill.direct.following import behind, followed_within
 from stormdrill.direct.rebuild import FOLLOWS_WITHIN_S, Wanted, rebuild
 from stormdrill.direct.routes import Routes
 from stormdrill.direct.side import Side
-from stormdrill.direct.switchback import Switched, lead_again, switch
+from stormdrill.direct.switchback import Leg, Switched, lead_again, switch_together
 from stormdrill.errors import ActionError, DeadlineError, TargetError
 from stormdrill.fence import State
 from stormdrill.fence.site import Tell
@@ -26,7 +26,10 @@ _POLL_S = 0.5
 
 @dataclass(frozen=True)
 class Journey:
-    """From `away`, which leads, to `home`. `wanted` is what the rebuild is told; `check` may raise between steps."""
+    """One cell's, from `away`, which leads, to `home`.
+
+    `wanted` is what the rebuild is told; `check` may raise between steps.
+    """
 
     home: Side
     away: Side
@@ -35,39 +38,65 @@ class Journey:
     check: Callable[[], None]
 
 
-def come_back(journey: Journey, why: str, tell: Tell) -> Switched:
-    """Make `home` the leading site again, with `away` as its standby.
+def come_back(journeys: Sequence[Journey], why: str, tell: Tell) -> tuple[Switched, ...]:
+    """Make each `home` the leading site again, with `away` as its standby.
 
-    ActionError when `away` takes no writes, or a part refuses (its message says what stands). TargetError when
+    All are from one region and to one region, for phones are led to one. They are rebuilt one after the other, which
+    is easier on the site that serves, and switched together: phones are led once, and either all switch or none does.
+
+    ActionError when an `away` takes no writes, or a part refuses (its message says what stands). TargetError when
     something does not answer in time. After either one holds: what leads goes on leading.
     """
-    home, away, by = journey.home, journey.away, journey.wanted.by
     begun = time.monotonic()
-    _need_leader(journey, tell)
-    tell("return.started", by, database=home.cell, region=home.region, source=away.region, why=why)
-    if follows(home):  # since an earlier attempt, whose base backup may still be under way
-        followed_within(home, away, FOLLOWS_WITHIN_S)
-    else:
-        rebuilt(journey, tell)
-    journey.check()
+    first = journeys[0]
+    home, by = first.home, first.wanted.by
+    for journey in journeys:
+        _need_leader(journey, tell)
+    _refuse_apart(journeys)
+    for journey in journeys:
+        tell(
+            "return.started", by, database=journey.home.cell, region=home.region, source=first.away.region,
+            why=why,
+        )  # fmt: skip
+        if follows(journey.home):  # since an earlier attempt, whose base backup may still be under way
+            followed_within(journey.home, journey.away, FOLLOWS_WITHIN_S)
+        else:
+            rebuilt(journey, tell)
+        journey.check()
     # Before anybody is led there; after a site's loss edges may take a while to run again.
     retried(home.fencing.open_edges, WITHIN_S, f"{home.region}'s edges")
 
     def lead(region: str) -> None:
-        journey.routes.turn_to(region, by, tell)
+        first.routes.turn_to(region, by, tell)
 
-    switched = switch(away, home, by, why, tell, lead=lead)
-    answer = journey.routes.serving(home.region)
+    legs = [Leg(journey.away, journey.home) for journey in journeys]
+    switched = switch_together(legs, by, why, tell, lead=lead)
+    answer = first.routes.serving(home.region)
     tell("route.serving", by, region=home.region, edges=list(answer.edges))
-    _redundant(journey)
-    tell(
-        "redundancy.restored",
-        by,
-        database=home.cell,
-        how=f"{home.region} leads with {_mates(home)}, {away.region} follows",
-        took_s=round(time.monotonic() - begun, 1),
-    )
+    for journey in journeys:
+        _redundant(journey)
+        tell(
+            "redundancy.restored",
+            by,
+            database=journey.home.cell,
+            how=f"{home.region} leads with {_mates(journey.home)}, {journey.away.region} follows",
+            took_s=round(time.monotonic() - begun, 1),
+        )
     return switched
+
+
+def _refuse_apart(journeys: Sequence[Journey]) -> None:
+    """ActionError when phones would be led away from a cell: one that goes elsewhere, or stays where it is."""
+    regions = {(journey.home.region, journey.away.region) for journey in journeys}
+    if len(regions) > 1:
+        ways = ", ".join(sorted(f"{home} from {away}" for home, away in regions))
+        raise ActionError(f"phones can be led to one region only, not to {ways} at once")
+    mine = {journey.home.cell for journey in journeys}
+    home = journeys[0].home
+    if left := [cell for cell in home.fencing.closed_neighbours() if cell not in mine]:
+        raise ActionError(
+            f"{', '.join(left)} is closed in {home.region} as well: bring all of them back together"
+        )
 
 
 def _need_leader(journey: Journey, tell: Tell) -> None:
@@ -77,7 +106,7 @@ def _need_leader(journey: Journey, tell: Tell) -> None:
         return
     if away.follows_now() and follows(home) and lead_again(home, away, journey.wanted.by, tell) is away:
         return
-    raise ActionError(f"{away.region} takes no writes: there is nothing to come back from")
+    raise ActionError(f"{away.text} takes no writes: there is nothing to come back from")
 
 
 def follows(home: Side) -> bool:
@@ -117,7 +146,7 @@ def _pods_gone(home: Side, check: Callable[[], None]) -> None:
         return seen.closed and not seen.alive and not seen.trouble
 
     try:
-        wait.until(gone, deadline_s=WITHIN_S, what=f"the end of {home.region}'s old pods", poll_s=_POLL_S)
+        wait.until(gone, deadline_s=WITHIN_S, what=f"the end of {home.text}'s old pods", poll_s=_POLL_S)
     except DeadlineError as error:
         raise DeadlineError(f"{error}: {last}") from None
 
@@ -126,10 +155,10 @@ def _redundant(journey: Journey) -> None:
     """See once more that both kinds of standby are there: what `switch` waited for may have gone again."""
     home, away = journey.home, journey.away
     if len(home.site.members) > 1 and not home.director.cluster().sync_standbys:
-        raise ActionError(f"{home.region} leads again, without a synchronous standby")
+        raise ActionError(f"{home.text} leads again, without a synchronous standby")
     proof = home.write()
     if why := behind(away, proof.timeline, 16 << 20, proof.lsn):
-        raise ActionError(f"{home.region} leads again, and {away.region} does not follow it: {why}")
+        raise ActionError(f"{home.text} leads again, and {away.region} does not follow it: {why}")
 
 
 def _mates(home: Side) -> str:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from stormdrill import wait
-from stormdrill.direct.promotion import Decision, Promotion, confirm, promote, refuse_second
+from stormdrill.direct.promotion import Decision, Promotion, confirm, refuse_second
 from stormdrill.direct.routes import Routes
 from stormdrill.direct.side import Side
 from stormdrill.errors import ActionError, DeadlineError, TargetError
@@ -44,62 +44,43 @@ def close(old: Side, by: str, check: Callable[[], None], deadline_s: float = CLO
         return wait.until(closed, deadline_s=deadline_s, what="the fence", poll_s=_POLL_S)
     except DeadlineError:
         raise ActionError(
-            f"the fence of {old.region} was not obtained within {deadline_s:g} s: {last}. Nobody was promoted"
+            f"the fence of {old.text} was not obtained within {deadline_s:g} s: {last}. Nobody was promoted"
         ) from None
 
 
-def take_over(
-    new: Side,
-    old: Side,
-    routes: Routes,
-    decision: Decision,
-    tell: Tell,
-    *,
-    fence: FenceRecord | None,
-    check: Callable[[], None],
-) -> Promotion:
-    """Promote `new` behind the fence of `old` (as `close` has just left it) and lead phones there.
-
-    `check` may raise until the promotion is asked for. ActionError, with nothing changed, as `promote`. TargetError
-    when something does not answer in time: what has been done by then stands.
-    """
-    routes.edges_in(new.region)
-    return _led(promote(new, old, decision, tell, seen=fence, check=check), routes, decision.by, tell)
-
-
-def take_over_unfenced(
-    new: Side, old: Side, routes: Routes, decision: Decision, tell: Tell, *, check: Callable[[], None]
+def promote_unfenced(
+    new: Side, old: Side, decision: Decision, tell: Tell, *, check: Callable[[], None]
 ) -> Promotion:
     """The mistake that a fence is there to prevent, made on purpose: for a drill that shows what comes of it."""
     refuse_second(new)
-    routes.edges_in(new.region)
     fence = FenceRecord(old.region, State.OPEN, decision.by, {}, None, "skipped on purpose")
-    tell("decision", decision.by, what=f"promote {new.region} without a fence", why=decision.why)
+    tell("decision", decision.by, what=f"promote {new.text} without a fence", why=decision.why, **new.whose)
     check()
     tell("promote.started", decision.by, database=new.cell, region=new.region, fence=fence.to_json())
     begun = time.monotonic()
     new.config.patch({"standby_cluster": None})
-    return _led(confirm(new, fence, tell, begun), routes, decision.by, tell)
+    return confirm(new, fence, tell, begun)
 
 
-def _led(promotion: Promotion, routes: Routes, by: str, tell: Tell) -> Promotion:
+def lead(region: str, routes: Routes, by: str, tell: Tell) -> None:
+    """Lead phones to `region` and wait until an edge there serves. TargetError when that does not come about."""
     begun = time.monotonic()
-    routes.turn_to(promotion.region, by, tell)
-    answer = routes.serving(promotion.region)
+    routes.turn_to(region, by, tell)
+    answer = routes.serving(region)
     tell(
         "route.serving",
         by,
-        region=promotion.region,
+        region=region,
         edges=list(answer.edges),
         took_s=round(time.monotonic() - begun, 3),
     )
-    return promotion
 
 
 def call_off(old: Side, by: str, tell: Tell, deadline_s: float = BACK_WITHIN_S) -> None:
     """Give a closed site back to writers, nobody having been promoted; prove it by a write, then open its edges.
 
-    The caller has seen that nobody was. TargetError when that is not done by the deadline: what was opened stays open.
+    The caller has seen that nobody was. Edges stay shut while another cell is closed behind them: who is opened last
+    opens them. TargetError when that is not done by the deadline: what was opened stays open.
     """
     end = time.monotonic() + deadline_s
 
@@ -108,9 +89,10 @@ def call_off(old: Side, by: str, tell: Tell, deadline_s: float = BACK_WITHIN_S) 
 
     opened = old.fencing.record()
     if opened is not None and opened.state is State.CLOSED:
-        retried(lambda: old.fencing.open(by, edges=False), left_s(), f"{old.region} opened again")
+        retried(lambda: old.fencing.open(by, edges=False), left_s(), f"{old.text} opened again")
     proof = old.writes_within(left_s())
-    retried(old.fencing.open_edges, left_s(), f"{old.region}'s edges")
+    if not old.fencing.closed_neighbours():
+        retried(old.fencing.open_edges, left_s(), f"{old.region}'s edges")
     tell("failover.called_off", by, database=old.cell, region=old.region, proof=proof.to_json())
 
 

@@ -58,7 +58,7 @@ def promote(
     refuse_second(new)
     by = decision.by
     fence = sufficient(old, decision, seen)
-    tell("decision", by, what=f"promote {new.region}", why=decision.why, fence=fence.how)
+    tell("decision", by, what=f"promote {new.text}", why=decision.why, fence=fence.how, **new.whose)
     begun = time.monotonic()
     before = _received(new)
     check()

@@ -55,8 +55,8 @@ def rebuild(old: Side, new: Side, wanted: Wanted, tell: Tell) -> Rebuilt:
     the old site stays closed, and calling again begins anew.
     """
     refuse_unfenced(old, new)
-    steps = Steps("rebuild", wanted.by, tell, database=old.cell, region=old.region)
-    tell("rebuild.started", wanted.by, database=old.cell, region=old.region, source=new.region)
+    steps = Steps("rebuild", wanted.by, tell, database=old.cell, region=old.region, **old.whose)
+    tell("rebuild.started", wanted.by, database=old.cell, region=old.region, source=new.region, **old.whose)
     with steps.step("slot"):
         keep_slot(new, old)
     benches = _benches(old)
@@ -86,6 +86,7 @@ def rebuild(old: Side, new: Side, wanted: Wanted, tell: Tell) -> Rebuilt:
         region=old.region,
         timeline=timeline,
         took_s=steps.total_s,
+        **old.whose,
     )
     return Rebuilt(old.region, fork, timeline, steps.took)
 

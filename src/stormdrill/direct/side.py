@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from stormdrill.credential import resolve
 from stormdrill.direct.patroni import PatroniDirector
@@ -15,7 +16,7 @@ from stormdrill.estate_sites import DatabaseSite
 from stormdrill.fence import FencedSite, Fencing
 from stormdrill.fence.deaths import dead_by_agents
 from stormdrill.fence.edges import Edges
-from stormdrill.fence.site import Tell
+from stormdrill.fence.site import Tell, sites_in
 from stormdrill.kube import Cluster
 from stormdrill.kube.faults import FaultObjects
 
@@ -38,6 +39,16 @@ class Side:
     def region(self) -> str:
         """Where it is."""
         return self.site.region
+
+    @property
+    def text(self) -> str:
+        """As people call it: the region, with the cell where it has several."""
+        return self.fencing.site.text
+
+    @property
+    def whose(self) -> dict[str, Any]:
+        """What an event says of the cell; nothing where there is one only."""
+        return {"cell": self.cell} if self.fencing.site.cell else {}
 
     def follows(self) -> bool:
         """Whether it is a standby cluster, by its own settings."""
@@ -106,48 +117,43 @@ def pair_of(topology: Topology, cell: str, clusters: Mapping[str, Cluster], tell
             director=PatroniDirector(site.members),
             config=PatroniConfig(site.members),
             password=password,
-            fencing=fencing_of(topology, site.region, clusters[site.region], tell),
+            fencing=fencing_of(topology, cell, site.region, clusters[site.region], tell),
         )
 
     return Pair(side(database.home), side(database.standby))
 
 
-def fencing_of(topology: Topology, region: str, cluster: Cluster, tell: Tell) -> Fencing:
-    """The fence of a region, over all databases that the topology has there."""
-    sites = [
-        site
-        for database in topology.databases.values()
-        for site in (database.home, database.standby)
-        if site is not None and site.region == region
-    ]
+def fencing_of(topology: Topology, cell: str, region: str, cluster: Cluster, tell: Tell) -> Fencing:
+    """The fence around a cell's databases in a region. ActionError when it has none there."""
+    fenced = FencedSite.of(topology, cell, region)
     # Asked again and again of members that are dark, where each question costs this long.
-    directors = [PatroniDirector(site.members, timeout_s=1.0) for site in sites]
-
-    def store_lost_s() -> float | None:
-        lost = [director.store_lost_s() for director in directors]
-        return None if None in lost else min((one for one in lost if one is not None), default=None)
-
+    director = PatroniDirector(sites_in(topology, region)[cell].members, timeout_s=1.0)
     return Fencing(
         cluster=cluster,
-        site=FencedSite.of(topology, region),
+        site=fenced,
         tell=tell,
         edges=Edges(cluster, topology.fenced_edges) if topology.fenced_edges else None,
-        writers=_writers(directors),
+        writers=_writers(director),
         dead=dead_by_agents(FaultObjects(cluster)),
-        store_lost_s=store_lost_s,
+        store_lost_s=director.store_lost_s,
     )
 
 
-def _writers(directors: list[PatroniDirector]) -> Callable[[], tuple[str, ...]]:
+def fences_in(topology: Topology, region: str, cluster: Cluster, tell: Tell) -> dict[str, Fencing]:
+    """The fences of every cell with a database in a region. ActionError when there is none."""
+    cells = sites_in(topology, region)
+    if not cells:
+        raise ActionError(f"no database of the topology has a site in {region}: nothing to fence there")
+    return {cell: fencing_of(topology, cell, region, cluster, tell) for cell in cells}
+
+
+def _writers(director: PatroniDirector) -> Callable[[], tuple[str, ...]]:
     def writers() -> tuple[str, ...]:
-        found: list[str] = []
-        for director in directors:
-            try:
-                found += director.cluster().primaries
-            except DeadlineError:
-                raise
-            except TargetError:  # nobody answers: nobody says so
-                continue
-        return tuple(found)
+        try:
+            return director.cluster().primaries
+        except DeadlineError:
+            raise
+        except TargetError:  # nobody answers: nobody says so
+            return ()
 
     return writers

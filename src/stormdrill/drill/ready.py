@@ -72,13 +72,13 @@ def rehearse(plan: Plan, targets: Targets, stop: Stop) -> None:
         canaries=targets.canaries,
     )
     problems = []
-    for activity in plan.experiment.method:
+    for at, activity in enumerate(plan.experiment.method):
         if activity.kind is not ActivityKind.ACTION or activity.function in HARMLESS:
             continue
         stop.check()
         try:
             if activity.function in MOVES:
-                rehearse_move(plan.topology, targets.clusters, activity)
+                rehearse_move(plan.topology, targets.clusters, activity, plan.experiment.method[:at])
                 continue
             fault_of(activity.function, activity.arguments).rehearse(estate)
         except (ActionError, TargetError) as error:

@@ -55,7 +55,7 @@ def recover(
 ) -> Remains:
     """End everything that a dead drill left; `say` hears each step.
 
-    `come_back`: a cell that was failed over (empty: the only one), to be brought back as well.
+    `come_back`: a cell that was failed over (empty: all that were), to be brought back as well.
 
     InputError when a drill is running on the estate, or no region can be asked; Aborted when stopped.
     """
@@ -85,12 +85,14 @@ def recover(
     return remains
 
 
-def _bring_back(bring: Callable[[], Path], look: Callable[[], list[str]], remains: Remains) -> list[str]:
-    """Bring a cell back; what is not as always after it."""
+def _bring_back(
+    bring: Callable[[], list[Path]], look: Callable[[], list[str]], remains: Remains
+) -> list[str]:
+    """Bring cells back; what is not as always after it."""
     try:
-        fork = bring()
-        kept = f"its old timeline is kept in {fork}" if fork.exists() else "it had been rebuilt before"
-        remains.found.append(f"came back; {kept}")
+        for fork in bring():
+            kept = f"its old timeline is kept in {fork}" if fork.exists() else "it had been rebuilt before"
+            remains.found.append(f"came back; {kept}")
     except (ActionError, TargetError) as error:
         return [f"not come back: {error}", *look()]
     return look()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,16 @@ from stormdrill.direct.routes import Routes
 from stormdrill.direct.side import Pair, pair_of
 from stormdrill.direct.standing import Place, Standing, stand
 from stormdrill.direct.switchback import lead_again
-from stormdrill.drill.moves import cell_of
 from stormdrill.drill.sayings import worth_saying
-from stormdrill.errors import ActionError, InputError, StormdrillError
+from stormdrill.errors import InputError, StormdrillError
 from stormdrill.estate import Topology
 from stormdrill.estate_books import SqlAudit
 from stormdrill.kube import Cluster
+from stormdrill.plan_moves import two_sited
 
 BY = "stormdrill recover"
 Say = Callable[[str], None]
+_AWAY = (Place.AWAY, Place.RETURNING, Place.OPEN)
 
 
 def settle(
@@ -35,9 +36,8 @@ def settle(
     """
     found: list[str] = []
     left: list[str] = []
-    for cell, database in topology.databases.items():
-        if database.home is None or database.standby is None:
-            continue
+    standings: list[Standing] = []
+    for cell in two_sited(topology):
         try:
             pair = _pair(topology, cell, clusters, say)
             before = stand(pair)
@@ -48,8 +48,10 @@ def settle(
             continue
         if done:
             found.append(f"{cell}: {done}")
+        standings.append(after)
         if not after.usual:
             left.append(after.text())
+    left += scattered(standings)
     return found, left
 
 
@@ -61,25 +63,62 @@ def bring_back(
     *,
     say: Say,
     check: Callable[[], None],
-) -> Path:
-    """Rebuild a cell's home, switch back to it, lead phones there; where its old timeline is kept.
+) -> list[Path]:
+    """Rebuild the home of a cell (empty: of all that are away), switch back to it, lead phones there.
 
-    InputError when it is not away. ActionError and TargetError as `come_back`.
+    Returns where their old timelines are kept. InputError when none is away, or another one is as well.
+    ActionError and TargetError as `come_back`.
     """
-    try:
-        cell = cell_of(topology, cell)
-    except ActionError as error:
-        raise InputError(str(error)) from None
-    pair = _pair(topology, cell, clusters, say)
-    standing = stand(pair)
-    if standing.place not in (Place.AWAY, Place.RETURNING, Place.OPEN):
-        raise InputError(f"there is nothing to come back from. {standing.text()}")
+    cells = two_sited(topology)
+    if cell and cell not in cells:
+        raise InputError(
+            f"no database of cell {cell} with two sites; there are: {', '.join(cells) or 'none'}"
+        )
+    pairs = {name: _pair(topology, name, clusters, say) for name in cells}
+    standings = {name: stand(pair) for name, pair in pairs.items()}
+    away = [name for name, one in standings.items() if one.place in _AWAY]
+    if not away or (cell and cell not in away):
+        said = [standings[name].text() for name in ([cell] if cell else cells)]
+        raise InputError(f"there is nothing to come back from. {'. '.join(said)}")
+    if cell and (
+        others := [name for name in away if name != cell and _same_way(standings[name], standings[cell])]
+    ):
+        raise InputError(
+            f"{', '.join(others)} is away as well, and phones can be led to one region only: "
+            f"bring all of them back together, with `--come-back` and no cell"
+        )
+    chosen = [cell] if cell else away
     directory.mkdir(parents=True, exist_ok=True)
-    fork = directory / f"fork-{cell}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
-    books = topology.audit if isinstance(topology.audit, SqlAudit) else None
-    journey = Journey(pair.home, pair.standby, Routes.of(topology), Wanted(BY, fork, books), check)
-    come_back(journey, "asked for", _tell(say))
-    return fork
+    at, books = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}", topology.audit
+    wanted = {
+        name: Wanted(BY, directory / f"fork-{name}-{at}.json", books if isinstance(books, SqlAudit) else None)
+        for name in chosen
+    }
+    routes = Routes.of(topology)
+    journeys = [
+        Journey(pairs[name].home, pairs[name].standby, routes, wanted[name], check) for name in chosen
+    ]
+    come_back(journeys, "asked for", _tell(say))
+    return [one.fork for one in wanted.values()]
+
+
+def scattered(standings: Sequence[Standing]) -> list[str]:
+    """What is wrong with cells of one home that lead in different regions, a sentence for each such home."""
+    found = []
+    for home in dict.fromkeys(one.home for one in standings):
+        mine = [one for one in standings if one.home == home]
+        there = [one.cell for one in mine if one.place in _AWAY]
+        here = [one.cell for one in mine if one.place in (Place.HOME, Place.ARMED)]
+        if there and here:
+            found.append(
+                f"{', '.join(here)} leads in {home} and {', '.join(there)} does not: phones can be led to one region "
+                f"only, and the others' customers are not served there. Safe: `stormdrill recover --come-back`"
+            )
+    return found
+
+
+def _same_way(one: Standing, other: Standing) -> bool:
+    return (one.home, one.away) == (other.home, other.away)
 
 
 def _mend(topology: Topology, pair: Pair, standing: Standing, check: Callable[[], None]) -> str:

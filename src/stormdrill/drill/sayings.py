@@ -33,6 +33,11 @@ def _place(labels: Mapping[str, str]) -> str:
     return ", ".join(value for value in said if not _ADDRESS.fullmatch(value))
 
 
+def _whose(data: Mapping[str, Any]) -> str:
+    """The cell, where the site has the databases of several."""
+    return f" ({data['cell']})" if data.get("cell") else ""
+
+
 _SAYINGS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "fault.applied": lambda data: (
         f"fault {data['name']} applied to {', '.join(t.get('pod') or t['node'] for t in data['targets'])}"
@@ -47,10 +52,10 @@ _SAYINGS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "fault.ended_early": lambda data: (
         f"fault {data['name']} ended by itself on {data['node']}: {data['reason'] or data['why']}"
     ),
-    "fence.armed": lambda data: f"the fence of {data['site']} is armed",
+    "fence.armed": lambda data: f"the fence of {data['site']}{_whose(data)} is armed",
     "decision": lambda data: f"decided: {data['what']}",
     "fence.closed": lambda data: (
-        f"{data['site']} closed for writers: {data['how'] or 'NOT PROVEN'}: {data['why']}"
+        f"{data['site']}{_whose(data)} closed for writers: {data['how'] or 'NOT PROVEN'}: {data['why']}"
     ),
     "promote.done": lambda data: f"{data['region']} leads {data['database']}: a write was committed there",
     "route.changed": lambda data: f"the name {data['name']} leads to {', '.join(data['to'])}",
@@ -58,8 +63,12 @@ _SAYINGS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         f"failed over to {data['region']}, first write {data['first_write_s']} s after the decision"
     ),
     "failover.called_off": lambda data: f"nobody was promoted: {data['region']} takes writes again",
-    "rebuild.step": lambda data: f"rebuild of {data['region']}: {data['step']} ({data['took_s']:.1f} s)",
-    "switch.step": lambda data: f"switch to {data['region']}: {data['step']} ({data['took_s']:.1f} s)",
+    "rebuild.step": lambda data: (
+        f"rebuild of {data['region']}{_whose(data)}: {data['step']} ({data['took_s']:.1f} s)"
+    ),
+    "switch.step": lambda data: (
+        f"switch to {data['region']}{_whose(data)}: {data['step']} ({data['took_s']:.1f} s)"
+    ),
     "fork.exported": lambda data: (
         f"the old timeline of {data['region']} is kept in {data['file']}: {data['lost']} lost"
     ),

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from stormdrill.audit import Mark, mark_of
 from stormdrill.direct.following import Trailing
 from stormdrill.direct.patroni import PatroniDirector
 from stormdrill.drill.connect import Targets
@@ -44,7 +45,7 @@ class Session:
     view: View
     load: LoadProcess | None = None
     normal: Baseline = field(default_factory=lambda: Baseline(0.0, 0.0))
-    since_books: int = 0
+    since_books: Mark = 0
     reverted: bool = False
     well_since_ns: int = 0  # since when customers are served again; probes look no further back
 
@@ -72,7 +73,7 @@ class Session:
                 pause=self.stop.pause,
                 run=self.run,
                 books=lambda: self.targets.books.read(self.since_books, sent_keys(self.run.witness)),
-                since=lambda: self.since_books,
+                since=lambda cell: mark_of(self.since_books, cell),
             )
         )
         self.injector = Injector(self.estate, self.stop)

@@ -11,19 +11,22 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from stormdrill import store
 from stormdrill.activities import SKIPPED
 from stormdrill.audit import Books
 from stormdrill.direct.comeback import Journey, come_back
-from stormdrill.direct.failover import call_off, close, take_over, take_over_unfenced
-from stormdrill.direct.promotion import Decision, Promotion, refuse_second
+from stormdrill.direct.failover import call_off, close
+from stormdrill.direct.promotion import Decision, refuse_second
 from stormdrill.direct.rebuild import Wanted
 from stormdrill.direct.routes import Routes
-from stormdrill.direct.side import Pair, Side, fencing_of, pair_of
-from stormdrill.direct.standing import DRILL, stand
-from stormdrill.drill.moves import cell_of
+from stormdrill.direct.side import Pair, Side, fences_in, pair_of
+from stormdrill.direct.standing import DRILL, Standing, stand
+from stormdrill.direct.together import listed, together
+from stormdrill.drill.moves import cells_meant, one_way
+from stormdrill.drill.taking_over import Move, take_over
 from stormdrill.errors import ActionError, StormdrillError, TargetError
 from stormdrill.estate import Topology
 from stormdrill.estate_books import SqlAudit
@@ -41,7 +44,8 @@ HOLD_AFTER_S = 120.0
 class Given:
     """What a switching is given by its drill.
 
-    `check` raises once the run has to end, `pause` lets seconds pass until then. `books` reads the bank's books now.
+    `check` raises once the run has to end, `pause` lets seconds pass until then. `books` reads the bank's books now,
+    `since` tells how far a cell's had come before the load.
     """
 
     topology: Topology
@@ -51,21 +55,7 @@ class Given:
     pause: Callable[[float], None]
     run: Run
     books: Callable[[], Books]
-    since: Callable[[], int]
-
-
-@dataclass
-class _Move:
-    """One cell's database under way from `old` to `new`."""
-
-    old: Side
-    new: Side
-    routes: Routes
-    fenced: bool = True
-    begun: bool = False  # its promotion was asked for: nothing is as it was any more
-    unsure: bool = False  # it was not answered: it may come about yet
-    returning: bool = False
-    back: bool = False
+    since: Callable[[str], int]
 
 
 @dataclass
@@ -74,8 +64,8 @@ class Switching:
 
     given: Given
     _one: threading.RLock = field(default_factory=threading.RLock)
-    _armed: dict[str, Fencing] = field(default_factory=dict)
-    _moves: dict[str, _Move] = field(default_factory=dict)
+    _armed: dict[str, dict[str, Fencing]] = field(default_factory=dict)  # by region and cell
+    _moves: dict[str, Move] = field(default_factory=dict)
 
     @property
     def by(self) -> str:
@@ -88,76 +78,84 @@ class Switching:
         return frozenset(cell for cell, move in list(self._moves.items()) if not move.back)
 
     def arm(self, region: str) -> None:
-        """Arm a region's fence before the region is hurt. ActionError when it cannot be."""
-        fencing = fencing_of(self.given.topology, region, self.given.clusters[region], self._tell)
-        fencing.arm(self.by)
-        self._armed[region] = fencing
+        """Arm the fences of a region's databases before the region is hurt. ActionError when that cannot be."""
+        fences = fences_in(self.given.topology, region, self.given.clusters[region], self._tell)
+        for cell, fencing in fences.items():
+            fencing.arm(self.by)
+            self._armed.setdefault(region, {})[cell] = fencing
 
     def fail_over(
         self, cell: str, why: str, *, after_s: float, t0_ns: int | None, fence: str = ""
     ) -> dict[str, Any]:
-        """Decide, close the lost site, promote the other, lead phones there.
+        """Decide, close the lost site, promote the other, lead phones there: of `cell`, or of every cell at home there.
 
         The decision falls `after_s` after the fault. ActionError when anything stands against it, TargetError when
-        something does not answer; Aborted when the run ends before the promotion.
+        something does not answer; Aborted when the run ends before the promotion. Of several cells none is promoted
+        before all are closed; when one is not promoted after that, phones are led to the others all the same.
         """
-        cell = cell_of(self.given.topology, cell)
-        old, new = self._sides(cell, fence)
-        refuse_second(new)
+        cells = cells_meant(self.given.topology, cell, self._armed)
+        sides = {name: self._sides(name, fence) for name in cells}
+        for _, new in sides.values():
+            refuse_second(new)
+        way = one_way(sides)
         if t0_ns is not None:
             self.given.pause(max(0.0, after_s - (time.monotonic_ns() - t0_ns) / NS_PER_S))
         begun_ns = time.monotonic_ns()
-        self._tell("decision", self.by, what=f"fail over {cell} from {old.region} to {new.region}", why=why)
+        what = f"fail over {listed(cells)} from {way.old} to {way.new}"
+        self._tell("decision", self.by, what=what, why=why)
         with self._one:
             self.given.check()
-            move = self._moves[cell] = _Move(
-                old, new, Routes.of(self.given.topology), fenced=fence != SKIPPED
-            )
+            routes = Routes.of(self.given.topology)
+            moves = {
+                name: Move(old, new, routes, fenced=fence != SKIPPED) for name, (old, new) in sides.items()
+            }
+            self._moves |= moves
             try:
-                promotion = self._take_over(move, Decision(self.by, why))
+                promoted = take_over(moves, Decision(self.by, why), self.given.check, self._tell)
             except TargetError:
-                move.unsure = move.begun
+                for move in moves.values():
+                    move.unsure = move.begun
                 raise
-        written_s = (promotion.proof.mono_ns - begun_ns) / NS_PER_S
-        self._tell(
-            "failover.done", self.by, database=cell, region=new.region, first_write_s=round(written_s, 3)
-        )
-        return {"cell": cell, "region": new.region, "first_write_s": round(written_s, 3)}
-
-    def _take_over(self, move: _Move, decision: Decision) -> Promotion:
-        """Until the promotion is asked for, a stop ends this, and all can be taken back."""
-        check = self.given.check
-
-        def tell(kind: str, actor: str = "", *, mono_ns: int | None = None, **data: Any) -> object:
-            if kind == "promote.started":
-                move.begun = True  # from here on only `stand` knows
-            return self._tell(kind, actor, mono_ns=mono_ns, **data)
-
-        if not move.fenced:
-            return take_over_unfenced(move.new, move.old, move.routes, decision, tell, check=check)
-        fence = close(move.old, self.by, check)
-        check()
-        return take_over(move.new, move.old, move.routes, decision, tell, fence=fence, check=check)
+        written_s = {
+            name: round((one.proof.mono_ns - begun_ns) / NS_PER_S, 3) for name, one in promoted.items()
+        }
+        for name, first_s in written_s.items():
+            self._tell("failover.done", self.by, database=name, region=way.new, first_write_s=first_s)
+        return {**_named(cells), "region": way.new, "first_write_s": max(written_s.values())}
 
     def fail_back(self, cell: str, why: str) -> dict[str, Any]:
-        """Come back to where the database was, under load. Errors as `fail_over`; after any, it holds."""
-        cell = cell_of(self.given.topology, cell)
+        """Come back to where the database was, under load: `cell`, which is the only one away, or all that are.
+
+        Errors as `fail_over`; after any, it holds.
+        """
         with self._one:
-            move = self._moves.get(cell)
-            if move is None:
-                raise ActionError(f"{cell} was not failed over: there is nothing to come back from")
-            self._tell("decision", self.by, what=f"come back with {cell} to {move.old.region}", why=why)
-            move.returning = True
-            if not move.fenced:  # late: books are read of the one site that writes
-                close(move.old, self.by, self.given.check)
+            moves = {name: move for name, move in self._moves.items() if not move.back}
+            if cell not in ("", *moves) or not moves:
+                raise ActionError(
+                    f"{cell or 'no cell'} was not failed over: there is nothing to come back from"
+                )
+            if cell and len(moves) > 1:
+                raise ActionError(
+                    f"{listed(list(moves))} come back together: phones can be led to one region only"
+                )
+            where = next(iter(moves.values())).old.region
+            self._tell("decision", self.by, what=f"come back with {listed(list(moves))} to {where}", why=why)
+            for move in moves.values():
+                move.returning = True
+                if not move.fenced:  # late: books are read of the one site that writes
+                    close(move.old, self.by, self.given.check)
             self._keep_books()
-            wanted = Wanted(
-                self.by, self.given.run.path / f"fork-{cell}.json", self._sql(), self.given.since()
-            )
-            journey = Journey(move.old, move.new, move.routes, wanted, self.given.check)
-            switched = come_back(journey, why, self._tell)
-            move.back = True
-        return {"cell": cell, "region": switched.region, "pause_s": round(switched.pause_s, 3)}
+            journeys = [self._journey(name, move) for name, move in moves.items()]
+            switched = come_back(journeys, why, self._tell)
+            for move in moves.values():
+                move.back = True
+        pause_s = max(one.pause_s for one in switched)
+        return {**_named(list(moves)), "region": where, "pause_s": round(pause_s, 3)}
+
+    def _journey(self, cell: str, move: Move) -> Journey:
+        fork = self.given.run.path / f"fork-{cell}.json"
+        wanted = Wanted(self.by, fork, self._sql(), self.given.since(cell))
+        return Journey(move.old, move.new, move.routes, wanted, self.given.check)
 
     def end(self) -> list[str]:
         """Leave nothing half done: what was not promoted is given back, what was is held. Never raises.
@@ -167,11 +165,18 @@ class Switching:
         if not self._one.acquire(timeout=HOLD_AFTER_S):
             return [self._hold(f"a failover is still under way after {HOLD_AFTER_S:g} s")]
         try:
-            said = [self._end_of(cell, move) for cell, move in self._moves.items() if not move.back]
+            away = {cell: move for cell, move in self._moves.items() if not move.back}
+            held = {cell: text for cell, move in away.items() if (text := self._held(cell, move))}
+            rest = {cell: move for cell, move in away.items() if cell not in held}
+            if held:  # together with others that were promoted: nothing is as it was, for these neither
+                said = {cell: self._hold(self._standing(cell).text()) for cell in rest}
+            else:
+                work = {cell: partial(self._called_off, cell, move) for cell, move in rest.items()}
+                said = together(work)[0]
             self._disarm()
         finally:
             self._one.release()
-        return [text for text in said if text]
+        return [text for text in (*held.values(), *said.values()) if text]
 
     def _sides(self, cell: str, fence: str) -> tuple[Side, Side]:
         """The side that is lost, then the other. Without a fence none has to be: the home is left writing."""
@@ -184,40 +189,45 @@ class Switching:
             raise ActionError(message)
         return pair.in_region(lost[0].region)
 
-    def _end_of(self, cell: str, move: _Move) -> str:
-        old, new = move.old, move.new
-        if move.begun and (held := self._held(cell, move)):
-            return held
+    def _called_off(self, cell: str, move: Move) -> str:
+        """Give the home back; what people have to know when that is not seen to succeed."""
         try:
-            call_off(old, self.by, self._tell)
+            call_off(move.old, self.by, self._tell)
         except StormdrillError as error:
             return self._hold(
-                f"{cell}: {new.region} was not promoted, and {old.region} is not known to be back: {error}. "
+                f"{cell}: {move.new.region} was not promoted, and {move.old.region} is not known to be back: {error}. "
                 f"Safe: `stormdrill recover` tries again and says where it stands"
             )
         move.back = True
         return ""
 
-    def _held(self, cell: str, move: _Move) -> str:
-        """Say how it is held; empty when the promotion that was asked for is known not to come about."""
+    def _held(self, cell: str, move: Move) -> str:
+        """Say how it is held. Empty when it is not: it never was asked to be promoted, or is known not to have been."""
+        if not move.begun:
+            return ""
         if not move.unsure and not move.returning:
             with suppress(TargetError):
                 if move.new.follows_now():
                     return ""
-        return self._hold(stand(pair_of(self.given.topology, cell, self.given.clusters, self._tell)).text())
+        return self._hold(self._standing(cell).text())
+
+    def _standing(self, cell: str) -> Standing:
+        return stand(pair_of(self.given.topology, cell, self.given.clusters, self._tell))
 
     def _hold(self, text: str) -> str:
         self.given.record("hold", self.by, why=text)
         return text
 
     def _disarm(self) -> None:
-        for region, fencing in self._armed.items():
-            if any(move.old.region == region and not move.back for move in self._moves.values()):
-                continue
-            try:
-                fencing.disarm(self.by)
-            except StormdrillError as error:
-                self.given.record("fence.armed_still", self.by, site=region, why=str(error))
+        for region, fences in self._armed.items():
+            for cell, fencing in fences.items():
+                move = self._moves.get(cell)
+                if move and move.old.region == region and not move.back:
+                    continue
+                try:
+                    fencing.disarm(self.by)
+                except StormdrillError as error:
+                    self.given.record("fence.armed_still", self.by, site=fencing.site.text, why=str(error))
 
     def _keep_books(self) -> None:
         """What the new site has, before anything of the old one is looked at."""
@@ -243,3 +253,8 @@ class Switching:
         if kind == "decision":
             data["auto"] = True
         return self.given.record(kind, actor or self.by, mono_ns=mono_ns, **data)
+
+
+def _named(cells: list[str]) -> dict[str, Any]:
+    """The cells as an action's answer names them."""
+    return {"cell": cells[0]} if len(cells) == 1 else {"cells": cells}

@@ -15,15 +15,14 @@ _POLL_S = 0.5
 
 
 def cell_of(estate: Estate, cell: str) -> str:
-    """The cell meant: the one named, or the only one with a database. ActionError when that is unclear."""
+    """The cell meant: the one named, or the first that has a database. ActionError when there is none."""
     databases = estate.topology.databases
-    if cell in databases:
-        return cell
-    if cell or len(databases) != 1:
+    meant = cell or estate.topology.first_database
+    if meant not in databases:
         raise ActionError(
             f"no database of cell {cell or '(none named)'}; there are: {', '.join(databases) or 'none'}"
         )
-    return next(iter(databases))
+    return meant
 
 
 def primary_of(estate: Estate, cell: str) -> Victim:

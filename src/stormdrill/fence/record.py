@@ -1,4 +1,7 @@
-"""A fence as it is kept: the ConfigMap `stormdrill-fence` in the fenced region, which outlives every one of us."""
+"""A fence as it is kept: a ConfigMap in the fenced region, which outlives every one of us.
+
+It is called `stormdrill-fence`, and `stormdrill-fence-<cell>` where the region has the databases of several cells.
+"""
 
 from __future__ import annotations
 
@@ -45,14 +48,19 @@ class FenceRecord:
         return {key: value for key, value in asdict(self).items() if key != "version"}
 
 
+def name_of(cell: str) -> str:
+    """The object's name; `cell` is empty where the region has the databases of one only."""
+    return f"{NAME}-{cell}" if cell else NAME
+
+
 def _path(namespace: str, name: str = "") -> str:
     return f"/api/v1/namespaces/{namespace}/configmaps" + (f"/{name}" if name else "")
 
 
-def read(cluster: Cluster, namespace: str) -> FenceRecord | None:
+def read(cluster: Cluster, namespace: str, cell: str = "") -> FenceRecord | None:
     """The region's fence; None when there never was one. TargetError when it cannot be read."""
     try:
-        found = cluster.get(_path(namespace, NAME))
+        found = cluster.get(_path(namespace, name_of(cell)))
     except ApiError as error:
         if error.missing:
             return None
@@ -71,23 +79,23 @@ def read(cluster: Cluster, namespace: str) -> FenceRecord | None:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise TargetError(
-            f"{cluster.context}: ConfigMap {namespace}/{NAME} is no fence of ours: {error!r}"
+            f"{cluster.context}: ConfigMap {namespace}/{name_of(cell)} is no fence of ours: {error!r}"
         ) from None
 
 
-def write(cluster: Cluster, namespace: str, record: FenceRecord) -> FenceRecord:
+def write(cluster: Cluster, namespace: str, record: FenceRecord, cell: str = "") -> FenceRecord:
     """Keep it; with a version, only if nobody changed it meanwhile (ApiError, conflict)."""
     record = replace(record, at=datetime.now(UTC).isoformat(timespec="milliseconds"))
     body: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": NAME, "namespace": namespace, "labels": {"app": "stormdrill"}},
+        "metadata": {"name": name_of(cell), "namespace": namespace, "labels": {"app": "stormdrill"}},
         # `state` stands apart so that programs of the estate can refer to it.
         "data": {"state": record.state.value, "fence.json": json.dumps(record.to_json())},
     }
     if record.version:
         body["metadata"]["resourceVersion"] = record.version
-        kept = cluster.replace(_path(namespace, NAME), body)
+        kept = cluster.replace(_path(namespace, name_of(cell)), body)
     else:
         kept = cluster.create(_path(namespace), body)
     return replace(record, version=kept["metadata"]["resourceVersion"])

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from stormdrill import wait
 from stormdrill.errors import ActionError, DeadlineError, StormdrillError, TargetError
 from stormdrill.estate import Topology
+from stormdrill.estate_sites import DatabaseSite
 from stormdrill.fence import record as kept
 from stormdrill.fence.edges import Edges
 from stormdrill.fence.obtained import How, Observed, obtained
@@ -29,29 +30,47 @@ class Tell(Protocol):
 
 @dataclass(frozen=True)
 class FencedSite:
-    """What is closed: a region's databases, by StatefulSet, each with its members (= pods)."""
+    """What is closed: a cell's databases in a region, by StatefulSet, each with its members (= pods).
+
+    `cell` is said only where the region has the databases of several cells: each of them has a fence of its own.
+    `neighbours` are the others, with their namespaces.
+    """
 
     region: str
     namespace: str
     stateful_sets: Mapping[str, tuple[str, ...]]
+    cell: str = ""
+    neighbours: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, topology: Topology, region: str) -> FencedSite:
-        """The databases that the topology has in `region`. ActionError when there are none to move."""
-        sets: dict[str, tuple[str, ...]] = {}
-        namespaces = set()
-        for database in topology.databases.values():
-            for site in (database.home, database.standby):
-                if site is not None and site.region == region:
-                    sets |= site.stateful_sets
-                    namespaces.add(topology.services[database.service].namespace)
-        if not sets:
-            raise ActionError(f"no database of the topology has a site in {region}: nothing to fence there")
-        if len(namespaces) > 1:
-            raise ActionError(
-                f"the databases in {region} are in several namespaces: {', '.join(sorted(namespaces))}"
-            )
-        return cls(region, namespaces.pop(), sets)
+    def of(cls, topology: Topology, cell: str, region: str) -> FencedSite:
+        """The databases that `cell` has in `region`. ActionError when there are none to move."""
+        there = sites_in(topology, region)
+        if cell not in there:
+            raise ActionError(f"no database of cell {cell} has a site in {region}: nothing to fence there")
+        namespaces = {name: topology.services[topology.databases[name].service].namespace for name in there}
+        return cls(
+            region,
+            namespaces[cell],
+            there[cell].stateful_sets,
+            cell if len(there) > 1 else "",
+            {name: namespace for name, namespace in namespaces.items() if name != cell},
+        )
+
+    @property
+    def text(self) -> str:
+        """As people call it."""
+        return f"{self.region} ({self.cell})" if self.cell else self.region
+
+
+def sites_in(topology: Topology, region: str) -> dict[str, DatabaseSite]:
+    """The sites of databases that the topology has in `region`, by cell."""
+    return {
+        cell: site
+        for cell, database in topology.databases.items()
+        for site in (database.home, database.standby)
+        if site is not None and site.region == region
+    }
 
 
 @dataclass(frozen=True)
@@ -75,20 +94,20 @@ class Fencing:
 
     def record(self) -> FenceRecord | None:
         """The fence as it is kept."""
-        return kept.read(self.cluster, self.site.namespace)
+        return kept.read(self.cluster, self.site.namespace, self.site.cell)
 
     def arm(self, by: str) -> FenceRecord:
         """Note, before the site is hurt, that it will be closed, and what it has. ActionError when it is closed."""
         found = self.record()
         if found and found.state is State.CLOSED:
             raise ActionError(
-                f"site {self.site.region} is closed already, by {found.by} at {found.at}: open it first"
+                f"site {self.site.text} is closed already, by {found.by} at {found.at}: open it first"
             )
         replicas = self._replicas()
         if idle := [name for name, count in replicas.items() if count == 0]:
-            raise ActionError(f"nothing to arm in {self.site.region}: {', '.join(idle)} is at 0 replicas")
+            raise ActionError(f"nothing to arm in {self.site.text}: {', '.join(idle)} is at 0 replicas")
         armed = self._keep(FenceRecord(self.site.region, State.ARMED, by, replicas, version=_version(found)))
-        self.tell("fence.armed", by, **armed.to_json())
+        self._say("fence.armed", by, **armed.to_json())
         return armed
 
     def disarm(self, by: str) -> None:
@@ -96,7 +115,7 @@ class Fencing:
         found = self.record()
         if found and found.state is State.ARMED:
             self._keep(replace(found, state=State.OPEN, by=by))
-            self.tell("fence.disarmed", by, site=self.site.region)
+            self._say("fence.disarmed", by, site=self.site.region)
 
     def close(self, by: str, deadline_s: float = 10.0) -> FenceRecord:
         """Close the site for writers and wait until that is proven, for `deadline_s`; else say how far it holds.
@@ -108,7 +127,7 @@ class Fencing:
         known = found.replicas if found and found.state is not State.OPEN else self._replicas()
         known = {name: count or len(self.site.stateful_sets[name]) for name, count in known.items()}
         closed = self._keep(FenceRecord(self.site.region, State.CLOSED, by, known, version=_version(found)))
-        self.tell("fence.closing", by, **closed.to_json())
+        self._say("fence.closing", by, **closed.to_json())
         # Both at once, and what is proven by its databases does not wait for edges that nobody reaches.
         pool = ThreadPoolExecutor(max_workers=1)
         shutting = pool.submit(self._shut_edges)
@@ -135,7 +154,7 @@ class Fencing:
         if how is None and closed.how is How.DECLARED:
             return closed
         closed = self._keep(replace(closed, how=how, why=why))
-        self.tell("fence.closed", by, **closed.to_json())
+        self._say("fence.closed", by, **closed.to_json())
         return closed
 
     def declare(self, by: str, why: str) -> FenceRecord:
@@ -145,8 +164,8 @@ class Fencing:
             return closed
         self.need_no_writer()
         closed = self._keep(replace(closed, how=How.DECLARED, why=f"{why} (observed: {closed.why})", by=by))
-        self.tell("decision", by, what="fence declared", site=self.site.region, why=why)
-        self.tell("fence.closed", by, **closed.to_json())
+        self._say("decision", by, what="fence declared", site=self.site.region, why=why)
+        self._say("fence.closed", by, **closed.to_json())
         return closed
 
     def need_no_writer(self) -> None:
@@ -161,11 +180,20 @@ class Fencing:
         if edges:
             self.open_edges()
         opened = self._keep(replace(closed, state=State.OPEN, how=None, why="", by=by))
-        self.tell("fence.opened", by, site=self.site.region, edges=edges)
+        self._say("fence.opened", by, site=self.site.region, edges=edges)
         return opened
 
+    def closed_neighbours(self) -> list[str]:
+        """Other cells whose databases in this region are closed."""
+        found = {
+            cell: kept.read(self.cluster, namespace, cell) for cell, namespace in self.site.neighbours.items()
+        }
+        return [cell for cell, fence in found.items() if fence and fence.state is State.CLOSED]
+
     def open_edges(self) -> None:
-        """Let phones through again. ActionError when an edge did not do it."""
+        """Let phones through again. ActionError when an edge did not do it, or another cell is closed behind them."""
+        if others := self.closed_neighbours():
+            raise ActionError(f"edges of {self.site.region} stay shut: {', '.join(others)} is closed there")
         states = self.edges.let_through() if self.edges else ()
         if wrong := [edge.why or f"{edge.pod} stays shut" for edge in states if edge.shut is not False]:
             raise ActionError(f"edges of {self.site.region}: {'; '.join(wrong)}")
@@ -175,7 +203,7 @@ class Fencing:
         found = self.record()
         if found is None or found.state is not State.CLOSED:
             raise ActionError(
-                f"site {self.site.region} is not fenced ({found.state if found else 'never was'})"
+                f"site {self.site.text} is not fenced ({found.state if found else 'never was'})"
             )
         return found
 
@@ -203,6 +231,10 @@ class Fencing:
             edges=False if proven else self._edges_shut(),
             trouble=trouble,
         )
+
+    def _say(self, kind: str, actor: str = "", **data: Any) -> None:
+        whose: dict[str, Any] = {"cell": self.site.cell} if self.site.cell else {}
+        self.tell(kind, actor, **whose, **data)
 
     def _members(self) -> list[PodRef]:
         """The pods of the site's members that its API still has."""
@@ -234,10 +266,10 @@ class Fencing:
         try:
             states = self.edges.shut()
         except StormdrillError as error:
-            self.tell("edge.failed", site=self.site.region, why=str(error))
+            self._say("edge.failed", site=self.site.region, why=str(error))
             return
         for edge in states:
-            self.tell(
+            self._say(
                 "edge.shut" if edge.shut else "edge.failed", edge=edge.pod, zone=edge.zone, why=edge.why
             )
 
@@ -257,11 +289,11 @@ class Fencing:
 
     def _keep(self, record: FenceRecord) -> FenceRecord:
         try:
-            return kept.write(self.cluster, self.site.namespace, record)
+            return kept.write(self.cluster, self.site.namespace, record, self.site.cell)
         except ApiError as error:
             if error.conflict:
                 raise ActionError(
-                    f"the fence of {self.site.region} was changed by somebody else just now: look again"
+                    f"the fence of {self.site.text} was changed by somebody else just now: look again"
                 ) from None
             raise
 

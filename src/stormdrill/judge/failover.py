@@ -22,12 +22,14 @@ Why = tuple[Outcome, str]
 def failover(case: Case) -> Iterator[Check]:
     """Checks of a run in which a cell's writes changed hands, or the network was cut so that they might have."""
     found = case.measured.failover
-    if found.canaries.proofs and not found.takeovers and case.written and case.plan.topology.databases:
-        why = "no other timeline took writes"
-        yield check("dual_writes", "dual_writes", Outcome.NOT_EXERCISED, why, unit="commits", limit="== 0")
+    databases = case.plan.topology.databases
+    several = len(databases) > 1
+    if found.canaries.proofs and case.written:
+        for cell in databases:
+            if cell not in {one.cell for one in found.takeovers}:
+                yield _nobody_took_over(cell if several else "")
     for dual in found.duals:
-        name = "dual_writes" + (f".{dual.cell}" if len(found.duals) > 1 else "")
-        yield _dual(case, name, dual)
+        yield _dual(case, "dual_writes" + (f".{dual.cell}" if several else ""), dual)
     directed = [one for one in found.takeovers if one.directed]
     if directed:
         yield _fence(case, directed)
@@ -38,6 +40,11 @@ def failover(case: Case) -> Iterator[Check]:
     for entry in found.redundancy:
         suffix = f".{entry.cell}" if len(found.redundancy) > 1 else ""
         yield _redundant(entry, suffix, returned=found.returned)
+
+
+def _nobody_took_over(cell: str) -> Check:
+    name, why = "dual_writes" + (f".{cell}" if cell else ""), "no other timeline took writes"
+    return check(name, "dual_writes", Outcome.NOT_EXERCISED, why, unit="commits", limit="== 0")
 
 
 def _dual(case: Case, name: str, dual: Dual) -> Check:

@@ -55,6 +55,7 @@ def _lost(case: Case) -> Check:
             "acknowledged": loss.acknowledged, "upper_bound_ratio": loss.upper_bound_ratio,
             "at_risk": loss.risk.at_risk, "path": loss.risk.path, "lag_s": loss.risk.lag_s,
             "within_allowed": loss.risk.within_allowed,
+            **({"by_cell": {one.cell: one.lost.count for one in loss.cells}} if loss.cells else {}),
         },
     )  # fmt: skip
 
@@ -70,11 +71,20 @@ def _judge_lost(loss: Loss, count: int, amount: str, limit: LossLimit) -> tuple[
         if 0 < loss.lost_after_t0 < count:
             span += f", {loss.lost_after_t0} acknowledged after it"
         missing = "movement is" if count == 1 else "movements are"
-        said = f"{count} acknowledged {missing} not in the books, worth {amount} ({span})"
-        if not loss.complete:
+        said = f"{count} acknowledged {missing} not in the books, worth {amount} ({span}){_by_cell(loss)}"
+        if loss.unread:
+            said += f"; the books of {', '.join(loss.unread)} were not read"
+        elif not loss.complete:
             return Outcome.INCONCLUSIVE, f"{said}, but the books were not read in full: {loss.why}"
         return (Outcome.PASS if limit.keeps(loss.loss_s, loss.lost_after_t0, count) else Outcome.FAIL), said
-    return none_lost(loss, loss.acknowledged, limit)
+    read = [one.acknowledged for one in loss.cells if one.read]
+    return none_lost(loss, sum(read) if loss.unread else loss.acknowledged, limit)
+
+
+def _by_cell(loss: Loss) -> str:
+    """Whose they are, where there are several cells."""
+    found = [f"{one.cell} {one.lost.count}" for one in loss.cells if one.lost.count]
+    return f"; by cell: {', '.join(found)}" if found else ""
 
 
 def _count(case: Case, name: str, what: str, most: int) -> Check:
@@ -119,8 +129,10 @@ def _invariants(case: Case) -> Iterator[Check]:
         else:
             outcome = Outcome.PASS if item.value == item.expect else Outcome.FAIL
             why = f"came out as {item.value:g}, must be {item.expect:g}"
+        whose = f" ({item.cell})" if item.cell else ""
+        name = f"books.{item.id}" + (f".{item.cell}" if item.cell else "")
         yield check(
-            f"books.{item.id}", "invariant", outcome, f"{item.id.replace('-', ' ')}: {why}", value=item.value,
+            name, "invariant", outcome, f"{item.id.replace('-', ' ')}{whose}: {why}", value=item.value,
             limit=f"== {item.expect:g}", window="at the audit", evidence=("books.json",),
             depends_on=("audit_complete",),
         )  # fmt: skip

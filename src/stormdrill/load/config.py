@@ -8,8 +8,9 @@ from pathlib import Path
 
 from stormdrill.content.plain import from_plain, to_plain
 from stormdrill.errors import InputError
-from stormdrill.estate import Edge, Idempotency, Operation, Resolver, Topology
+from stormdrill.estate import Edge, Idempotency, Operation, Remainder, Resolver, Topology
 from stormdrill.plan import Plan
+from stormdrill.population import Population
 from stormdrill.profile import Profile
 from stormdrill.records.keys import SUFFIX as KEYS_SUFFIX
 from stormdrill.store import Run
@@ -19,7 +20,8 @@ from stormdrill.store import Run
 class LoadConfig:
     """Everything the child needs; it reads no other file but the locustfile.
 
-    `operations` and `edges` are in the order of the records' legend. `channel_fd` is the child's end of a
+    `operations`, `edges` and `cells` are in the order of the records' legend; `rules` says by cell whose customers are
+    its own, and is empty where shares are equal. `channel_fd` is the child's end of a
     socket pair with its parent, -1 when it was started by hand; `parent_pid` 0 means nobody to die with.
     """
 
@@ -33,6 +35,7 @@ class LoadConfig:
     cells: tuple[str, ...]
     idempotency: Idempotency | None
     resolver: Resolver | None = None
+    rules: tuple[Remainder | None, ...] = ()
     source: str = "load-0"
     channel_fd: int = -1
     parent_pid: int = 0
@@ -51,6 +54,7 @@ class LoadConfig:
             cells=tuple(topology.cells),
             idempotency=topology.idempotency,
             resolver=topology.resolver,
+            rules=tuple(cell.customers for cell in topology.cells.values()),
         )
 
     @classmethod
@@ -63,6 +67,11 @@ class LoadConfig:
         if settings.scale is not None:
             profile = replace(profile, scale=settings.scale)
         return cls.of(run, plan.topology, profile, settings.locustfile, settings.seed)
+
+    @property
+    def population(self) -> Population:
+        """Whose accounts are used, by cell."""
+        return Population(self.profile.customers, len(self.cells), self.rules)
 
     @property
     def requests_file(self) -> Path:

@@ -20,6 +20,8 @@ class Books:
 
     `complete` false means that the reader did not see everything; `why` says what it missed. `shows` are the
     harms that a reader of this kind can show at all. `read_from_ns` is when reading began, where that is told.
+    `cells` says in whose books each row stands, where each cell has its own (else it is empty), and `unread` which
+    cells' books were not read in full although others' were.
     """
 
     reader: str
@@ -32,6 +34,8 @@ class Books:
     targets: npt.NDArray[np.int64]
     invariants: tuple[Invariant, ...]
     read_from_ns: int | None = None
+    cells: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 NO_BOOKS = Books(
@@ -44,7 +48,7 @@ def parse_books(raw: dict[str, Any]) -> Books:
     """The stored form to arrays."""
     if raw.get("reader", "none") == "none":
         return Books(**{**NO_BOOKS.__dict__, "why": raw.get("why") or "the topology names no audit reader"})
-    columns = list(zip(*raw["movements"], strict=True)) or [()] * 5
+    columns = list(zip(*raw["movements"], strict=True)) or [()] * 6
     return Books(
         reader=raw["reader"],
         complete=bool(raw["complete"]),
@@ -56,11 +60,16 @@ def parse_books(raw: dict[str, Any]) -> Books:
         targets=_known(columns[3]),
         invariants=tuple(
             Invariant(
-                item["id"], None if item["value"] is None else float(item["value"]), float(item["expect"])
+                item["id"],
+                None if item["value"] is None else float(item["value"]),
+                float(item["expect"]),
+                item.get("cell", ""),
             )
             for item in raw.get("invariants", ())
         ),
         read_from_ns=raw.get("read_from_ns"),
+        cells=columns[5] if len(columns) > 5 else (),
+        unread=tuple(raw.get("unread", ())),
     )
 
 

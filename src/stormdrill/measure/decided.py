@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from stormdrill.history import Event
 from stormdrill.measure.chronicle import as_text
+from stormdrill.measure.steps import concerns
 from stormdrill.measure.telling import site_of, who
 
 
@@ -34,7 +35,8 @@ def decided_marks(events: Sequence[Event], t0_ns: int, cell: str) -> tuple[Mark,
         (e for e in later if e.kind == "promote.done" and e.data.get("database") in (cell, None, "")), None
     )
     end_ns = promoted.mono_ns if promoted else None
-    before = [e for e in later if e.phase != "return" and (end_ns is None or e.mono_ns <= end_ns)]
+    mine = [e for e in later if concerns(e, cell) and e.phase != "return"]
+    before = [e for e in mine if end_ns is None or e.mono_ns <= end_ns]
     made = [e for e in before if e.kind == "decision"]
     if not made and promoted is None:
         return ()

@@ -81,11 +81,20 @@ def _loss_then(meant: Intents, then: Books | None, now: Books, story: Chronicle)
 def _decision_to_write_s(
     decided: tuple[Decision, ...], found: tuple[Takeover, ...], asked: Demand | None, inputs: Inputs
 ) -> float | None:
-    """From the first decision to the first good write of a phone after the promotion."""
-    directed = next((one for one in found if one.directed and one.phase != "return"), None)
+    """From the first decision to the first good write of a phone after the promotion; of several cells, the last's."""
+    directed = {one.cell: one for one in reversed(found) if one.directed and one.phase != "return"}
     first = next((one.at_s for one in decided if one.at_s >= 0), None)
-    if directed is None or first is None or first > directed.done_s or asked is None:
+    if not directed or first is None or asked is None:
         return None
+    if any(first > one.done_s for one in directed.values()):
+        return None
+    written_ns = [_first_write_ns(one, asked, inputs) for one in directed.values()]
+    last_ns = max((at_ns for at_ns in written_ns if at_ns is not None), default=0)
+    return None if None in written_ns else round((last_ns - inputs.story.zero_ns) / NS_PER_S - first, 6)
+
+
+def _first_write_ns(directed: Takeover, asked: Demand, inputs: Inputs) -> int | None:
+    """When a phone of the cell first had a write done after its promotion."""
     story, operations = inputs.story, inputs.plan.topology.operations
     writes = [
         number
@@ -93,9 +102,12 @@ def _decision_to_write_s(
         if name in operations and operations[name].kind.value == "write"
     ]
     from_ns = story.zero_ns + round(directed.first_write_s * NS_PER_S)
+    cells = [number for number, name in enumerate(asked.legend.cells) if name == directed.cell]
     good = (
-        asked.good & (asked.end_ns >= from_ns) & np.isin(asked.operation, writes) & (asked.due_ns >= from_ns)
+        asked.good
+        & (asked.end_ns >= from_ns)
+        & np.isin(asked.operation, writes)
+        & (asked.due_ns >= from_ns)
+        & np.isin(asked.cell, cells)
     )
-    if not good.any():
-        return None
-    return round((int(asked.end_ns[good].min()) - story.zero_ns) / NS_PER_S - first, 6)
+    return int(asked.end_ns[good].min()) if good.any() else None

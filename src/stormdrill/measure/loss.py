@@ -6,7 +6,7 @@ every attempt is known not to have been done. Unknown: the rest; it may or may n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,16 +14,19 @@ import numpy as np
 import numpy.typing as npt
 
 from stormdrill.measure.books import Books
-from stormdrill.measure.money_values import Loss, Movement, Risk, Tally
+from stormdrill.measure.money_values import CellLoss, Loss, Movement, Risk, Tally
 from stormdrill.records.layout import Act, Legend, key_text
 from stormdrill.units import NS_PER_S
 
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 NEVER = np.iinfo(np.int64).max
-# The ends that a key can come to; the first that fits counts. `ghost` is a booked key that nobody meant.
+# The ends that a key can come to; the first that fits counts. `ghost` is a booked key that nobody meant, `unread` one
+# that is not there, of a cell whose books were not read.
 ENDS = (
     "duplicated",
     "altered",
+    "unread",
     "lost",
     "durable",
     "refused_booked",
@@ -46,17 +49,21 @@ class Intents:
     cell: Ints
     intent_ns: Ints
     acknowledged_ns: Ints  # NEVER when no attempt was acknowledged
-    refused: npt.NDArray[np.bool_]
+    refused: Bools
 
     @property
-    def acknowledged(self) -> npt.NDArray[np.bool_]:
+    def acknowledged(self) -> Bools:
         """Which movements some client was told were done."""
         return np.asarray(self.acknowledged_ns != NEVER, np.bool_)
 
     def acknowledged_in(self, cell: str, legend: Legend) -> Ints:
         """When movements of a cell's customers were acknowledged, in order."""
-        numbers = [number for number, name in enumerate(legend.cells) if name == cell]
-        return np.sort(self.acknowledged_ns[self.acknowledged & np.isin(self.cell, numbers)])
+        return np.sort(self.acknowledged_ns[self.acknowledged & self.of([cell], legend)])
+
+    def of(self, cells: Collection[str], legend: Legend) -> Bools:
+        """Which movements are of customers of these cells."""
+        numbers = [number for number, name in enumerate(legend.cells) if name in cells]
+        return np.asarray(np.isin(self.cell, numbers), np.bool_)
 
 
 def intents(witness: npt.NDArray[Any]) -> Intents:
@@ -100,7 +107,8 @@ def loss(
     struck_ns = zero_ns if struck_ns is None else struck_ns
     booked, amounts, altered, ghosts = _matched(meant, books)
     audited = books.reader != "none"
-    masks = _ends(meant, booked, altered) if audited else _unaudited(meant)
+    unread = meant.of(books.unread, legend) if books.unread else None
+    masks = _ends(meant, booked, altered, unread) if audited else _unaudited(meant)
     rows = _Rows(meant, booked, amounts, legend, zero_ns)
     tallies = {name: Tally(int(mask.sum()), int(meant.amount[mask].sum())) for name, mask in masks.items()}
     movements = {name: rows.movements(np.flatnonzero(masks[name])) for name in LISTED if name in masks}
@@ -108,7 +116,6 @@ def loss(
         movements["ghost"] = tuple(_ghosts(books, ghosts))
         tallies["ghost"] = Tally(len(ghosts), int(books.amounts[ghosts].sum()))
     lost = masks.get("lost", np.zeros(len(meant.keys), np.bool_))
-    earliest_ns = int(meant.acknowledged_ns[lost].min()) if lost.any() else struck_ns
     acknowledged = int(meant.acknowledged.sum())
     return Loss(
         audited=audited,
@@ -120,15 +127,36 @@ def loss(
         acknowledged=acknowledged,
         tallies=tallies,
         movements=movements,
-        loss_s=round(max(0.0, (struck_ns - earliest_ns) / NS_PER_S), 6),
+        loss_s=_loss_s(meant, lost, struck_ns),
         lost_after_t0=int((meant.acknowledged_ns[lost] > struck_ns).sum()),
         upper_bound_ratio=_rule_of_three(acknowledged, int(lost.sum()), risk, shown="lost" in books.shows),
         risk=risk,
         invariants=books.invariants,
+        cells=tuple(_by_cell(meant, books, legend, lost, struck_ns)) if len(legend.cells) > 1 else (),
     )
 
 
-def _matched(meant: Intents, books: Books) -> tuple[Ints, Ints, npt.NDArray[np.bool_], Ints]:
+def _by_cell(meant: Intents, books: Books, legend: Legend, lost: Bools, struck_ns: int) -> Iterator[CellLoss]:
+    for cell in legend.cells:
+        mine = meant.of([cell], legend)
+        gone = lost & mine
+        yield CellLoss(
+            cell=cell,
+            read=books.complete or (bool(books.unread) and cell not in books.unread),
+            intents=int(mine.sum()),
+            acknowledged=int((meant.acknowledged & mine).sum()),
+            lost=Tally(int(gone.sum()), int(meant.amount[gone].sum())),
+            loss_s=_loss_s(meant, gone, struck_ns),
+        )
+
+
+def _loss_s(meant: Intents, lost: Bools, struck_ns: int) -> float:
+    """From the earliest acknowledgement among the lost to when the fault was in place."""
+    earliest_ns = int(meant.acknowledged_ns[lost].min()) if lost.any() else struck_ns
+    return round(max(0.0, (struck_ns - earliest_ns) / NS_PER_S), 6)
+
+
+def _matched(meant: Intents, books: Books) -> tuple[Ints, Ints, Bools, Ints]:
     """Per intent: times booked, booked amount, booked otherwise than meant; and the rows nobody meant."""
     size = len(meant.keys)
     where = np.minimum(np.searchsorted(meant.keys, books.keys), max(size - 1, 0))
@@ -149,11 +177,12 @@ def _matched(meant: Intents, books: Books) -> tuple[Ints, Ints, npt.NDArray[np.b
     return booked.astype(np.int64), amounts, altered, np.flatnonzero(~known)
 
 
-def _ends(meant: Intents, booked: Ints, altered: npt.NDArray[np.bool_]) -> dict[str, npt.NDArray[np.bool_]]:
+def _ends(meant: Intents, booked: Ints, altered: Bools, unread: Bools | None) -> dict[str, Bools]:
     there, acknowledged, refused = booked > 0, meant.acknowledged, meant.refused
     wanted = {
         "duplicated": booked > 1,
         "altered": altered,
+        "unread": ~there & ~refused & unread if unread is not None else np.zeros(len(booked), np.bool_),
         "lost": acknowledged & ~there,
         "durable": acknowledged & there,
         "refused_booked": refused & there,
@@ -164,12 +193,14 @@ def _ends(meant: Intents, booked: Ints, altered: npt.NDArray[np.bool_]) -> dict[
     left = np.ones(len(booked), np.bool_)
     ends = {}
     for name in ENDS:
+        if name == "unread" and unread is None:
+            continue
         ends[name] = wanted[name] & left
         left &= ~wanted[name]
     return ends
 
 
-def _unaudited(meant: Intents) -> dict[str, npt.NDArray[np.bool_]]:
+def _unaudited(meant: Intents) -> dict[str, Bools]:
     return {"unknown_absent": ~meant.acknowledged & ~meant.refused, "refused": meant.refused}
 
 
@@ -220,7 +251,7 @@ def _ghost(books: Books, row: int) -> Movement:
     return Movement(
         key=key_text(books.keys[row].ljust(16, b"\0")),
         operation="",
-        cell="",
+        cell=books.cells[row] if books.cells else "",
         amount=amount,
         source=int(books.sources[row]),
         target=int(books.targets[row]),

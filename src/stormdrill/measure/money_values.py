@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from stormdrill.content.plain import WHEN_SET
 
 HARMS = ("lost", "duplicated", "altered", "ghost", "refused_booked")
 """Classes of movements that are harm. A reader of the books may be able to show only some of them."""
@@ -60,6 +62,19 @@ class Invariant:
     id: str
     value: float | None
     expect: float
+    cell: str = field(default="", metadata=WHEN_SET)
+
+
+@dataclass(frozen=True)
+class CellLoss:
+    """One cell's part of the loss; `read` tells that its books were read in full. `loss_s` as of `Loss`."""
+
+    cell: str
+    read: bool
+    intents: int
+    acknowledged: int
+    lost: Tally
+    loss_s: float
 
 
 @dataclass(frozen=True)
@@ -70,7 +85,9 @@ class Loss:
     where nobody told it apart); `lost_after_t0` of them were acknowledged only after that (by a site that was cut
     off), of which no such seconds tell. `upper_bound_ratio` is
     3/n when nothing was lost. `movements` holds every key of the classes that need a person's eyes. `shows` are
-    the harms that the reader could have shown: a count of 0 of any other says nothing.
+    the harms that the reader could have shown: a count of 0 of any other says nothing. `cells` are the parts of each
+    cell, where there are several. Of a cell whose books alone were not read nothing is called lost: what is not there
+    ends as `unread`.
     """
 
     audited: bool
@@ -87,3 +104,9 @@ class Loss:
     upper_bound_ratio: float | None
     risk: Risk
     invariants: tuple[Invariant, ...]
+    cells: tuple[CellLoss, ...] = field(default=(), metadata=WHEN_SET)
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Cells whose books were not read although others' were."""
+        return tuple(one.cell for one in self.cells if not one.read) if self.tallies.get("unread") else ()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from stormdrill.history import Event
 from stormdrill.measure.chronicle import Chronicle, as_text
 from stormdrill.measure.failover_values import Decision, Fence, Step
-from stormdrill.measure.telling import SAID, TELLING, site_of
+from stormdrill.measure.telling import SAID, TELLING, place_of
 from stormdrill.units import NS_PER_S
 
 _TOGETHER_S = 3.0
@@ -62,8 +62,8 @@ def decisions(story: Chronicle) -> tuple[Decision, ...]:
     )
 
 
-def fences(story: Chronicle, before_ns: int) -> tuple[Fence, ...]:
-    """The last word on every site's fence before a moment, and since when it was so.
+def fences(story: Chronicle, before_ns: int, cell: str) -> tuple[Fence, ...]:
+    """The last word on every site's fence around a cell's databases before a moment, and since when it was so.
 
     One that was only armed keeps nobody out yet.
     """
@@ -71,9 +71,11 @@ def fences(story: Chronicle, before_ns: int) -> tuple[Fence, ...]:
     told = [*story.of("fence.armed"), *story.of("fence.closed"), *story.of("fence.opened")]
     for event in sorted(told, key=lambda e: (e.mono_ns, e.seq)):
         data = event.data
-        site = site_of(data)
+        site = place_of(data)
         if event.mono_ns > before_ns:
             break
+        if not concerns(event, cell):
+            continue
         unproven = event.kind == "fence.closed" and not data.get("how")
         if event.kind == "fence.opened" or unproven:
             found.pop(site, None)  # also of one that held and was then seen not to
@@ -83,6 +85,11 @@ def fences(story: Chronicle, before_ns: int) -> tuple[Fence, ...]:
             at_s = was.at_s if was and was.how == how else _s(event.mono_ns, story)
             found[site] = Fence(site, how, at_s, why)
     return tuple(found[site] for site in sorted(found))
+
+
+def concerns(event: Event, cell: str) -> bool:
+    """Whether an event of a failover is about this cell: it says another one only where there are several."""
+    return event.data.get("cell") in (cell, None, "")
 
 
 def _at_ns(event: Event) -> int:

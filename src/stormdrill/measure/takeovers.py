@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from stormdrill.history import Event
 from stormdrill.measure.chronicle import Chronicle
 from stormdrill.measure.failover_values import Takeover
-from stormdrill.measure.steps import fences
+from stormdrill.measure.steps import concerns, fences
 from stormdrill.measure.telling import proof_of
 from stormdrill.units import NS_PER_S
 
@@ -43,9 +43,9 @@ def _directed(story: Chronicle, cell: str, event: Event) -> Takeover:
         first_write_s=_s(_write_ns(event), story),
         directed=True,
         proof=proof_of(data),
-        fences=fences(story, begin_ns),
+        fences=fences(story, begin_ns, cell),
         decided=any(
-            (story.t0_ns or 0) <= e.mono_ns <= begin_ns and e.phase == event.phase
+            (story.t0_ns or 0) <= e.mono_ns <= begin_ns and e.phase == event.phase and concerns(e, cell)
             for e in story.of("decision")
         ),
     )
@@ -87,7 +87,7 @@ def _elected(story: Chronicle, cell: str, event: Event) -> Takeover:
         at_s,
         False,
         proof,
-        fences(story, since_ns),
+        fences(story, since_ns, cell),
         False,
     )
 

@@ -83,15 +83,20 @@ def _exported(data: Data) -> str:
     return f"old timeline of {data.get('database')} exported: {commits} commits, {lost} movements nobody else has{part}"
 
 
+def place_of(data: Data) -> str:
+    """As `site_of`, with the cell where the site has the databases of several."""
+    return f"{site_of(data)} ({data['cell']})" if data.get("cell") else site_of(data)
+
+
 def _fenced(data: Data) -> str:
     how, why = data.get("how"), as_text(data.get("why"))
     if not how:
-        return f"fence of {site_of(data)} armed" + (f": {why}" if why else "")
-    return f"{site_of(data)} closed for writers, {how}{f': {why}' if why else ''}"
+        return f"fence of {place_of(data)} armed" + (f": {why}" if why else "")
+    return f"{place_of(data)} closed for writers, {how}{f': {why}' if why else ''}"
 
 
 def _rebuilt(data: Data) -> str:
-    return f"{site_of(data)} follows as standby of the new primary, timeline {data.get('timeline')}"
+    return f"{place_of(data)} follows as standby of the new primary, timeline {data.get('timeline')}"
 
 
 def _decided(data: Data) -> str:
@@ -104,7 +109,7 @@ def _decided(data: Data) -> str:
 
 
 def _opened(data: Data) -> str:
-    site = site_of(data)
+    site = place_of(data)
     if data.get("edges") is False:
         return f"the databases of {site} may run again; its edges stay closed"
     return f"{site} opened for writers"
@@ -123,7 +128,7 @@ def _took(data: Data) -> str:
 
 
 def _step(what: str) -> Callable[[Data], str]:
-    return lambda data: f"{what} of {site_of(data)}: {data.get('step', '')} done{_took(data)}"
+    return lambda data: f"{what} of {place_of(data)}: {data.get('step', '')} done{_took(data)}"
 
 
 def _runbook_step(data: Data) -> str:
@@ -152,10 +157,10 @@ SAID: Mapping[str, Callable[[Data], str]] = {
     "decision": _decided,
     "approval": lambda data: f"approved: {data.get('what', '')}",
     "fence.armed": _fenced,
-    "fence.closing": lambda data: f"{site_of(data)} is being closed for writers",
+    "fence.closing": lambda data: f"{place_of(data)} is being closed for writers",
     "fence.closed": _fenced,
     "fence.opened": _opened,
-    "fence.disarmed": lambda data: f"fence of {site_of(data)} disarmed: it is not needed any more",
+    "fence.disarmed": lambda data: f"fence of {place_of(data)} disarmed: it is not needed any more",
     "edge.failed": lambda data: f"edge {data.get('edge', '')} could not be shut: {as_text(data.get('why'))}",
     "promote.started": _promoting,
     "promote.done": _promoted,
@@ -171,7 +176,7 @@ SAID: Mapping[str, Callable[[Data], str]] = {
     "rebuild.step": _step("rebuild"),
     "switch.step": _step("switch to the databases"),
     "switch.undone": lambda data: f"switch undone: {site_of(data)} leads on",
-    "rebuild.started": lambda data: f"rebuild of {site_of(data)} started",
+    "rebuild.started": lambda data: f"rebuild of {place_of(data)} started",
     "rebuild.done": _rebuilt,
     "redundancy.restored": lambda data: (
         f"{data.get('database')} is redundant again: {as_text(data.get('how'))}"

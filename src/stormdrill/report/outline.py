@@ -26,13 +26,15 @@ class Point:
 def outline(measured: Measurements, verdict: Verdict, recoveries: Sequence[Recovery]) -> tuple[Point, ...]:
     """The lines in order of time; empty unless another site took over by somebody's word."""
     found = measured.failover
-    outward = next((one for one in found.takeovers if one.directed and one.phase != "return"), None)
-    if outward is None or not measured.faults:
+    outward = [one for one in found.takeovers if one.directed and one.phase != "return"]
+    if not outward or not measured.faults:
         return ()
-    taken = [*_decided([one for one in found.decisions if one.at_s <= outward.done_s]), *_taken(outward)]
+    over_s = max(one.done_s for one in outward)
+    taken = [*_decided([one for one in found.decisions if one.at_s <= over_s])]
+    taken += [point for one in outward for point in _taken(one)]
     taken.sort(key=lambda point: (point.at_s is not None, point.at_s or 0.0))
     return (
-        *_happened(measured), *taken, *_served(recoveries), *_lost(measured, verdict), *_back(found, outward),
+        *_happened(measured), *taken, *_served(recoveries), *_lost(measured, verdict), *_back(found, over_s),
     )  # fmt: skip
 
 
@@ -71,7 +73,8 @@ def _served(recoveries: Sequence[Recovery]) -> Iterator[Point]:
         yield Point("NOT served", None, f"not every operation of tier {tier} was seen to recover")
     elif mine:
         worst = max(mine, key=lambda entry: entry.value_s or 0.0)
-        yield Point("served again", worst.value_s, f"the last of tier {tier}: {worst.operation}")
+        whose = f" of {worst.cell}" if len({entry.cell for entry in mine}) > 1 else ""
+        yield Point("served again", worst.value_s, f"the last of tier {tier}: {worst.operation}{whose}")
 
 
 def _lost(measured: Measurements, verdict: Verdict) -> Iterator[Point]:
@@ -91,17 +94,28 @@ def _lost(measured: Measurements, verdict: Verdict) -> Iterator[Point]:
         yield Point("two timelines", None, f"{dual.count} dual writes; {forked}")
 
 
-def _back(found: Failover, outward: Takeover) -> Iterator[Point]:
-    home = next((one for one in reversed(found.takeovers) if one.directed and one.phase == "return"), None)
-    if home is None:
+def _back(found: Failover, over_s: float) -> Iterator[Point]:
+    """The last that led in each cell, if it was promoted in the return."""
+    last = {one.cell: one for one in found.takeovers if one.directed and one.phase == "return"}
+    homes = sorted(last.values(), key=lambda one: one.done_s)
+    if not homes:
         yield Point("came back", None, "no" if found.returned else "not exercised: the drill has no return")
         return
-    yield from _decided([one for one in found.decisions if outward.done_s < one.at_s <= home.done_s])
-    pauses = [seconds(one.value_s) if one.value_s is not None else "without end" for one in found.pauses]
+    home_s = homes[-1].done_s
+    yield from _decided([one for one in found.decisions if over_s < one.at_s <= home_s])
+    several = len(found.pauses) > 1
+    pauses = [
+        (f"{one.cell} " if several else "")
+        + (seconds(one.value_s) if one.value_s is not None else "without end")
+        for one in found.pauses
+    ]
     paused = f"; writes paused {', '.join(pauses)}" if pauses else ""
-    yield Point("came back", home.first_write_s, f"{home.member or home.cell} took its first write{paused}")
+    for home in homes:
+        said = paused if home is homes[-1] else ""
+        yield Point("came back", home.first_write_s, f"{home.member or home.cell} took its first write{said}")
     for one in found.redundancy:
         if one.restored_s is not None:
-            yield Point("redundant again", one.changed_s + one.restored_s, one.how)
+            whose = f"{one.cell}: " if len(found.redundancy) > 1 else ""
+            yield Point("redundant again", one.changed_s + one.restored_s, f"{whose}{one.how}")
         else:
             yield Point("NOT redundant", None, f"{one.cell} had no synchronous standby again by the end")

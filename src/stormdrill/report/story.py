@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stormdrill.measure.canary_values import Proof
-from stormdrill.measure.failover_values import Alarms, Dual, Failover, Step
+from stormdrill.measure.failover_values import Alarms, Dual, Failover, Pause, Redundancy, Step
 from stormdrill.measure.telling import who
 from stormdrill.measure.values import Measurements, Part, Recovery
 from stormdrill.report.charts.tracks import numbered
@@ -84,7 +84,9 @@ def _sum(recoveries: Sequence[Recovery]) -> Sum | None:
         for name, group in by_name.items()
     )
     rest_s = sum(length for name, length, _ in parts if name == "unexplained")
-    return Sum(worst.operation, most, worst.value_s or 0.0, worst, parts, rest_s)
+    several = len({entry.cell for entry in ended}) > 1
+    name = f"{worst.operation} {worst.cell}" if several else worst.operation
+    return Sum(name, most, worst.value_s or 0.0, worst, parts, rest_s)
 
 
 def _noticed(found: Alarms) -> str:
@@ -117,11 +119,23 @@ def _figures(found: Failover) -> tuple[tuple[str, str, str], ...]:
                 "of a customer, at the new site",
             )
         )
-    rows += [("redundant again", seconds(one.restored_s), one.how or "not seen") for one in found.redundancy]
+    several = len({one.cell for one in (*found.redundancy, *found.pauses)}) > 1
+
+    def whose(one: Redundancy | Pause) -> str:
+        return f" ({one.cell})" if several else ""
+
+    rows += [
+        (f"redundant again{whose(one)}", seconds(one.restored_s), one.how or "not seen")
+        for one in found.redundancy
+    ]
     for pause in found.pauses:
         length = seconds(pause.value_s) if pause.value_s is not None else f"> {seconds(pause.lower_bound_s)}"
         rows.append(
-            ("pause of writes in the return", length, f"{pause.hurt} of {pause.requests} writes hurt")
+            (
+                f"pause of writes in the return{whose(pause)}",
+                length,
+                f"{pause.hurt} of {pause.requests} writes hurt",
+            )
         )
     if found.loss_then is not None and found.loss_then.audited:
         then = found.loss_then

@@ -33,7 +33,7 @@ MOVEMENTS = {
 
 ENDS = (
     "durable", "lost", "duplicated", "altered", "refused", "refused_booked", "unknown_booked",
-    "unknown_absent", "ghost",
+    "unknown_absent", "unread", "ghost",
 )  # fmt: skip
 
 
@@ -139,7 +139,8 @@ def _tiles(measured: Measurements, verdict: Verdict, recoveries: Sequence[Recove
         ]
         value = seconds(worst.value_s) if worst.value_s is not None else f"> {seconds(worst.lower_bound_s)}"
         exact = "not recovered" if worst.value_s is None else f"± {seconds(worst.resolution_s)}"
-        note = f"{worst.operation}, {exact}"
+        whose = f" of {worst.cell}" if len({entry.cell for entry in tier}) > 1 else ""
+        note = f"{worst.operation}{whose}, {exact}"
         tiles.append(Tile(f"recovery of tier {most}", value, note, _worst(graded)))
     loss = measured.loss
     if loss.audited:

@@ -76,3 +76,11 @@ def ask(path: Path, request: dict[str, Any], timeout_s: float = 2.0) -> dict[str
     if "error" in answer:
         raise LabError(str(answer["error"]))
     return dict(answer)
+
+
+def link(path: Path, pair: frozenset[str]) -> dict[str, Any]:
+    """What the relay tells of one link. Raises LabError when there is no such link or no answer."""
+    for told in ask(path, {"get": True})["links"]:
+        if frozenset(told["between"]) == pair:
+            return dict(told)
+    raise LabError(f"the link relay carries nothing between {' and '.join(sorted(pair))}")

@@ -1,4 +1,4 @@
-"""The link relay: one process that carries every packet between sites, each after its link's delay."""
+"""The link relay: one process that carries every packet between sites, each as its link lets it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stormlab.errors import LabError
 from stormlab.estate import Estate
 from stormlab.net import tun
 from stormlab.net.control import Control
-from stormlab.net.delayline import DelayLine, Link
+from stormlab.net.links import Links
 from stormlab.net.setup import WAN
 from stormlab.priority import go_before_others
 from stormlab.topologyfile import of_state
@@ -28,71 +28,36 @@ _MOST_EARLY_NS = 300_000
 _PR_SET_TIMERSLACK = 29
 _IP = tun.HEADER_BYTES
 _DESTINATION = _IP + 16
-_USAGE = "set: needs between: [a, b], and rtt_ms: number or up: true or false"
 
 
 class Relay:
     """Sites by index, a descriptor for each, and the packets between them."""
 
     def __init__(self, estate: Estate, descriptors: Sequence[int]) -> None:
-        self._names = [site.name for site in estate.sites]
         self._fds = list(descriptors)
-        self._rtt_ms = dict(estate.rtt_ms)
-        self._cut: set[frozenset[str]] = set()
-        self._line = DelayLine({link: _one_way_ns(rtt) for link, rtt in self._links()})
+        names = [site.name for site in estate.sites]
+        self._links = Links(names, estate.links, f"{estate.name} {estate.link_seed}")
+        self._line = self._links.line
         self._route = _routes(estate)
         self._unroutable = 0
         self._refused = 0
         self._early_ns = 0
         self._forwarded = 0
 
-    def _links(self) -> list[tuple[Link, float]]:
-        index = {name: i for i, name in enumerate(self._names)}
-        found = []
-        for pair, rtt_ms in self._rtt_ms.items():
-            one, other = sorted(index[name] for name in pair)
-            found += [((one, other), rtt_ms), ((other, one), rtt_ms)]
-        return found
-
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Serve one control request: {"get": true} or {"set": {"between": [a, b], "rtt_ms": x, "up": y}}."""
         if "set" in request:
-            self._set(request["set"])
+            self._links.change(request["set"])
         elif not request.get("get"):
             raise LabError('ask {"get": true} or {"set": {"between": [a, b], "rtt_ms": x}}')
-        links = [
-            {"between": sorted(pair), "rtt_ms": rtt, "up": pair not in self._cut}
-            for pair, rtt in self._rtt_ms.items()
-        ]
         return {
             "implementation": "tun",
-            "links": links,
+            "links": self._links.told(),
             "forwarded": self._forwarded,
             "dropped": self._line.dropped,
             "unroutable": self._unroutable,
             "refused": self._refused,
         }
-
-    def _set(self, change: Any) -> None:
-        try:
-            pair = frozenset(change["between"])
-            rtt_ms = float(change.get("rtt_ms", self._rtt_ms.get(pair, 0.0)))
-            up = bool(change.get("up", pair not in self._cut))
-            said = {"rtt_ms", "up"} & change.keys()
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise LabError(_USAGE) from error
-        if not said:
-            raise LabError(_USAGE)
-        if pair not in self._rtt_ms:
-            raise LabError(f"no link between {' and '.join(map(str, change['between']))}")
-        if not 0 <= rtt_ms <= 10_000:
-            raise LabError("rtt_ms must be from 0 to 10000")
-        self._rtt_ms[pair] = rtt_ms
-        (self._cut.discard if up else self._cut.add)(pair)
-        one, other = (self._names.index(name) for name in pair)
-        for link in ((one, other), (other, one)):
-            self._line.set_delay(link, _one_way_ns(rtt_ms))
-            self._line.set_up(link, up=up)
 
     def run(self, control: Control) -> None:
         """Carry packets for ever. This loop turns twice for each packet: it is kept short."""
@@ -142,10 +107,6 @@ class Relay:
                 self._forwarded += 1
             except OSError:
                 self._refused += 1  # the device is down: the packet is lost, as on a real link
-
-
-def _one_way_ns(rtt_ms: float) -> int:
-    return int(rtt_ms * 1e6 / 2)
 
 
 def _routes(estate: Estate) -> dict[bytes, int]:

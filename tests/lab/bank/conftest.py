@@ -133,6 +133,9 @@ class Postgres:
         self.process.wait(10)
         self.process = None
 
+    def promote(self) -> None:
+        self.run("pg_ctl", "promote", "-D", str(self.data), "-w")
+
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGQUIT)
@@ -166,6 +169,18 @@ class Process:
         if self.child is not None and self.child.poll() is None:
             self.child.kill()
             self.child.wait(10)
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Hold the process still; what comes for it waits in its sockets."""
+        assert self.child is not None
+        stat = Path(f"/proc/{self.child.pid}/stat")
+        self.child.send_signal(signal.SIGSTOP)
+        try:
+            eventually(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", 5, "it is stopped")
+            yield
+        finally:
+            self.child.send_signal(signal.SIGCONT)
 
     def call(
         self,
@@ -223,22 +238,31 @@ class Bank:
     root: Path
     started: list[Process] = field(default_factory=list)
 
-    def dsn(self, *others: Postgres) -> str:
+    def dsn(self, *others: Postgres, database: str = "bank") -> str:
         hosts = ",".join(f"127.0.0.1:{each.port}" for each in (self.postgres, *others))
-        return f"postgresql://bank@{hosts}/bank?target_session_attrs=read-write"
+        return f"postgresql://bank@{hosts}/{database}?target_session_attrs=read-write"
 
     def ledger(self, dsn: str | None = None, **env: str) -> Process:
         env = {"BANK_DB_DSN": dsn or self.dsn(), "BANK_CUSTOMERS": "200", "BANK_SERVICE_MS": fast(), **env}
         return self._start("ledger", env)
 
     def gateway(self, *ledgers: Process, **env: str) -> Process:
-        urls = ",".join(f"http://127.0.0.1:{each.port}" for each in ledgers)
-        return self._start("gateway", {"BANK_LEDGER_URL": urls, **env})
+        return self._start("gateway", {"BANK_LEDGERS": f"cell0={urls(*ledgers)}", **env})
+
+    def remap(self, home: str, *options: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Change the map as an operator does."""
+        argv = [sys.executable, "-m", "stormbank", "remap", "--home", home, *options]
+        env = {"PATH": os.environ["PATH"], "BANK_TOKEN_SECRET": SECRET, "BANK_DB_DSN": self.dsn(), **env}
+        return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=30, check=False)
 
     def _start(self, role: str, env: dict[str, str]) -> Process:
         process = Process(role, env, self.root / f"{role}-{len(self.started)}.log")
         self.started.append(process)
         return process.start()
+
+
+def urls(*ledgers: Process) -> str:
+    return "|".join(f"http://127.0.0.1:{each.port}" for each in ledgers)
 
 
 def fast(**changed_ms: float) -> str:
@@ -299,6 +323,22 @@ def _eventually() -> Callable[..., Any]:
 @pytest.fixture(name="at_once")
 def _at_once() -> Callable[..., list[Reply]]:
     return at_once
+
+
+@pytest.fixture(name="urls")
+def _urls() -> Callable[..., str]:
+    return urls
+
+
+@pytest.fixture
+def standby(server: Postgres, bank: Bank, tmp_path: Path) -> Iterator[Postgres]:
+    """Yield a second server that follows the first."""
+    follower = type(server)(tmp_path)
+    source = f"host=127.0.0.1 port={server.port} user=bank"
+    follower.run("pg_basebackup", "-d", source, "-D", str(follower.data), "-R", "-X", "stream", "-c", "fast")
+    follower.start()
+    yield follower
+    follower.stop()
 
 
 @pytest.fixture(name="books_agree")

@@ -6,8 +6,6 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 LEDGERS = "FROM pg_stat_activity WHERE application_name = 'stormbank-ledger'"
 
 
@@ -149,17 +147,6 @@ def test_many_commits_that_stand_still_leave_readers_their_connections(bank, at_
         bank.postgres.setting("synchronous_standby_names", "")
 
 
-@pytest.fixture
-def standby(server, bank, tmp_path):
-    """Yield a second server that follows the first."""
-    follower = type(server)(tmp_path)
-    source = f"host=127.0.0.1 port={server.port} user=bank"
-    follower.run("pg_basebackup", "-d", source, "-D", str(follower.data), "-R", "-X", "stream", "-c", "fast")
-    follower.start()
-    yield follower
-    follower.stop()
-
-
 def test_after_a_failover_the_new_primary_is_used(bank, standby, eventually, books_agree):
     # The standby is named first and answers first; only the primary may be chosen.
     ledger = bank.ledger(f"postgresql://bank@127.0.0.1:{standby.port},127.0.0.1:{bank.postgres.port}/bank")
@@ -170,7 +157,7 @@ def test_after_a_failover_the_new_primary_is_used(bank, standby, eventually, boo
         assert gateway.pay(token, key).status == 201
         bank.postgres.kill()
         assert gateway.pay(token).status == 503
-        standby.run("pg_ctl", "promote", "-D", str(standby.data), "-w")
+        standby.promote()
         promoted_s = time.monotonic()
         standby.query("SELECT 1")
         eventually(lambda: gateway.pay(token).status == 201, 5, "payments work on the new primary")

@@ -11,7 +11,8 @@ from stormdrill import topology
 from stormdrill.content import lines_of, open_document
 from stormdrill.errors import InputError
 
-SMALL = Path(__file__).parents[3] / "topology" / "small.yaml"
+SMALL = Path(__file__).parents[1] / "estate" / "small-in-full.yaml"
+COMPACT = Path(__file__).parents[3] / "topology" / "full.yaml"
 
 
 def problems_of(read, *arguments):
@@ -114,10 +115,11 @@ _FREE = (
     "lab",
     "selector",
 )
-_TEXT = SMALL.read_text()
+_TEXTS = [SMALL.read_text(), COMPACT.read_text()]
 _PLACES = [
-    (path, node)
-    for path, node in _mappings(yaml.compose(_TEXT))
+    (text, path, node)
+    for text in _TEXTS
+    for path, node in _mappings(yaml.compose(text))
     if path[-1:] not in [(name,) for name in (*_FREE, "members")]
     and not {"links", "lab"} & set(path)
     and node.value
@@ -128,10 +130,10 @@ _PLACES = [
 @given(st.sampled_from(_PLACES), st.sampled_from(["nmae", "x-unknown", "zzz"]))
 def test_an_unknown_key_anywhere_is_one_problem_at_its_line(tmp_path_factory, place, key):
     """Whatever the place in the file: one problem, there, and only there."""
-    path, node = place
+    was, path, node = place
     first = node.value[0][0].start_mark
     glue = ", " if node.flow_style else "\n" + " " * first.column
-    text = f"{_TEXT[: first.index]}{key}: 1{glue}{_TEXT[first.index :]}"
+    text = f"{was[: first.index]}{key}: 1{glue}{was[first.index :]}"
     file = tmp_path_factory.getbasetemp() / "unknown-key" / "small.yaml"
     file.parent.mkdir(exist_ok=True)
     file.write_text(text)

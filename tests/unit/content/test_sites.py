@@ -8,14 +8,16 @@ import pytest
 from stormdrill import topology
 from stormdrill.errors import InputError
 
-SMALL = Path(__file__).parents[3] / "topology" / "small.yaml"
+UNIT = Path(__file__).parents[1]
+SMALL = UNIT / "estate" / "small-in-full.yaml"
+CONTINUITY = UNIT.parents[1] / "topology" / "continuity.yaml"
 
 
 def load(tmp_path, old="", new=""):
     text = SMALL.read_text()
     assert old in text
     (tmp_path / "t.yaml").write_text(text.replace(old, new, 1) if old else text)
-    (tmp_path / "continuity.yaml").write_text(SMALL.with_name("continuity.yaml").read_text())
+    (tmp_path / "continuity.yaml").write_text(CONTINUITY.read_text())
     return topology.load(tmp_path / "t.yaml")
 
 

@@ -3,8 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stormlab.linkshape import LinkShape
 from stormlab.net import delayline
 from stormlab.net.delayline import DelayLine
+from stormlab.net.shaper import Shaper
 
 A, B = (0, 1), (1, 0)
 
@@ -76,3 +78,61 @@ def test_a_cut_loses_what_is_under_way_on_its_link_and_nothing_else():
     line.set_up((0, 1), up=True)
     line.push((0, 1), b"again", 2000)
     assert list(line.due(3000)) == [(1, b"again")]
+
+
+SHAPES = st.one_of(
+    st.none(),
+    st.builds(
+        LinkShape,
+        rtt_ms=st.just(10.0),
+        jitter_ms=st.sampled_from([0.0, 0.002, 3.0]),
+        bandwidth_mbit_s=st.sampled_from([None, 1.0, 100.0]),
+    ),
+)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([A, B]), st.integers(0, 5_000_000), st.one_of(st.just("same"), SHAPES)),
+        max_size=60,
+    )
+)
+def test_nor_does_a_link_with_jitter_and_a_queue_whatever_it_is_changed_into(steps):
+    line, now, seen = DelayLine({A: 5_000_000, B: 5_000_000}), 0, {A: [], B: []}
+    for number, (link, gap, shape) in enumerate(steps):
+        now += gap
+        if shape != "same":
+            line.set_shaper(link, None if shape is None else Shaper(shape, "s"))
+        line.push(link, bytes(10) + number.to_bytes(2), now)
+    for to, packet in line.due(1 << 60):
+        seen[A if to == 1 else B].append(int.from_bytes(packet[10:]))
+    assert seen[A] == sorted(seen[A])
+    assert seen[B] == sorted(seen[B])
+    assert len(seen[A]) + len(seen[B]) == len(steps)
+
+
+def test_a_shaped_link_is_cut_and_mended_like_any_other():
+    line = DelayLine({A: 1000, B: 1000})
+    line.set_shaper(A, Shaper(LinkShape(1.0, bandwidth_mbit_s=8), "s"))  # a microsecond for a byte
+    line.push(A, bytes(10 + 100), 0)
+    line.push(A, bytes(10 + 100), 0)
+    assert line.next_due_ns() == 101_000
+    line.set_up(A, up=False)
+    line.push(A, bytes(10 + 100), 10)
+    assert (len(line), line.dropped) == (0, 3)
+    line.set_up(A, up=True)
+    line.push(A, bytes(10 + 100), 20)
+    assert line.next_due_ns() == 101_020, "the queue was emptied by the cut"
+    line.set_shaper(A, None)
+    line.push(A, b"", 200_000)
+    assert [due for due, *_ in line._heap] == [101_020, 201_000]
+
+
+def test_a_link_that_is_shaped_while_it_is_cut_stays_cut():
+    line = DelayLine({A: 1000})
+    line.set_up(A, up=False)
+    line.set_shaper(A, Shaper(LinkShape(1.0, loss=0.5), "s"))
+    line.push(A, bytes(20), 0)
+    line.set_shaper(A, None)
+    line.push(A, bytes(20), 0)
+    assert (len(line), line.dropped) == (0, 2)

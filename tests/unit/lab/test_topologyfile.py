@@ -61,7 +61,8 @@ def test_address_plan(tmp_path):
 
 
 def test_every_pair_of_sites_has_a_round_trip_time(tmp_path):
-    rtt = load(write(tmp_path, GOOD)).rtt_ms
+    links = load(write(tmp_path, GOOD)).links
+    rtt = {pair: shape.rtt_ms for pair, shape in links.items()}
     assert rtt[frozenset(("city1-a", "city1-b"))] == 1.0
     assert rtt[frozenset(("city1-b", "city2-a"))] == 30.0
     assert rtt[frozenset(("city1-a", "city2-a"))] == 500.0

@@ -11,7 +11,7 @@ import pytest
 from stormdrill.load.arrivals import poisson, pulse, regular
 from stormdrill.load.backoff import delay_s
 from stormdrill.load.journey import Journeys, draw_poisson
-from stormdrill.load.population import Population
+from stormdrill.population import Population
 from stormdrill.profile import App, Business, Customers, Session, Shape
 
 FLAT = (Shape(0, 1),)

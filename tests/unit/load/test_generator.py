@@ -10,6 +10,7 @@ import numpy as np
 from tests.forking import Nursery
 
 from stormdrill import wait
+from stormdrill.estate import Remainder
 from stormdrill.load.live import LoadSecond
 from stormdrill.records.layout import Act, Flag, Outcome, Reason, key_text
 
@@ -247,3 +248,26 @@ def test_a_pulse_tries_again_as_the_app_does(start: Start, stub: Stub) -> None:
     assert len(single) > 100
     assert np.max(single["attempt"]) == 2  # 3 by `attempts`, 1 retry by `per_session`
     assert set(finals(single)["attempt"]) == {2}
+
+
+def test_each_cells_phones_and_probes_are_its_own_customers_and_money_stays_there(
+    start: Start, stub: Stub
+) -> None:
+    rules = (Remainder(2, 0), Remainder(2, 1))
+    text = PHONES + "pulses: [{operation: bills, from: 0.2s, for: 1.5s, rate: 60/s}]\n"
+    started = start(text, [stub.url], cells=("even", "odd"), rules=rules)
+    wait.pause(2.5)
+    started.load.stop()
+    check_whole(started)
+    records, witness = started.requests(), started.witness()
+    for number in (0, 1):
+        mine = witness[witness["cell"] == number]
+        assert len(mine) > 50
+        assert set(mine["source"] % 2) == set(mine["target"] % 2) == {number}
+    probes = records[((records["flags"] & Flag.PROBE) > 0) & (records["operation"] == NUMBERS["transfer"])]
+    every = Counter(int(cell) for cell in probes["cell"])  # 50/s in each cell
+    assert every[0] == every[1] or abs(every[0] - every[1]) <= 2
+    assert every[0] >= 90
+    # A pulse is the whole estate's: 60/s over both, beside some bills of sessions.
+    pulses = records[(records["session"] == 0) & (records["operation"] == NUMBERS["bills"])]
+    assert 50 <= len(pulses) <= 130

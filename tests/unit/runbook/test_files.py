@@ -123,7 +123,8 @@ def test_the_runbook_that_ships_is_right_and_speaks_of_the_estate():
         "switch-back",
     ]
     assert [name for name in order if name in wanted] == wanted
-    ports = set(re.findall(r"listen: (\d+)", (ROOT / "topology" / "small.yaml").read_text(encoding="utf-8")))
+    stated = (ROOT / "topology" / "small.yaml").read_text(encoding="utf-8")
+    ports = set(re.findall(r": (\d{5})\b", stated))
     text = book.path.read_text(encoding="utf-8")
     used = set(re.findall(r"127\.0\.0\.1:(\d+)", text)) | set(re.findall(r"port=(\d+)", text))
     assert used <= ports

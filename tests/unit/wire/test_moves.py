@@ -4,24 +4,19 @@ import functools
 import shutil
 import tempfile
 import threading
-import uuid
 from pathlib import Path
 
 import pytest
 
-from stormdrill import topology as topology_file
-from stormdrill.audit import Books
 from stormdrill.direct import failover
 from stormdrill.direct.rebuild import Wanted, rebuild
 from stormdrill.direct.side import pair_of
-from stormdrill.drill import moves, remains_of_moves, switching
-from stormdrill.drill.stop import Stop
-from stormdrill.drill.switching import Given, Switching
+from stormdrill.drill import moves, taking_over
 from stormdrill.errors import Aborted, ActionError, TargetError
-from stormdrill.fence import State, read
+from stormdrill.fence import State
 from stormdrill.scenario import Activity, ActivityKind
-from stormdrill.store import Run
 
+from .moving import Drill
 from .postgres import BIN, Database
 from .sites import Sites
 
@@ -43,71 +38,6 @@ def sites(database):
     made = Sites(database)
     yield made
     made.close()
-
-
-class Drill:
-    """One drill's switching on the fakes."""
-
-    def __init__(self, sites, cluster, directory) -> None:
-        self.sites, self.cluster = sites, cluster
-        self.namespace = f"m-{uuid.uuid4().hex[:8]}"
-        cluster.create("/api/v1/namespaces", {"metadata": {"name": self.namespace}})
-        for name in ("pg-a", "pg-c"):
-            cluster.create(f"/apis/apps/v1/namespaces/{self.namespace}/statefulsets", stateful_set(name))
-        (directory / "topology.yaml").write_text(sites.topology(self.namespace))
-        (directory / "continuity.yaml").write_text(
-            "schema: stormdrill.continuity/1\n"
-            'fault_classes: {x: {title: X, tiers: {A: {recovery_time: "5s [U] our choice"}}}}\n'
-        )
-        self.topology = topology_file.load(directory / "topology.yaml")
-        self.clusters = {"city1": cluster, "city2": cluster}
-        self.stop, self.told, self.on = Stop(), [], {}
-        (directory / "r1").mkdir()
-        self.switching = Switching(
-            Given(
-                topology=self.topology,
-                clusters=self.clusters,
-                record=self.record,
-                check=self.stop.check,
-                pause=self.stop.pause,
-                run=Run(directory / "r1"),
-                books=lambda: Books.incomplete("none", 0, "a fake"),
-                since=lambda: 0,
-            )
-        )
-
-    def record(self, kind, actor="", mono_ns=None, **data):
-        self.told.append((kind, data))
-        if kind in self.on:
-            self.on[kind](data)
-
-    @property
-    def kinds(self):
-        return [kind for kind, _ in self.told]
-
-    @property
-    def fence(self):
-        return read(self.cluster, self.namespace)
-
-    @property
-    def replicas(self):
-        path = f"/apis/apps/v1/namespaces/{self.namespace}/statefulsets/pg-a"
-        return self.cluster.get(path)["spec"]["replicas"]
-
-    def fail_over(self, **more):
-        return self.switching.fail_over("", "city1 is silent", **{"after_s": 0.0, "t0_ns": None, **more})
-
-    def unusual(self):
-        return moves.unusual(self.topology, self.clusters)
-
-    def settle(self):
-        return remains_of_moves.settle(self.topology, self.clusters, lambda _: None, lambda: None)
-
-
-def stateful_set(name):
-    pod = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [{"name": "pg", "image": "pg"}]}}
-    spec = {"serviceName": "pg", "replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": pod}
-    return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": name}, "spec": spec}
 
 
 @pytest.fixture
@@ -162,7 +92,7 @@ def test_a_fence_that_is_not_obtained_promotes_nobody_and_is_taken_back(drill, m
     drill.switching.arm("city1")
     close = failover.close
     monkeypatch.setattr(
-        "stormdrill.drill.switching.close", lambda old, by, check: close(old, by, check, deadline_s=0.3)
+        "stormdrill.drill.taking_over.close", lambda old, by, check: close(old, by, check, deadline_s=0.3)
     )
     with pytest.raises(ActionError, match=r"pg-a-0 may still run.*Nobody was promoted"):
         drill.fail_over()
@@ -191,7 +121,7 @@ def test_a_stop_after_the_fence_and_before_the_promotion_promotes_nobody(drill):
 
 
 def test_an_estate_that_does_not_answer_before_the_promotion_is_given_back(drill, monkeypatch):
-    monkeypatch.setattr(switching, "close", functools.partial(failover.close, deadline_s=1.0))
+    monkeypatch.setattr(taking_over, "close", functools.partial(failover.close, deadline_s=1.0))
     drill.switching.arm("city1")
 
     def lost(_):
@@ -284,7 +214,7 @@ def test_killed_in_the_switch_back_it_says_that_nobody_leads_and_who_has_all_lea
 def test_a_return_that_broke_in_the_middle_is_held_and_not_called_a_failover_called_off(drill):
     drill.switching.arm("city1")
     drill.fail_over()
-    drill.switching._armed["city1"].open(drill.switching.by)
+    drill.switching._armed["city1"]["main"].open(drill.switching.by)
     for name in ("home", "away"):
         drill.sites.follow(name)
     drill.sites.refuse_promotion = True
@@ -308,7 +238,7 @@ def test_killed_after_the_promotion_the_next_run_is_refused_and_recover_opens_no
 
 def test_killed_in_the_promotion_a_member_with_an_old_copy_misleads_nobody_and_phones_are_led_on(drill):
     drill.switching.arm("city1")
-    drill.switching._armed["city1"].close(drill.switching.by)
+    drill.switching._armed["city1"]["main"].close(drill.switching.by)
     drill.sites.stale = {"away": {"standby_cluster": {"host": "pg-a-0.pg"}}}
     drill.sites.promote()  # and the harness is dead
     drill.sites.writes("home", False)
@@ -321,7 +251,7 @@ def test_killed_in_the_promotion_a_member_with_an_old_copy_misleads_nobody_and_p
 
 def test_killed_before_the_promotion_recover_opens_what_a_drill_closed_and_not_what_people_closed(drill):
     drill.switching.arm("city1")
-    fencing = drill.switching._armed["city1"]
+    fencing = drill.switching._armed["city1"]["main"]
     fencing.close("ada")
     assert "has not been promoted: nobody takes writes" in drill.unusual()[0]
     assert (drill.settle()[0], drill.replicas) == ([], 0)

@@ -8,7 +8,6 @@ from typing import Any
 from stormdrill.load.config import LoadConfig
 from stormdrill.load.generator.names import Names
 from stormdrill.load.generator.phone import Phone
-from stormdrill.load.population import Population
 
 
 class Phones:
@@ -19,7 +18,7 @@ class Phones:
         self._limit = config.profile.users
         self._edges = len(config.edges)
         self._random = Random(f"{config.seed}/phones")
-        self._population = Population(config.profile.customers, len(config.cells))
+        self._population = config.population
         self._free: list[Phone] = []
         self._made = 0
 

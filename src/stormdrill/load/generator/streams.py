@@ -45,8 +45,9 @@ def streams(config: LoadConfig) -> list[Stream]:
             found.append(Stream(numbers[name], cell, True, limit, schedule))
         for number, each in enumerate(profile.pulses):
             rng = Random(f"{config.seed}/pulse/{number}/{cell}")
-            schedule = pulse(each.rate_per_s, each.from_s, each.for_s, rng)
-            limit = _limit(config, each.operation, each.rate_per_s, profile.app.attempts)
+            rate_per_s = each.rate_per_s / len(config.cells)  # it is the whole estate's demand
+            schedule = pulse(rate_per_s, each.from_s, each.for_s, rng)
+            limit = _limit(config, each.operation, rate_per_s, profile.app.attempts)
             found.append(Stream(numbers[each.operation], cell, False, limit, schedule))
     return found
 

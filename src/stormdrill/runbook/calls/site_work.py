@@ -97,7 +97,7 @@ def _rebuild(case: _Case) -> Finding:
 def _switch_back(case: _Case) -> Finding:
     if not follows(case.old):
         raise ActionError(f"{case.old.region} does not follow {case.new.region}: rebuild it first")
-    switched = come_back(case.journey, case.call.why, case.around.tell)
+    (switched,) = come_back([case.journey], case.call.why, case.around.tell)
     return _written(
         switched.proof, f"{switched.region} leads; nobody could write for {switched.pause_s:.1f} s"
     )

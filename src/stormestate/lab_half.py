@@ -1,0 +1,121 @@
+"""The lab's half of the full topology: addresses, forwards, names, secrets, and what ready means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from stormestate import notes
+from stormestate.nodes import made
+from stormestate.ports import (
+    EDGE_NODE_PORT,
+    NAMES_OUTSIDE,
+    PROMETHEUS_OUTSIDE,
+    patroni_node_port,
+    postgres_node_port,
+)
+from stormestate.shape import NAMESPACE, PHONES_NAME, Cell, Ports, Shape, Site
+
+_IMAGES: dict[str, Any] = {
+    "stormbank:dev": {},
+    "etcd:3.4": {},
+    "patroni:4.1": {"path": ["/usr/lib/postgresql/15/bin"]},
+    "haproxy:2.6": {},
+    "stormdrill:dev": {},
+}
+_SECRETS = (
+    ("postgres", ["superuser-password", "replication-password", "bank-password", "auditor-password"]),
+    ("bank", ["BANK_TOKEN_SECRET"]),
+)
+# What `stormdrill lab status` shows beyond the lab itself, asked of its Prometheus.
+_SERVED = 'sum by (zone) (rate(bank_requests_total{service="gateway"'
+_STATUS = {
+    "requests/s by zone": f"{_SERVED}}}[5s]))",
+    "not served by zone, %": f'100 * (1 - {_SERVED},code=~"2.."}}[5s])) / ({_SERVED}}}[5s])) > 0))',
+    "behind the primary, bytes": "clamp_min(max by (cell) (patroni_xlog_location) - on (cell) group_right () "
+    "max by (cell, pod) (patroni_xlog_replayed_location > 0), 0)",
+    "epoch, promotion by cell": "max by (cell) (bank_cell_promotion)",
+    "epoch, version by cell": "max by (cell) (bank_cell_version)",
+    "alerts firing": 'sum by (alertname) (ALERTS{alertstate="firing"})',
+}
+
+
+def block(shape: Shape, ports: Ports, at: yaml.Node) -> dict[str, Any]:
+    """Everything of `lab` that follows from the shape; `at` is where the file says `lab`."""
+    return {
+        "api_ports": {region.name: made(ports.api[region.name], region.at) for region in shape.regions},
+        "images": _IMAGES,
+        "secrets": [{"namespace": NAMESPACE, "name": name, "keys": keys} for name, keys in _SECRETS],
+        "forwards": _forwards(shape, ports, at),
+        "names": [_name(shape)],
+        "ready": _ready(shape, at),
+        "status": [{"name": name, "query": query} for name, query in _STATUS.items()],
+        "notes": list(notes.of(shape)),
+    }
+
+
+def _forwards(shape: Shape, ports: Ports, at: yaml.Node) -> list[yaml.Node]:
+    found = [
+        made(
+            {
+                "name": f"edge-{zone.name}",
+                "listen": ports.edge[zone.name],
+                "zone": zone.name,
+                "node_port": EDGE_NODE_PORT,
+            },
+            zone.at,
+        )
+        for _, zone in shape.serving
+    ]
+    outside = (("prometheus", ports.prometheus, PROMETHEUS_OUTSIDE), ("names", ports.names, NAMES_OUTSIDE))
+    found += [
+        made({"name": name, "listen": port, "outside_port": there}, at) for name, port, there in outside
+    ]
+    for kind, listen, node_port in (
+        ("patroni", ports.patroni, patroni_node_port),
+        ("postgres", ports.postgres, postgres_node_port),
+    ):
+        for cell, zone, number in _members(shape):
+            entry = {"name": f"{kind}{cell.suffix}-{zone}", "listen": listen[cell.set_in(zone)], "zone": zone}
+            found.append(made(entry | {"node_port": node_port(cell.number, number)}, cell.at))
+    return found
+
+
+def _members(shape: Shape) -> list[tuple[Cell, str, int]]:
+    """Every member of every cell: cell, zone, and the zone's number in its region."""
+    return [
+        (cell, zone.name, zone.number)
+        for cell in shape.cells
+        for site in cell.sites
+        for zone in shape.region(site.region).serving
+        if zone.name in site.zones
+    ]
+
+
+def _name(shape: Shape) -> dict[str, Any]:
+    """The name that phones resolve: an edge of a region where no cell is at home only by an operator's word."""
+    drained = [zone.name for region, zone in shape.serving if region.name not in shape.homes]
+    edges = {zone.name: made(f"edge-{zone.name}", zone.at) for _, zone in shape.serving}
+    found = {"name": PHONES_NAME, "port": NAMES_OUTSIDE, "ttl": "5s", "check": {"path": "/readyz"}}
+    return found | {"edges": edges} | ({"drained": drained} if drained else {})
+
+
+def _ready(shape: Shape, at: yaml.Node) -> list[yaml.Node]:
+    found = []
+    for cell in shape.cells:
+        selector = "app=pg" if len(shape.cells) == 1 else f"app=pg,cell={cell.name}"
+        for site in cell.sites:
+            entry = {"patroni": selector, "region": site.region, "port": 8008, "expect": _roles(cell, site)}
+            found.append(made(entry, cell.at))
+    found += [
+        made({"http": f"edge-{zone.name}", "path": "/readyz"}, zone.at)
+        for region, zone in shape.serving
+        if region.name in shape.homes
+    ]
+    return [*found, made({"prometheus": "prometheus"}, at)]
+
+
+def _roles(cell: Cell, site: Site) -> list[str]:
+    first = ["leader", "sync_standby"][: len(site.zones)] if site == cell.home else ["standby_leader"]
+    return first + ["replica"] * (len(site.zones) - len(first))

@@ -1,0 +1,49 @@
+"""The bank's settings in one region: which cells there are, where their ledgers are, and what a ledger may do."""
+
+from __future__ import annotations
+
+from stormestate.shape import NAMESPACE, Cell, Region, Shape, Site
+
+_SLOTS = 3
+_SERVICE_MS = {"login": 20, "balance": 8, "transfer": 15, "payment": 15, "bills": 12, "checkin": 5}
+"""Declared capacity with one cell, as in `base`: the cells of an estate share it."""
+
+
+def region_settings(shape: Shape, region: Region) -> list[str]:
+    """What gateways and ledgers of a region share, as `NAME=value`."""
+    ledgers = ",".join(f"{cell.name}={'|'.join(_ledgers(cell, region))}" for cell in shape.cells)
+    cells = ",".join(cell.name for cell in shape.cells)
+    return [f"BANK_CELLS={cells}", f"BANK_LEDGERS={ledgers}", *_capacity(len(shape.cells))]
+
+
+def ledger_settings(cell: Cell, site: Site) -> dict[str, str]:
+    """What a ledger has of its own: its cell, and the members of the cell's database in its region."""
+    members = ",".join(f"{cell.pod_in(zone)}.{cell.database}:5432" for zone in site.zones)
+    found = {
+        "BANK_CELL": cell.name,
+        "BANK_DB_DSN": f"postgresql://bank@{members}/bank?target_session_attrs=read-write",
+    }
+    if site == cell.home:
+        # What a new bank begins with; elsewhere the database brings its own.
+        found["BANK_HOME"] = site.zones[0]
+    else:
+        # The database here takes no writes for months, and each search is a new connection to it.
+        found["BANK_DB_SEARCH_S"] = "0.5"
+    return found
+
+
+def _ledgers(cell: Cell, region: Region) -> list[str]:
+    """A cell's ledgers as a gateway of the region calls them: its own region's, else all there are."""
+    if cell.site_in(region.name) is not None:
+        return [f"http://{cell.ledger}:8090"]
+    return [f"http://{cell.ledger}.{NAMESPACE}.svc.{site.region}.local:8090" for site in cell.sites]
+
+
+def _capacity(cells: int) -> list[str]:
+    """As many slots as one cell's ledgers have, over all cells; what does not divide is in the service times."""
+    if cells == 1:
+        return []
+    slots = max(1, round(_SLOTS / cells))
+    longer = slots * cells / _SLOTS
+    times = ",".join(f"{name}={round(ms * longer, 3):g}" for name, ms in _SERVICE_MS.items())
+    return [f"BANK_SLOTS={slots}", f"BANK_SERVICE_MS={times}"]
