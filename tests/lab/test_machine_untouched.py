@@ -86,10 +86,10 @@ def bystander(tmp_path):
 
 def declared(lab):
     """What the lab makes outside its own namespaces, by its documentation."""
-    hierarchies = [root for root in (cgroup.v2_root(), cgroup.v1_cpu_root()) if root]
+    hierarchies = [cgroup.v2_root(), cgroup.v1_cpu_root(), cgroup.v1_memory_root()]
     return {
         *(f"namespace +sl-{lab.name}-{site}" for site in ("outside", "one-a")),
-        *(f"group +{root / f'stormlab-{lab.name}'}" for root in hierarchies),
+        *(f"group +{root / f'stormlab-{lab.name}'}" for root in hierarchies if root),
         f"group +{cgroup.v2_root() / f'stormlab-{lab.name}.daemons'}",
         f"mount +stormlab {lab.state}/volumes tmpfs",
     }
