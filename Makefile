@@ -5,7 +5,7 @@ BIN := .venv/bin
 AS_ROOT := $(BIN)/python scripts/as_root.py
 EXPERIMENTS ?= experiments/pod-kill.yaml experiments/zone-partition.yaml experiments/remote-failover.yaml
 
-.PHONY: help setup drill gate test contract check bench lab-up lab-down lock clean
+.PHONY: help setup drill gate test soak contract check bench lab-up lab-down lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -28,6 +28,9 @@ else
 	@$(AS_ROOT) $(BIN)/python scripts/run_tests.py
 endif
 
+soak: setup ## the tests that take long: repeated kills of a lab and in drills, more random plans; ARGS=... for some
+	@$(AS_ROOT) $(BIN)/python -m pytest -m long $(or $(ARGS),tests)
+
 contract: setup ## what is asked of a Kubernetes API; CONTRACT_KUBECONFIG=FILE asks another than the lab's
 	@$(BIN)/python -m pytest tests/contract $(ARGS)
 
@@ -40,7 +43,7 @@ check: setup ## ruff, mypy strict, import directions, content files
 	@code=0; for file in $$(grep -l '^lab:' topology/*.yaml tests/lab/*/topology.yaml); do \
 	  $(BIN)/python -m stormlab check "$$file" || code=$$?; done; exit $$code
 
-bench: setup ## what things cost beside a plain way to do the same, in about a minute; ONLY=id for one figure
+bench: setup ## what things cost beside a plain way to do the same, in two minutes; ONLY=id for one figure
 	@$(AS_ROOT) $(BIN)/python -m benchmarks $(ONLY)
 
 lab-up: setup ## start the lab and print how to use it

@@ -11,17 +11,19 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import links, load, records
-from benchmarks.figure import Figure, Skipped, table
+from benchmarks import lab, links, load, pods, records
+from benchmarks.figure import Result, table
 
 _OUT = Path(__file__).parent / "out" / "results.json"
-_Measure = Callable[[], Iterator[Figure | Skipped]]
+_Measure = Callable[[], Iterator[Result]]
 _ALL: dict[_Measure, tuple[str, ...]] = {
     records.appending: ("records.append_us",),
     records.reading: ("records.read_1m_s",),
     records.judging: ("measure.1m_s",),
     load.generating: ("load.cpu_ms_per_request", "load.lateness_p99_ms", "load.counted_in_stall"),
     links.relaying: ("relay.delay_error_ms", "relay.throughput_mbit_s"),
+    lab.living: lab.IDS,
+    pods.replacing: ("pod.replace_s",),
 }
 """What measures, and the figures that it measures together."""
 

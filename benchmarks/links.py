@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from statistics import median
 
+from benchmarks import tinylab
 from benchmarks.figure import Figure, Skipped, in_turn
-from stormlab import process, topologyfile
-from stormlab.estate import Estate
-from stormlab.inventory import Inventory
 from stormlab.net import netns
-from stormlab.net.relay import SOCKET
-from stormlab.net.setup import setup
-from stormlab.teardown import teardown
-from stormlab.wait import until
 
-_STATE = Path("/var/lib/stormlab-bench")
-"""The same every time: what a killed run left there is taken down by the next."""
-_RTT_MS = 1.0
-_TOPOLOGY = f"""\
-name: bench
-regions: {{r: {{zones: [a, b]}}}}
-links: {{within_region: {{rtt: {_RTT_MS:g}ms}}}}
-lab: {{network: 10.93.0.0/16, api_ports: {{r: 27999}}}}
-"""
 _BULK_S, _BLOCK = 1.0, bytes(1 << 16)
 _HOST = "127.0.0.1"
 
@@ -42,7 +23,7 @@ def relaying() -> Iterator[Figure | Skipped]:
         for name in ("relay.delay_error_ms", "relay.throughput_mbit_s"):
             yield Skipped(name, "needs root (network namespaces)")
         return
-    with _network() as estate:
+    with tinylab.network() as (estate, _):
         a, b = (zone.netns for zone in estate.zones)
         address = estate.zones[0].address
         ours_ms, plain_ms = in_turn(
@@ -50,32 +31,12 @@ def relaying() -> Iterator[Figure | Skipped]:
         )
         bulk = in_turn(lambda: _mbit_s(a, address, b), lambda: _mbit_s(None, _HOST, None), 3)
     yield Figure(
-        "relay.delay_error_ms", "ms", ours_ms - _RTT_MS, plain_ms,
-        f"round trip beyond the declared {_RTT_MS:g} ms; plain: loopback's",
+        "relay.delay_error_ms", "ms", ours_ms - tinylab.RTT_MS, plain_ms,
+        f"round trip beyond the declared {tinylab.RTT_MS:g} ms; plain: loopback's",
     )  # fmt: skip
     yield Figure(
         "relay.throughput_mbit_s", "Mbit/s", *bulk, "one TCP flow between two zones; plain: loopback"
     )
-
-
-@contextlib.contextmanager
-def _network() -> Iterator[Estate]:
-    """Two zones and the relay between them."""
-    inventory = Inventory(_STATE)
-    teardown(inventory)
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory, "topology.yaml")
-        path.write_text(_TOPOLOGY)
-        estate = topologyfile.load(path)
-        topologyfile.keep(estate, _STATE)
-        try:
-            setup(estate, inventory)
-            argv = [sys.executable, "-m", "stormlab", "relay", "--state", str(_STATE)]
-            process.start(inventory, "relay", argv, _STATE / "logs" / "relay.log")
-            until((_STATE / SOCKET).exists, "the relay", 10)
-            yield estate
-        finally:
-            teardown(inventory)
 
 
 def _socket(space: str | None, kind: socket.SocketKind) -> socket.socket:

@@ -13,7 +13,10 @@ _LABS = {
     "machine": "machine",
     "second_estate": "second",
     "verdicts": "spare",
+    "anykill": "tiny",
     "test_life_cycle.py": "tiny",
+    "test_machine_untouched.py": "tiny",
+    "test_two_labs.py": "tiny",
 }
 """Tests below tests/lab that have servers or a lab of their own; all others share the lab `small`."""
 

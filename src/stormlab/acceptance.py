@@ -16,13 +16,14 @@ from stormlab.api.status import ApiError
 from stormlab.api.store import Store
 
 _LISTS = ("resources", "bases", "components", "patches", "patchesStrategicMerge", "patchesJson6902")
+_ABOUT_WHAT_IS_SAID = ("FieldValueForbidden", "FieldValueInvalid", "FieldValueNotSupported")
 _UNKNOWN = re.compile(r'unknown field "(?:[^"]*[.\]])?([^".\]]+)"')
 
 
 def refusals(directory: Path, objects: Iterable[dict[str, Any]], service_network: str) -> Iterator[str]:
     """Yield a line for each object of a kustomize directory that the API would refuse, and why.
 
-    `objects` in the order in which they are made. A field that no kind has is refused with its file, if one has it.
+    `objects` in the order in which they are made. A field that the API refuses comes with its file, if one has it.
     """
     api = Objects(Store(None), service_network=service_network)
     api.create(NAMESPACE, "", {"metadata": {"name": "default"}})
@@ -30,9 +31,7 @@ def refusals(directory: Path, objects: Iterable[dict[str, Any]], service_network
         try:
             _create(api, part)
         except ApiError as error:
-            found = [
-                place for field in _UNKNOWN.findall(error.message) for place in _places(directory, field)
-            ]
+            found = [place for field in _fields(error) for place in _places(directory, field)]
             where = f" ({', '.join(found)})" if found else ""
             name = (part.get("metadata") or {}).get("name")
             yield f"{directory}: {part.get('kind')} {name}: {error.message}{where}"
@@ -46,6 +45,14 @@ def _create(api: Objects, part: dict[str, Any]) -> None:
     tree = decode_value(kind, part, "Strict").tree
     namespace = tree["metadata"].get("namespace") or "default"
     api.create(kind, namespace if kind.namespaced else "", tree)
+
+
+def _fields(error: ApiError) -> list[str]:
+    """Names of the fields that the API does not know, or refuses by their path."""
+    listed = (error.details or {}).get("causes") or ()
+    paths = [cause["field"] for cause in listed if cause["reason"] in _ABOUT_WHAT_IS_SAID]
+    named = [re.sub(r"\[\d+\]$", "", path).rpartition(".")[2] for path in paths]
+    return list(dict.fromkeys([*_UNKNOWN.findall(error.message), *named]))
 
 
 def _places(directory: Path, field: str) -> Iterator[str]:

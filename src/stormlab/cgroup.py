@@ -1,4 +1,4 @@
-"""Control groups of the lab: the v2 hierarchy to kill and freeze by, v1 `cpu` (or v2) for the weights of its parts."""
+"""Control groups of the lab: v2 to kill and freeze by; for weights and limits v1 `cpu` and `memory`, or v2."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from stormlab import cpuweight
+from stormlab import cgrouplimits, cpuweight
 from stormlab.errors import LabError
 from stormlab.inventory import Inventory
 
@@ -27,8 +27,18 @@ def v2_root() -> Path:
 @cache
 def v1_cpu_root() -> Path | None:
     """Where the v1 cpu controller is mounted, None on a machine with v2 only."""
+    return _v1("cpu")
+
+
+@cache
+def v1_memory_root() -> Path | None:
+    """Where the v1 memory controller is mounted, None on a machine with v2 only."""
+    return _v1("memory")
+
+
+def _v1(controller: str) -> Path | None:
     try:
-        return _mounted("cgroup", "cpu")
+        return _mounted("cgroup", controller)
     except LabError:
         return None
 
@@ -58,11 +68,13 @@ def make_lab(inventory: Inventory, name: str, zones: Iterable[str] = ()) -> None
     if not (v2_root() / name / "cgroup.kill").exists():
         raise LabError("this kernel cannot kill a control group at once (cgroup.kill, Linux 5.14)")
     cpu = v1_cpu_root()
+    nested = [path for zone in zones for path in (zone_path(name, zone), zone_path(name, zone) / PODS)]
     if cpu is not None:
         cpuweight.weigh_v1(cpu / name)
     else:
-        nested = [path for zone in zones for path in (zone_path(name, zone), zone_path(name, zone) / PODS)]
         cpuweight.weigh_v2(v2_root(), v2_root() / name, daemons, caller=own_v2_group(), nested=nested)
+    if v1_memory_root() is None:
+        cgrouplimits.delegate(v2_root(), v2_root() / name, *nested)
 
 
 def own_v2_group() -> str:
@@ -72,8 +84,7 @@ def own_v2_group() -> str:
 
 
 def _lab_groups(name: str) -> list[Path]:
-    cpu = v1_cpu_root()
-    return [v2_root() / name, *([cpu / name] if cpu is not None else [])]
+    return [root / name for root in (v2_root(), v1_cpu_root(), v1_memory_root()) if root is not None]
 
 
 def zone_path(lab: str, zone: str) -> Path:

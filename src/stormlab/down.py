@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from stormlab import maker, oplock, teardown
 from stormlab.errors import BadInputError, LabError
+from stormlab.estate import DEFAULT_STATE_PARENT
 from stormlab.inventory import Inventory
 
 
@@ -45,4 +47,7 @@ def down(lab: str, state: Path, say: Callable[[str], None], only_of: str | None 
         left = teardown.teardown(inventory)
         if left:
             raise LabError("\n".join(["could not remove:", *left]))
+        if state.parent == Path(DEFAULT_STATE_PARENT):
+            with contextlib.suppress(OSError):  # another lab lives there
+                state.parent.rmdir()
     return Down(time.monotonic() - began, things)

@@ -9,6 +9,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from stormlab import labels
+from stormlab.controllersettings import ControllerSettings
 from stormlab.kubeletsettings import KubeletSettings
 from stormlab.linkshape import LinkShape
 from stormlab.overlays import Overlays
@@ -92,6 +93,7 @@ class Estate:
     preset: Preset = field(default_factory=Preset)
     """What only `up` and `status` read."""
     kubelet: KubeletSettings = field(default_factory=KubeletSettings)
+    controllers: ControllerSettings = field(default_factory=ControllerSettings)
     overlays: Overlays | None = None
     """Manifests of regions that have no directory of their own."""
     environment: str = field(default="lab")

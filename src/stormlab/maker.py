@@ -10,7 +10,9 @@ _FILE = "maker"
 
 def record(state: Path, maker: str) -> None:
     """Note who brings up the lab of this directory, empty for nobody in particular; before it makes anything."""
-    (state / _FILE).write_text(maker, encoding="utf-8")
+    beside = state / f"{_FILE}.new"
+    beside.write_text(maker, encoding="utf-8")
+    beside.replace(state / _FILE)
 
 
 def made_by(state: Path, maker: str) -> bool:

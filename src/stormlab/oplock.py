@@ -1,4 +1,8 @@
-"""One `up` or `down` at a time per lab: a lock that leaves nothing behind, not even after SIGKILL."""
+"""One `up` or `down` at a time per lab: a lock that leaves nothing behind, not even after SIGKILL.
+
+What an `up` or `down` runs (`ip`, `mount`, a daemon until it is on record) holds the lock, too, and may outlive it: who
+comes after one that was killed begins only when nothing of it can change the machine any more.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,14 @@ from stormlab.wait import WaitTimeoutError, until
 
 WAIT_S = 60.0
 """How long `up` and `down` wait for another: longer than either takes, one left behind by a killed harness too."""
+
+_held: list[int] = []
+"""Descriptors of the locks that this process holds."""
+
+
+def descriptors() -> tuple[int, ...]:
+    """For a program that is run in this process's stead: while it has these, the lock is held (`pass_fds`)."""
+    return tuple(_held)
 
 
 @contextlib.contextmanager
@@ -28,9 +40,11 @@ def held(lab: str, say: Callable[[str], None], timeout_s: float = WAIT_S) -> Ite
     except WaitTimeoutError as error:
         lock.close()
         raise LabError(f"{busy} for more than {timeout_s:g} s") from error
+    _held.append(lock.fileno())
     try:
         yield
     finally:
+        _held.remove(lock.fileno())
         lock.close()
 
 

@@ -37,12 +37,8 @@ class ProcessId:
     @classmethod
     def of(cls, pid: int) -> ProcessId | None:
         """The process that has this pid now, None when there is none (a zombie counts as none)."""
-        try:
-            stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return None
-        fields = stat.rpartition(")")[2].split()
-        return None if fields[0] in "ZX" else cls(pid, int(fields[19]))
+        found = _stat(pid)
+        return None if found is None or found[0] in "ZX" else cls(pid, found[1])
 
     @property
     def alive(self) -> bool:
@@ -84,6 +80,16 @@ class ProcessId:
             return bool(poll.poll(max(0.0, timeout_s) * 1000)) or not self.alive
         finally:
             os.close(fd)
+
+
+def _stat(pid: int) -> tuple[str, int] | None:
+    """State letter and start time of whatever has this pid, zombies included."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    fields = stat.rpartition(")")[2].split()
+    return fields[0], int(fields[19])
 
 
 def start(
@@ -154,8 +160,9 @@ def stop(processes: Sequence[ProcessId], grace_s: float) -> list[ProcessId]:
         process.signal(signal.SIGKILL)
     _wait_all(processes, 2.0)
     for process in processes:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(process.pid, os.WNOHANG)
+        if _stat(process.pid) == ("Z", process.start_ticks):  # not a later child with the same pid
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(process.pid, os.WNOHANG)
     return [process for process in processes if process.alive]
 
 

@@ -1,4 +1,7 @@
-"""Removing a lab: exactly what its inventory lists, in any state a SIGKILL left it, as often as asked."""
+"""Removing a lab: exactly what its inventory lists, in any state a SIGKILL left it, as often as asked.
+
+A removal that has begun is noted first, and the note goes last: what is left of a lab is no lab to go on with.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from stormlab import cgroup, topologyfile
+from stormlab import cgroup, oplock, topologyfile
 from stormlab.errors import LabError
 from stormlab.inventory import Inventory, Item, Kind, boot_id
 from stormlab.net import netns
@@ -17,9 +20,10 @@ from stormlab.process import ProcessId, stop
 from stormlab.wait import WaitTimeoutError, until
 
 _EMPTY_S = 5.0
+_BEGUN = "teardown.begun"
 
 
-def teardown(inventory: Inventory, *, keep_state: bool = False) -> list[str]:
+def teardown(inventory: Inventory) -> list[str]:
     """Kill, unmount and remove everything recorded, then the state directory itself.
 
     Returns one line for each thing that could not be removed (and stays recorded); empty is success.
@@ -27,6 +31,8 @@ def teardown(inventory: Inventory, *, keep_state: bool = False) -> list[str]:
     """
     if not _is_lab(inventory):
         raise LabError(f"{inventory.state} is not the directory of a lab: nothing was removed")
+    with contextlib.suppress(OSError):  # no directory, or a full disk, which must not keep a lab up
+        (inventory.state / _BEGUN).touch()
     left = _processes(inventory)
     left += _cgroups(inventory)
     left += _mounts(inventory)
@@ -34,18 +40,23 @@ def teardown(inventory: Inventory, *, keep_state: bool = False) -> list[str]:
     if left:
         return left
     left += _paths(inventory)
-    return left if left or keep_state else _state(inventory)
+    return left or _state(inventory)
+
+
+def unfinished(state: Path) -> bool:
+    """Whether a removal of this lab began and did not come to its end."""
+    return (state / _BEGUN).exists()
 
 
 def _is_lab(inventory: Inventory) -> bool:
     """Whether a lab lives or lived here, or is about to: what else there is belongs to somebody else."""
     state = inventory.state
-    known = inventory.path.exists() or (state / topologyfile.ORIGIN).exists()
+    known = any((state / sign).exists() for sign in (inventory.path.name, _BEGUN, topologyfile.ORIGIN))
     return known or not state.exists() or not any(state.iterdir())
 
 
 def _state(inventory: Inventory) -> list[str]:
-    """Remove the directory itself, the inventory last: without it a second call would not touch the rest."""
+    """Remove the directory itself, inventory and note last: without them a second call would not touch the rest."""
     state = inventory.state
     for path in _others(inventory):
         if path.is_dir() and not path.is_symlink():
@@ -54,15 +65,17 @@ def _state(inventory: Inventory) -> list[str]:
             path.unlink(missing_ok=True)
     left = _others(inventory)
     if not left:
+        inventory.path.unlink(missing_ok=True)
         _remove_tree(state)
         left = [state] if state.exists() else []
     return [f"{path} could not be removed" for path in left]
 
 
 def _others(inventory: Inventory) -> list[Path]:
-    """What is in the state directory beside the inventory."""
+    """What is in the state directory beside the inventory and the note that it is being removed."""
+    kept = {inventory.path.name, _BEGUN}
     with contextlib.suppress(FileNotFoundError):
-        return [path for path in inventory.state.iterdir() if path != inventory.path]
+        return [path for path in inventory.state.iterdir() if path.name not in kept]
     return []
 
 
@@ -118,7 +131,9 @@ def _mounts(inventory: Inventory) -> list[str]:
     for item in reversed(inventory.of_kind("mount")):
         while os.path.ismount(item.name):
             argv = ["umount", "--lazy", item.name]
-            done = subprocess.run(argv, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                argv, capture_output=True, text=True, check=False, pass_fds=oplock.descriptors()
+            )
             if done.returncode != 0:
                 left.append(f"mount {item.name}: {done.stderr.strip()}")
                 break

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from stormlab import compact, kubeletsettings, labels, preset, topologylinks
+from stormlab import compact, controllersettings, kubeletsettings, labels, preset, topologylinks
 from stormlab.errors import BadInputError
 from stormlab.estate import OUTSIDE, Estate, Forward, Image, Region, Site, Zone
 from stormlab.yamltree import Tree
@@ -14,7 +14,7 @@ _LONGEST = 40
 """Of the names of regions, zones and forwards."""
 _LAB_KEYS = (
     "network", "manifests", "images", "api_ports", "forwards", "prometheus", "secrets", "ready", "names", "kubelet",
-    "status", "watch", "notes",
+    "status", "watch", "notes", "controllers",
 )  # fmt: skip
 _COPY, ORIGIN = "topology.yaml", "topology.origin"
 
@@ -73,6 +73,7 @@ def _load(path: Path, origin: Path, name: str | None, *, whole: bool) -> Estate:
         forwards=forwards,
         preset=parts,
         kubelet=kubeletsettings.read(lab["kubelet"]),
+        controllers=controllersettings.read(lab["controllers"]),
         overlays=overlays,
     )
     problems.raise_if_any()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from stormlab import (
     cgroup,
@@ -23,6 +25,8 @@ from stormlab import (
     pki,
     preflight,
     ready,
+    takenover,
+    teardown,
     topologyfile,
 )
 from stormlab.apply import Applier
@@ -55,15 +59,17 @@ def up(estate: Estate, progress: Progress, timeout_s: float, made_by: str = "") 
 
     In order: render manifests, check the machine, then record and make state directory, control groups,
     networks, trust, secrets, processes and objects. Every step is idempotent, so a call after a SIGKILL
-    continues. `made_by` is noted as the lab's maker unless some of it runs already. Raises BadInputError when
-    nothing was made because something is wrong with files or machine, LabError when the lab does not become
-    ready within `timeout_s` (it then stays as it is).
+    continues; what a `down` left that was killed is removed first. `made_by` is noted as the lab's maker
+    unless some of it runs already. Raises BadInputError when nothing was made because something is wrong
+    with files or machine, LabError when the lab does not become ready within `timeout_s` (it then stays as
+    it is).
     """
     began = time.monotonic()
     objects, problems = _rendered(estate)
     state = state_dir(estate.name)
     with oplock.held(estate.name, progress.step):
         deadline = time.monotonic() + timeout_s
+        _finish_down(state, progress)
         problems += [*preflight.problems(estate, state, objects), *_other_estate(estate, state)]
         if problems:
             raise BadInputError(problems)
@@ -75,6 +81,16 @@ def up(estate: Estate, progress: Progress, timeout_s: float, made_by: str = "") 
             objects[region] = _with_secrets(objects[region], secrets)
         asyncio.run(_objects_and_wait(estate, state, objects, progress, deadline))
     return Up(state, time.monotonic() - began, tuple(started))
+
+
+def _finish_down(state: Path, progress: Progress) -> None:
+    """Remove the rest of a lab whose `down` was killed: without what is gone already it cannot go on."""
+    if os.geteuid() != 0 or not teardown.unfinished(state):
+        return
+    progress.step("a `down` of this lab did not come to its end: removing the rest first")
+    left = teardown.teardown(Inventory(state))
+    if left:
+        raise LabError("\n".join(["could not remove what an earlier lab left:", *left]))
 
 
 def _rendered(estate: Estate) -> tuple[dict[str, list[Object]], list[str]]:
@@ -102,11 +118,13 @@ def _other_estate(estate: Estate, state: Path) -> list[str]:
 def _shape(estate: Estate) -> object:
     """What cannot change in a lab: its networks, objects and claims are made for it, its nodes run with it."""
     regions = [(r.name, r.context, r.zones, r.api_port) for r in estate.regions]
-    return estate.network, regions, dict(estate.images), estate.kubelet
+    return estate.network, regions, dict(estate.images), estate.kubelet, estate.controllers
 
 
 def _prepare(estate: Estate, state: Path, made_by: str) -> list[Object]:
     """Everything the processes need before they start; the secret objects."""
+    with contextlib.suppress(FileNotFoundError):  # another lab's `down` removed the empty parent just now
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.chmod(state, 0o700)  # noqa: PTH101
     topologyfile.keep(estate, state)
@@ -148,7 +166,8 @@ async def _objects_and_wait(
         async def is_ready() -> bool:
             nonlocal missing
             _alive(estate, state)
-            missing = await ready.missing(estate, by_region, objects)
+            missing = await takenover.missing(estate, state)
+            missing = missing or await ready.missing(estate, by_region, objects)
             progress.waiting(missing)
             return not missing
 
@@ -197,11 +216,19 @@ async def _apis_answer(estate: Estate, state: Path, by_region: Mapping[str, Clie
     await until_async(answers, "the API servers answer", _DAEMONS_S)
 
 
+def _relay_says(path: Path) -> dict[str, Any]:
+    """Its state, nothing while it does not answer."""
+    with contextlib.suppress(LabError):
+        return control.ask(path, {"get": True})
+    return {}
+
+
 def _set_links(estate: Estate, state: Path) -> None:
     """Make each link what the file says, and mend it: a lab that is adopted may have had them changed."""
     path = state / relay.SOCKET
-    until(path.exists, "the link relay listens", _DAEMONS_S)
-    present = {frozenset(link["between"]): link for link in control.ask(path, {"get": True})["links"]}
+    # The socket alone proves nothing: one that was killed leaves it behind.
+    links = until(lambda: _relay_says(path), "the link relay answers", _DAEMONS_S)["links"]
+    present = {frozenset(link["between"]): link for link in links}
     for pair, shape in estate.links.items():
         wanted = {**shape.to_json(), "up": True}
         if {key: present.get(pair, {}).get(key) for key in wanted} != wanted:

@@ -54,6 +54,29 @@ def test_a_statefulset_makes_its_members_in_order_with_volumes_of_their_own() ->
     run(work)
 
 
+def test_a_parallel_statefulset_makes_and_ends_all_members_at_once() -> None:
+    async def work(made: Cluster) -> None:
+        spec = {
+            "serviceName": "db",
+            "replicas": 3,
+            "podManagementPolicy": "Parallel",
+            **template("db", stubborn(terminationGracePeriodSeconds=1)),
+        }
+        await made.setup.make("statefulsets", "db", "apis/apps/v1", spec=spec)
+        await made.setup.running(3)
+        order = [(event.change, is_ready(event.after)) for event in made.events]
+        last_made = max(index for index, item in enumerate(order) if item[0] == "ADDED")
+        assert last_made < order.index(("MODIFIED", True)), "none waits for another"
+        assert sorted(pod.name for pod in made.pods()) == ["db-0", "db-1", "db-2"]
+        await made.send(
+            "PATCH", "/apis/apps/v1/namespaces/default/statefulsets/db/scale", {"spec": {"replicas": 0}}
+        )
+        await made.until(lambda: all(pod.deleting for pod in made.pods()), "all are being ended")
+        await made.until(lambda: not made.pods(), "scaled to nothing")
+
+    run(work)
+
+
 def test_a_statefulset_waits_until_the_old_member_is_gone() -> None:
     async def work(made: Cluster) -> None:
         await made.setup.make(

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.lab.leftovers import leftovers_of
 
 TOPOLOGY = Path(__file__).parents[2] / "topology" / "small.yaml"
 _UP_S = 150
@@ -69,7 +70,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def leftovers():
     """Function (name, state): what a lab left on the machine, asked of the kernel, not of its inventory."""
-    return _leftovers
+    return leftovers_of
 
 
 @pytest.fixture(scope="session")
@@ -156,40 +157,5 @@ def ready_lab(topology: Path, *, keep: bool = False, down_s: float = 5) -> Itera
     finally:
         down = {} if keep else json.loads(stormlab("down", "--topology", str(topology), "--json").stdout)
     if not keep:
-        assert _leftovers(report["name"], Path(report["kubeconfig"]).parent) == []
+        assert leftovers_of(report["name"], Path(report["kubeconfig"]).parent) == []
         assert down["down_s"] < down_s
-
-
-def _leftovers(name: str, state: Path) -> list[str]:
-    """One line for each namespace, control group, mount, process and directory that is still there."""
-    found = [f"netns {line.split()[0]}" for line in _lines("ip", "netns") if line.startswith(f"sl-{name}-")]
-    found += [f"cgroup {path}" for path in Path("/sys/fs/cgroup").glob(f"*/stormlab-{name}")]
-    found += [f"cgroup {path}" for path in Path("/sys/fs/cgroup").glob(f"stormlab-{name}")]
-    mounts = Path("/proc/self/mounts").read_text().splitlines()
-    found += [f"mount {line}" for line in mounts if f"{state}/" in line or f"sl-{name}-" in line]
-    found += [f"process {pid}" for pid in _processes(name, state)]
-    if state.exists():
-        found.append(f"state {state}")
-    return found
-
-
-def _processes(name: str, state: Path) -> list[str]:
-    """Pids that name the lab's state directory on their command line or live in its control groups."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-            groups = (entry / "cgroup").read_text()
-            state_letter = (entry / "stat").read_text().rpartition(") ")[2][0]
-        except OSError:
-            continue
-        if state_letter in "ZX":  # dead, not yet collected by the machine's init
-            continue
-        daemon = command and f"{state}/" in f"{command.strip()} ".replace(f"{state} ", f"{state}/")
-        if daemon or f"/stormlab-{name}" in groups:
-            found.append(f"{entry.name} {command}")
-    return found
-
-
-def _lines(*argv: str) -> list[str]:
-    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()

@@ -1,63 +1,24 @@
 """Up and down of a lab, also after SIGKILL at any moment: nothing is made twice, nothing stays."""
 
 import contextlib
-import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
+from tests.lab.tiny.lab import PAGE, STATES, TinyLab
+
+from stormlab.wait import until
 
 pytestmark = pytest.mark.lab
-TOPOLOGY = Path(__file__).parent / "tiny" / "topology.yaml"
-# The same every time: what a killed test run left there is found and taken down by the next.
-STATES = Path("/var/lib/stormlab-tests")
-
-
-class Tiny:
-    """The tiny lab with a state directory of its own."""
-
-    def __init__(self, leftovers):
-        self.state = STATES / "tiny"
-        self._leftovers = leftovers
-        self.environment = {**os.environ, "STORMLAB_STATE": str(STATES)}
-
-    def start(self, command, *arguments):
-        argv = [sys.executable, "-m", "stormlab", command, "--topology", str(TOPOLOGY), *arguments]
-        return subprocess.Popen(
-            argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment
-        )
-
-    def run(self, command, *arguments):
-        process = self.start(command, *arguments)
-        out, err = process.communicate(timeout=90)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
-
-    def up(self):
-        done = self.run("up", "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    def down(self):
-        done = self.run("down")
-        assert done.returncode == 0, done.stderr
-        assert self.leftovers() == []
-
-    def status(self):
-        return json.loads(self.run("status", "--json").stdout)
-
-    def leftovers(self):
-        return self._leftovers("tiny", self.state)
+DAEMONS = {"relay", "api-one", "node-one-a", "targets", "prometheus", "names", "forwards"}
 
 
 @pytest.fixture
-def tiny(leftovers):
-    lab = Tiny(leftovers)
+def tiny():
+    lab = TinyLab()
     lab.down()
     yield lab
     lab.down()
@@ -65,16 +26,10 @@ def tiny(leftovers):
         STATES.rmdir()
 
 
-def answer():
-    connection = http.client.HTTPConnection("127.0.0.1", 28490, timeout=5)
-    connection.request("GET", "/metrics")
-    return connection.getresponse().read()
-
-
 def test_up_is_idempotent_and_down_leaves_nothing(tiny):
     first = tiny.up()
-    assert set(first["started"]) == {"relay", "api-one", "node-one-a", "targets", "prometheus", "forwards"}
-    assert answer() == b"# TYPE tiny_up gauge\ntiny_up 1\n"
+    assert set(first["started"]) == DAEMONS
+    assert tiny.answer() == PAGE
     before = tiny.status()
     changed = tiny.run("link", "one-a", "outside", "--rtt", "5ms", "--loss", "1%", "--bandwidth", "1Gbit/s")
     assert changed.stdout == "one-a - outside: 5 ms round trip, loss 1%, 1Gbit/s\n"
@@ -113,7 +68,7 @@ def test_a_harness_takes_down_what_it_brought_up_and_nothing_else(tiny):
     assert tiny.run("up", "--maker", "first").returncode == 0
     assert tiny.run("up", "--maker", "second").returncode == 0
     assert json.loads(tiny.run("down", "--maker", "second", "--json").stdout)["kept"]
-    assert answer().endswith(b"tiny_up 1\n")
+    assert tiny.answer() == PAGE
     assert not json.loads(tiny.run("down", "--maker", "first", "--json").stdout)["kept"]
     assert tiny.leftovers() == []
 
@@ -125,7 +80,7 @@ def test_up_continues_after_a_kill(tiny, after_s):
     process.kill()
     process.communicate()
     tiny.up()
-    assert answer().endswith(b"tiny_up 1\n")
+    assert tiny.answer() == PAGE
 
 
 def test_down_removes_what_a_killed_up_made(tiny):
@@ -151,8 +106,8 @@ def test_pods_outlive_every_process_of_the_lab(tiny):
     """The shim of a pod is adopted again: nothing restarts because the lab's own processes died."""
     tiny.up()
     before = tiny.status()
-    for process in before["processes"]:
-        os.kill(process["pid"], signal.SIGKILL)
+    for process in tiny.daemons().values():
+        process.signal(signal.SIGKILL)
     assert set(tiny.up()["started"]) == {process["name"] for process in before["processes"]}
     after = tiny.status()
 
@@ -160,7 +115,7 @@ def test_pods_outlive_every_process_of_the_lab(tiny):
         return sorted((pod["name"], pod["address"], pod["restarts"]) for pod in report["pods"])
 
     assert identity(after) == identity(before)
-    assert answer().endswith(b"tiny_up 1\n")
+    assert tiny.answer() == PAGE
 
 
 def test_a_taken_port_is_bad_input_and_makes_nothing(tiny):
@@ -172,6 +127,29 @@ def test_a_taken_port_is_bad_input_and_makes_nothing(tiny):
     assert done.returncode == 2
     assert "port 127.0.0.1:28490 is taken (forward web)" in done.stderr
     assert tiny.leftovers() == []
+
+
+def test_a_container_that_ended_while_its_node_process_was_dead_is_seen_before_the_lab_is_ready(tiny):
+    tiny.up()
+    tiny.daemons()["node-one-a"].signal(signal.SIGKILL)
+    _, contained = tiny.inside()
+    contained[0].signal(signal.SIGKILL)
+    tiny.up()
+    pods = tiny.status()["pods"]
+    assert sorted((pod["ready"], pod["restarts"]) for pod in pods) == [(True, 0), (True, 1)]
+
+
+def test_an_up_after_a_killed_down_begins_anew(tiny):
+    """What went is gone: the lab does not go on with half of its state."""
+    tiny.up()
+    before = (tiny.state / "kubeconfig").read_text()
+    process = tiny.start("down")
+    until((tiny.state / "teardown.begun").exists, "the removal has begun", 20, poll_s=0.001)
+    process.kill()
+    process.communicate()
+    assert set(tiny.up()["started"]) == DAEMONS
+    assert (tiny.state / "kubeconfig").read_text() != before
+    assert tiny.answer() == PAGE
 
 
 def test_two_ups_at_once_do_not_meet(tiny):

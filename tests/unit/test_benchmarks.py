@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.figure import Figure, Skipped, in_turn, table
+from benchmarks.figure import Bounded, Figure, Skipped, in_turn, table
 
 ROOT = Path(__file__).parents[2]
 COST = Figure("a.cost_ms", "ms", 3.0, 1.5, "a cost; plain: half of it")
@@ -30,6 +30,15 @@ def test_a_line_for_each_figure_and_for_what_could_not_be_measured():
     lines = table([COST, Skipped("relay", "needs root")]).splitlines()
     assert lines[1].split()[:5] == ["a.cost_ms", "3", "1.5", "ms", "2"]
     assert lines[2].split(maxsplit=1) == ["relay", "not measured: needs root"]
+
+
+def test_what_has_no_plain_way_is_shown_beside_its_limit():
+    good, bad = (Bounded("lab.x_s", "s", value, 40.0, "how long") for value in (39.5, 40.5))
+    assert (good.holds, bad.holds) == (True, False)
+    assert good.to_json()["limit"] == 40.0
+    lines = table([good, bad]).splitlines()
+    assert lines[1].split() == ["lab.x_s", "39.5", "s", "holds", "how", "long;", "at", "most", "40"]
+    assert "EXCEEDED" in lines[2]
 
 
 def test_a_name_that_is_none_is_told_with_those_that_are():

@@ -1,6 +1,7 @@
 """Small parts of `up`: secrets that stay, the lock that leaves nothing, the forwards' configuration."""
 
 import base64
+import os
 import stat
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from stormlab import credentials, forwards, oplock, topologyfile
 from stormlab.errors import LabError
 from stormlab.preset import SecretPart
+from stormlab.wait import until
 
 TOPOLOGY = Path(__file__).parents[2] / "topology" / "small.yaml"
 
@@ -57,6 +59,27 @@ def test_who_finds_the_lock_held_says_so_and_waits_until_its_holder_is_gone(hold
     assert said == ["another `up` or `down` of lab 'tlock' is at work: waiting for its end, at most 60 s"]
     with oplock.held("tlock", said.append):
         assert len(said) == 1
+
+
+def test_what_a_killed_up_still_runs_holds_the_lock(tmp_path):
+    """Or the next `down` would find nothing to remove, and then the orphan makes it."""
+    script, started, go = (tmp_path / name for name in ("ip", "started", "go"))
+    script.write_text(f"#!/bin/sh\n: > {started}\nwhile [ ! -e {go} ]; do /bin/sleep 0.01; done\n")
+    script.chmod(0o755)
+    code = (
+        "import stormlab.oplock as o\nfrom stormlab.net import netns\n"
+        "with o.held('tlock', print): netns.ip(['netns', 'add', 'x'])"
+    )
+    up = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PATH": str(tmp_path)})
+    until(started.exists, "its `ip` runs", 10)
+    up.kill()
+    up.wait()
+    with pytest.raises(LabError, match="at work for more than"), oplock.held("tlock", print, 0.2):
+        pass
+    go.touch()
+    with oplock.held("tlock", print):
+        assert len(oplock.descriptors()) == 1
+    assert oplock.descriptors() == ()
 
 
 def test_every_forward_starts_outside_and_hides_no_failure():

@@ -91,7 +91,10 @@ def evict(objects: Objects, namespace: str, name: str, options: DeleteOptions) -
     for budget in budgets if pod.tree["spec"].get("nodeName") else []:
         _require_observed(budget)
         state = budget_state(objects.store, budget)
-        if is_ready(pod) and state.allowed == 0:
+        # A pod that serves nobody may go while enough others do, or always if the budget says so.
+        always = budget.tree["spec"].get("unhealthyPodEvictionPolicy") == "AlwaysAllow"
+        held = state.allowed == 0 if is_ready(pod) else not always and state.healthy < state.desired
+        if held:
             why = (
                 f"The disruption budget {budget.name} needs {state.desired} healthy pods "
                 f"and has {state.healthy} currently"

@@ -19,8 +19,8 @@ from stormlab.api.objects import Objects
 from stormlab.api.server import ApiServer, listen, tls_context, tokens_from
 from stormlab.api.store import Store
 from stormlab.controllers.loop import Loop
-from stormlab.controllers.nodes import DEFAULT_GRACE_S
 from stormlab.controllers.registry import controllers
+from stormlab.controllersettings import DEFAULT_GRACE_S
 from stormlab.errors import LabError
 from stormlab.net import netns
 
@@ -40,7 +40,7 @@ class Settings:
     node_grace_s: float = DEFAULT_GRACE_S
 
 
-def settings_of(state: Path, region: str, node_grace_s: float) -> Settings:
+def settings_of(state: Path, region: str) -> Settings:
     """Read them from the topology kept in the state directory. Raises LabError."""
     estate = topologyfile.of_state(state)
     names = [item.name for item in estate.regions]
@@ -48,7 +48,8 @@ def settings_of(state: Path, region: str, node_grace_s: float) -> Settings:
         raise LabError(f"region '{region}' is not in this lab: {', '.join(names)}")
     found = estate.region(region)
     outside = (estate.outside.netns, estate.outside.address)
-    return Settings(state, region, found.api_port, str(found.service_network), outside, node_grace_s)
+    grace_s = estate.controllers.node_monitor_grace_period_s
+    return Settings(state, region, found.api_port, str(found.service_network), outside, grace_s)
 
 
 def _sockets(settings: Settings) -> list[socket.socket]:
@@ -119,16 +120,10 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="stormlab api", description="One region's Kubernetes API.")
     parser.add_argument("--state", type=Path, required=True, help="state directory of the lab")
     parser.add_argument("--region", required=True, help="region of the topology kept there")
-    parser.add_argument(
-        "--node-grace-s",
-        type=float,
-        default=DEFAULT_GRACE_S,
-        help="silence after which a node is NotReady, seconds (default: %(default)s, as Kubernetes)",
-    )
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
-        asyncio.run(run(settings_of(arguments.state, arguments.region, arguments.node_grace_s)))
+        asyncio.run(run(settings_of(arguments.state, arguments.region)))
     except LabError as error:
         print(f"stormlab api: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT

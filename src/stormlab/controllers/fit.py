@@ -1,4 +1,4 @@
-"""Whether a pod fits a node: readiness, cordon, taints, node and pod affinity, spread, host ports."""
+"""Whether a pod fits a node: readiness, cordon, taints, node and pod affinity, spread, host ports, resources."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from stormlab.api.jsontree import Tree, at
 from stormlab.api.record import Record
 from stormlab.api.selectors import Requirement, from_object, matches
-from stormlab.controllers import pods
+from stormlab.controllers import affinity, pods, resources
 from stormlab.controllers.placed import Placed
 
 _OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!", "Gt": ">", "Lt": "<"}
@@ -20,7 +20,8 @@ UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
 def facts(node: Record) -> tuple[Any, ...]:
     """Return what about a node decides whether pods fit."""
     spec = node.tree.get("spec", {})
-    return spec.get("unschedulable", False), spec.get("taints", []), node.labels, node_ready(node)
+    offered = at(node.tree, "status", "allocatable", default={})
+    return spec.get("unschedulable", False), spec.get("taints", []), node.labels, node_ready(node), offered
 
 
 def node_ready(node: Record) -> bool:
@@ -55,11 +56,28 @@ def refusal(pod: Record, node: Record, nodes: list[Record], placed: Placed) -> s
     wanted = _ports(pod)
     if wanted and wanted & {port for item in placed.on(node.name) for port in _ports(item)}:
         return "node(s) didn't have free ports for the requested pod ports"
-    if _repelled(pod, node, nodes, placed):
-        return "node(s) didn't match pod anti-affinity rules"
+    return _among_others(pod, node, nodes, placed)
+
+
+def _among_others(pod: Record, node: Record, nodes: list[Record], placed: Placed) -> str:
+    if why := resources.lacking(pod, node, placed):
+        return why
     if _lopsided(pod, node, nodes, placed):
         return "node(s) didn't match pod topology spread constraints"
+    if affinity.repelled(pod, node, nodes, placed):
+        return "node(s) didn't match pod anti-affinity rules"
+    if not affinity.attracted(pod, node, nodes, placed):
+        return "node(s) didn't match pod affinity rules"
     return ""
+
+
+# What evicting others could change, were anybody evicted for it.
+_ABOUT_OTHERS = ("Insufficient", "Too many pods", "free ports", "anti-affinity", "spread constraints")
+
+
+def about_others(refusal: str) -> bool:
+    """Say whether it is other pods that keep the pod from a node."""
+    return any(words in refusal for words in _ABOUT_OTHERS)
 
 
 def _tainted(pod: Record, node: Record) -> str:
@@ -117,40 +135,6 @@ def _ports(pod: Record) -> set[tuple[int, str]]:
         for port in container.get("ports", ())
         if port.get("hostPort")
     }
-
-
-def _repelled(pod: Record, node: Record, nodes: list[Record], placed: Placed) -> bool:
-    """Apply required pod anti-affinity, of the new pod and of those already placed."""
-    domains = {item.name: item.labels for item in nodes}
-    new = [(term, pod, item, item) for term in _anti(pod) for item in placed.everywhere]
-    old = [(term, item, pod, item) for item in placed.repelling for term in _anti(item)]
-    return any(
-        _same_domain(term, node, where, domains) and _covers(term, owner, other)
-        for term, owner, other, where in new + old
-    )
-
-
-def _anti(pod: Record) -> list[Tree]:
-    path = ("spec", "affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
-    found: list[Tree] = at(pod.tree, *path, default=[])
-    return found
-
-
-def _covers(term: Tree, owner: Record, other: Record) -> bool:
-    namespaces = term.get("namespaces") or [owner.namespace]
-    selector = term.get("labelSelector")
-    return (
-        pods.active(other)
-        and other.namespace in namespaces
-        and selector is not None
-        and matches(from_object(selector), other.labels)
-    )
-
-
-def _same_domain(term: Tree, node: Record, other: Record, domains: Mapping[str, Mapping[str, str]]) -> bool:
-    key = term.get("topologyKey", "")
-    there = domains.get(other.tree["spec"].get("nodeName", ""), {})
-    return key in node.labels and node.labels[key] == there.get(key)
 
 
 def _lopsided(pod: Record, node: Record, nodes: list[Record], placed: Placed) -> bool:

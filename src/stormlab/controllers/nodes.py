@@ -18,9 +18,9 @@ from stormlab.api.objects import Objects
 from stormlab.api.record import Event, Record
 from stormlab.controllers import fit, pods
 from stormlab.controllers.loop import Key
+from stormlab.controllersettings import DEFAULT_GRACE_S
 
 LEASE_NAMESPACE = "kube-node-lease"
-DEFAULT_GRACE_S = 40.0
 _EFFECTS = ("NoSchedule", "NoExecute")
 
 

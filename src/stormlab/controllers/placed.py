@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from stormlab.api.jsontree import at
 from stormlab.api.kinds import POD
 from stormlab.api.record import Event, Record
 from stormlab.controllers import pods
+from stormlab.quantity import quantity
 
 
 def repels(pod: Record) -> bool:
@@ -16,12 +18,22 @@ def repels(pod: Record) -> bool:
     return bool(wanted.get("requiredDuringSchedulingIgnoredDuringExecution"))
 
 
+def requests(pod: Record) -> dict[str, float]:
+    """Return what a pod asks a node to keep for it, by resource, in base units."""
+    total: dict[str, float] = {}
+    for container in pod.tree["spec"].get("containers", ()):
+        for name, amount in at(container, "resources", "requests", default={}).items():
+            total[name] = total.get(name, 0.0) + quantity(amount)
+    return total
+
+
 class Placed:
     """Pods that have a node and have not ended."""
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self._by_node: dict[str, dict[str, Record]] = {}
         self._repelling: dict[str, Record] = {}
+        self._requested: dict[str, dict[str, float]] = {}
         for record in records:
             self._set(record)
 
@@ -30,8 +42,7 @@ class Placed:
         if event.after.kind is not POD:
             return
         if event.before is not None:
-            self._by_node.get(event.before.tree["spec"].get("nodeName", ""), {}).pop(event.before.key, None)
-            self._repelling.pop(event.before.key, None)
+            self._forget(event.before)
         if event.change != "DELETED":
             self._set(event.after)
 
@@ -40,8 +51,24 @@ class Placed:
         if not node or pods.ended(record):
             return
         self._by_node.setdefault(node, {})[record.key] = record
+        self._count(node, record, 1)
         if repels(record):
             self._repelling[record.key] = record
+
+    def _forget(self, record: Record) -> None:
+        node = record.tree["spec"].get("nodeName", "")
+        if self._by_node.get(node, {}).pop(record.key, None) is not None:
+            self._count(node, record, -1)
+        self._repelling.pop(record.key, None)
+
+    def _count(self, node: str, record: Record, sign: int) -> None:
+        taken = self._requested.setdefault(node, {})
+        for name, amount in requests(record).items():
+            taken[name] = taken.get(name, 0.0) + sign * amount
+
+    def requested(self, node: str) -> dict[str, float]:
+        """Return what the pods of a node ask it to keep for them, by resource."""
+        return self._requested.get(node, {})
 
     def on(self, node: str) -> list[Record]:
         """Return the pods of a node."""

@@ -13,11 +13,12 @@ from stormlab.controllers.eventage import EventAge
 from stormlab.controllers.garbage import Garbage
 from stormlab.controllers.loop import Controller
 from stormlab.controllers.namespaces import Namespaces
-from stormlab.controllers.nodes import DEFAULT_GRACE_S, NodeLife
+from stormlab.controllers.nodes import NodeLife
 from stormlab.controllers.replicaset import ReplicaSets
 from stormlab.controllers.scheduler import Scheduler
 from stormlab.controllers.statefulset import StatefulSets
 from stormlab.controllers.taints import TaintEviction
+from stormlab.controllersettings import DEFAULT_GRACE_S
 
 
 def controllers(objects: Objects, *, node_grace_s: float = DEFAULT_GRACE_S) -> list[Controller]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from stormlab.api.binding import bind
 from stormlab.api.jsontree import Tree, at
-from stormlab.api.kinds import NODE, POD
+from stormlab.api.kinds import CLAIM, NODE, POD
 from stormlab.api.metadata import stamp
 from stormlab.api.objects import Objects
 from stormlab.api.record import Event, Record
@@ -42,12 +42,13 @@ class Scheduler:
         return [(pod.namespace, pod.name) for pod in self._store.records(POD) if _waiting(pod)]
 
     def keys(self, event: Event) -> Iterable[Key]:
-        """Return the new pod; or all that wait, when a node changed or a pod made room."""
+        """Return the new pod; or all that wait, when a node changed, a pod made room, or a claim is there."""
         record = event.after
         self._placed.note(event)
         if record.kind is POD and event.change != "DELETED":
             return [(record.namespace, record.name)] if _waiting(record) else []
-        if record.kind is POD or (record.kind is NODE and _matters(event)):
+        made = record.kind is CLAIM and event.change == "ADDED"
+        if record.kind is POD or made or (record.kind is NODE and _matters(event)):
             return self._all_waiting()
         return []
 
@@ -57,6 +58,11 @@ class Scheduler:
         if pod is None or not _waiting(pod):
             return None
         nodes = self._store.records(NODE)
+        if missing := self._missing_claim(pod):
+            self._write_unscheduled(
+                pod, _message(f'persistentvolumeclaim "{missing}" not found', [""] * len(nodes))
+            )
+            return None
         reasons = {node.name: fit.refusal(pod, node, nodes, self._placed) for node in nodes}
         fitting = [node for node in nodes if not reasons[node.name]]
         if fitting:
@@ -64,6 +70,13 @@ class Scheduler:
         else:
             self._say_unschedulable(pod, list(reasons.values()))
         return None
+
+    def _missing_claim(self, pod: Record) -> str:
+        for volume in pod.tree["spec"].get("volumes", ()):
+            name = at(volume, "persistentVolumeClaim", "claimName", default="")
+            if name and self._store.get(CLAIM, pod.namespace, name) is None:
+                return str(name)
+        return ""
 
     def _choose(self, pod: Record, fitting: list[Record]) -> Record:
         """Return the node with the fewest pods of the same owner, then the fewest pods."""
@@ -81,13 +94,10 @@ class Scheduler:
 
     def _say_unschedulable(self, pod: Record, reasons: list[str]) -> None:
         told = ", ".join(sorted(f"{reasons.count(reason)} {reason}" for reason in set(reasons)))
-        count = len(reasons)
-        message = (
-            f"0/{count} nodes are available: {told}. preemption: 0/{count} nodes are available: "
-            f"{count} Preemption is not helpful for scheduling."
-        )
-        if not reasons:
-            message = "no nodes available to schedule pods"
+        message = _message(told, reasons) if reasons else "no nodes available to schedule pods"
+        self._write_unscheduled(pod, message)
+
+    def _write_unscheduled(self, pod: Record, message: str) -> None:
         before = pods.condition(pod, "PodScheduled")
         if before is not None and before.get("message") == message and before["status"] == "False":
             return
@@ -108,6 +118,19 @@ class Scheduler:
         status = {**pod.tree["status"], "conditions": [*others, wanted]}
         tree = {"metadata": pod.tree["metadata"], "status": status}
         self._objects.update(POD, pod.namespace, pod.name, tree, status=True)
+
+
+def _message(told: str, reasons: list[str]) -> str:
+    count, about_others = len(reasons), sum(map(fit.about_others, reasons))
+    preemption = ", ".join(
+        f"{number} {words}"
+        for number, words in (
+            (about_others, "No preemption victims found for incoming pod"),
+            (count - about_others, "Preemption is not helpful for scheduling"),
+        )
+        if number
+    )
+    return f"0/{count} nodes are available: {told}. preemption: 0/{count} nodes are available: {preemption}."
 
 
 def _matters(event: Event) -> bool:

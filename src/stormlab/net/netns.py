@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from stormlab import oplock
 from stormlab.errors import LabError
 
 T = TypeVar("T")
@@ -46,7 +47,8 @@ def delete(name: str) -> str:
     """Remove the namespace; what is wrong, or nothing when it is gone."""
     if not path(name).exists():
         return ""
-    done = subprocess.run(["ip", "netns", "delete", name], capture_output=True, text=True, check=False)
+    argv = ["ip", "netns", "delete", name]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, pass_fds=oplock.descriptors())
     if path(name).exists() and not exists(name):
         path(name).unlink(missing_ok=True)
     return done.stderr.strip() if path(name).exists() else ""
@@ -69,7 +71,9 @@ def nft(name: str, rules: str) -> str:
 
 def _run(argv: list[str], stdin: str | None) -> str:
     try:
-        done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            argv, input=stdin, capture_output=True, text=True, check=False, pass_fds=oplock.descriptors()
+        )
     except FileNotFoundError as error:
         raise LabError(f"the program '{argv[0]}' is not installed") from error
     if done.returncode != 0:

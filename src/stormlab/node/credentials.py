@@ -11,7 +11,8 @@ from typing import Any
 
 from stormlab import accounts
 from stormlab.client import ApiError
-from stormlab.node.environment import ConfigError, Objects
+from stormlab.node.downward import ConfigError
+from stormlab.node.environment import Objects
 from stormlab.node.podspec import PodSpec
 from stormlab.pod.rootfs import Mount
 
@@ -35,6 +36,14 @@ async def mounts(pod: PodSpec, directory: Path, pki: Path, objects: Objects) -> 
             return []
         _write(pod, str(found["metadata"]["uid"]), place, pki)
     return [Mount(str(place), PLACE, read_only=True)]
+
+
+async def token(pod: PodSpec, directory: Path, pki: Path, objects: Objects) -> bytes:
+    """The token alone, for a volume that asks for it by name. Raises ConfigError."""
+    place = directory / _DIRECTORY
+    if not (place / "token").exists():
+        _write(pod, str((await _account(pod, objects))["metadata"]["uid"]), place, pki)
+    return (place / "token").read_bytes()
 
 
 def _name(pod: PodSpec) -> str:

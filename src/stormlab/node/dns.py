@@ -42,8 +42,8 @@ class DnsServer:
         loop = asyncio.get_running_loop()
         place = (self._node.zone.address, PORT)
         transport, _ = await loop.create_datagram_endpoint(lambda: _Udp(self), local_addr=place)
-        server = await asyncio.start_server(self._serve_stream, *place, backlog=64)
         try:
+            server = await asyncio.start_server(self._serve_stream, *place, backlog=64)
             async with server:
                 await server.serve_forever()
         finally:

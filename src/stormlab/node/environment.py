@@ -10,16 +10,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from stormlab.client import ApiError
-from stormlab.errors import LabError
+from stormlab.node.downward import ConfigError, field, resource
 from stormlab.node.podspec import Container, Object, PodSpec
 
 _REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
-_SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-
-class ConfigError(LabError):
-    """A ConfigMap, Secret, key or field that the pod refers to is not there."""
 
 
 class Objects(Protocol):
@@ -71,7 +66,7 @@ async def environment(
                 prefix = source.get("prefix") or ""
                 values |= {prefix + name: value.decode() for name, value in data.items()}
     for variable in container.env:
-        value = await _value(variable, pod, addresses, objects)
+        value = await _value(variable, container, pod, addresses, objects)
         if value is not None:
             literal = "valueFrom" not in variable
             values[variable["name"]] = expand(value, values) if literal else value
@@ -88,13 +83,15 @@ def api_variables(address: str, port: int) -> dict[str, str]:
 
 
 async def _value(
-    variable: Object, pod: PodSpec, addresses: Mapping[str, str], objects: Objects
+    variable: Object, container: Container, pod: PodSpec, addresses: Mapping[str, str], objects: Objects
 ) -> str | None:
     source = variable.get("valueFrom")
     if source is None:
         return str(variable.get("value") or "")
     if "fieldRef" in source:
         return field(source["fieldRef"]["fieldPath"], pod, addresses)
+    if "resourceFieldRef" in source:
+        return resource(source["resourceFieldRef"], container)
     kind, ref = (
         ("configmaps", source["configMapKeyRef"])
         if "configMapKeyRef" in source
@@ -109,27 +106,6 @@ async def _value(
     raise ConfigError(
         f"couldn't find key {ref['key']} in {kind.removesuffix('s')} {pod.namespace}/{ref['name']}"
     )
-
-
-def field(path: str, pod: PodSpec, addresses: Mapping[str, str]) -> str:
-    """Value of a `fieldRef`. Raises ConfigError for a field this node does not know."""
-    found = _SUBSCRIPT.fullmatch(path)
-    if found:
-        return str((pod.metadata.get(found[1]) or {}).get(found[2], ""))
-    values = {
-        "metadata.name": pod.name,
-        "metadata.namespace": pod.namespace,
-        "metadata.uid": pod.uid,
-        "spec.nodeName": pod.spec.get("nodeName") or "",
-        "spec.serviceAccountName": pod.spec.get("serviceAccountName") or "default",
-        "status.podIP": addresses["podIP"],
-        "status.podIPs": addresses["podIP"],
-        "status.hostIP": addresses["hostIP"],
-        "status.hostIPs": addresses["hostIP"],
-    }
-    if path not in values:
-        raise ConfigError(f"fieldRef {path} is not supported")
-    return values[path]
 
 
 def expand(text: str, values: Mapping[str, str]) -> str:

@@ -15,7 +15,9 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from stormlab.errors import LabError
-from stormlab.node.run import ContainerRun, Home
+from stormlab.node import orders
+from stormlab.node.home import Home
+from stormlab.node.run import ContainerRun
 from stormlab.pod.shimclient import Execution, ShimGoneError
 
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
@@ -74,7 +76,7 @@ async def serve(request: web.Request, home: Home, run: ContainerRun) -> web.Stre
     tty = query.get("tty") in {"1", "true"}
     ends = _Ends(tty=tty, stdin=query.get("stdin") in {"1", "true"})
     try:
-        order = await run.execution_order(home, command, tty=tty)
+        order = await orders.execution(home, run.container, command, tty=tty)
         execution = await home.shim.execute(order, ends.program)
     except LabError as error:
         ends.close_theirs()

@@ -12,23 +12,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from stormlab.errors import LabError
-
-GROUPS = "/sys/fs/cgroup"
-TYPES = frozenset({"", "DirectoryOrCreate", "Directory", "FileOrCreate", "File"})
-_OF_THE_MACHINE = ("/proc", "/sys", "/dev")
+from stormlab.hostfiles import GROUPS, of_the_machine
 
 
 class HostPathError(LabError):
     """The path is not on the node, or not what the pod says it is."""
-
-
-def of_the_machine(path: str) -> bool:
-    """Whether the path leads to what the lab's nodes do not have one each of."""
-    found = PurePosixPath("/", path)
-    if found.is_relative_to(GROUPS):
-        return False
-    # The root would have to show all of them.
-    return found == PurePosixPath("/") or any(found.is_relative_to(place) for place in _OF_THE_MACHINE)
 
 
 @dataclass(frozen=True)

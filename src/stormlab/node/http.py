@@ -1,4 +1,4 @@
-"""The node's own HTTP interface, on a Unix socket for the API server: container logs and exec."""
+"""The node's own HTTP interface, on a Unix socket: container logs and exec for the API server, `settled` for `up`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 from aiohttp import web
@@ -14,8 +15,6 @@ from stormlab.node import execstream, logs
 from stormlab.node.context import NodeContext
 from stormlab.node.kubelet import Kubelet
 from stormlab.node.worker import PodWorker
-
-_REFUSED = ("timestamps", "sinceTime")
 
 
 class NodeHttp:
@@ -30,6 +29,7 @@ class NodeHttp:
         """Serve for ever."""
         app = web.Application()
         app.router.add_get("/healthz", self._health)
+        app.router.add_get("/settled", self._settled)
         app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._logs)
         for method in ("GET", "POST"):
             app.router.add_route(method, "/exec/{namespace}/{pod}/{container}", self._exec)
@@ -50,6 +50,10 @@ class NodeHttp:
     async def _health(self, _: web.Request) -> web.Response:
         return web.Response(text="ok")
 
+    async def _settled(self, _: web.Request) -> web.Response:
+        pods = self._kubelet.unsettled()
+        return web.Response(text="\n".join(pods), status=503 if pods else 200)
+
     def _find(self, request: web.Request) -> tuple[PodWorker, str]:
         found = request.match_info
         worker = self._kubelet.worker(found["namespace"], found["pod"])
@@ -63,9 +67,8 @@ class NodeHttp:
     async def _logs(self, request: web.Request) -> web.StreamResponse:
         worker, name = self._find(request)
         query = request.query
-        for option in _REFUSED:
-            if query.get(option) not in {None, "", "false"}:
-                raise web.HTTPBadRequest(text=f"{option} is not supported: the lab's logs hold no times")
+        if query.get("timestamps") not in {None, "", "false"}:
+            raise web.HTTPBadRequest(text="timestamps is not supported: the lab's logs hold no times")
         previous = query.get("previous") == "true"
         path = self._node.pod_directory(worker.uid) / f"{name}{'.previous' if previous else ''}.log"
         if not path.exists():
@@ -87,6 +90,8 @@ class NodeHttp:
         start = 0 if lines is None else logs.tail_offset(path, lines)
         if since_s is not None:
             start = max(start, self._clock.offset_at(path, time.time() - since_s))
+        if moment := query.get("sinceTime"):
+            start = max(start, self._clock.offset_at(path, _moment(moment)))
         return start
 
     async def _exec(self, request: web.Request) -> web.StreamResponse:
@@ -98,6 +103,13 @@ class NodeHttp:
         if home is None or state is None or state["finished_at"] is not None:
             raise web.HTTPBadRequest(text=f"container {name} is not running")
         return await execstream.serve(request, home, worker.runs[name])
+
+
+def _moment(text: str) -> float:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError as error:
+        raise web.HTTPBadRequest(text="sinceTime must be a time such as 2030-01-31T12:00:00Z") from error
 
 
 def _number(query: Mapping[str, str], name: str) -> int | None:

@@ -9,6 +9,7 @@ from typing import Any
 from stormlab.client import SYNCED
 from stormlab.errors import LabError
 from stormlab.node.context import NodeContext, log
+from stormlab.node.following import follow
 from stormlab.node.worker import PodWorker
 from stormlab.pod import sandbox as sandboxes
 from stormlab.pod.sandbox import Sandbox
@@ -22,6 +23,7 @@ class Kubelet:
         self._node = node
         self._workers: dict[str, PodWorker] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._synced = False
         self._orphans = _left_running(node)
         for sandbox in self._orphans.values():
             if sandbox.own_network:
@@ -32,20 +34,39 @@ class Kubelet:
         found = [worker for worker in self._workers.values() if worker.label == f"{namespace}/{name}"]
         return found[-1] if found else None
 
+    def unsettled(self) -> list[str]:
+        """Pods whose status in the API may be older than this process; one entry for all before they are known."""
+        if not self._synced:
+            return ["all"]
+        return [worker.label for worker in self._workers.values() if not worker.settled]
+
     def directories(self) -> list[Path]:
         """Where the pods of this node keep their logs."""
         return [self._node.pod_directory(uid) for uid in self._workers]
 
     async def run(self) -> None:
-        """Follow the API for ever. Raises ApiError when it refuses this node."""
-        selector = f"spec.nodeName={self._node.zone.name}"
-        async for kind, pod in self._node.client.watch("/api/v1/pods", fields=selector):
-            if kind == SYNCED:
-                await self._remove_orphans()
-            elif kind == "DELETED":
-                self._deleted(pod)
-            else:
-                self._present(pod)
+        """Follow the API for ever."""
+        mine = f"spec.nodeName={self._node.zone.name}"
+        await follow(self._node.client, "/api/v1/pods", self._heard, fields=mine)
+
+    async def _heard(self, kind: str, pod: dict[str, Any]) -> None:
+        if kind == SYNCED:
+            await self._remove_orphans()
+            self._synced = True
+        elif kind == "DELETED":
+            self._deleted(pod)
+        else:
+            self._present(pod)
+
+    async def follow(self, plural: str) -> None:
+        """Follow the API's `configmaps` or `secrets` for ever: pods that show them see changes within moments."""
+        async for kind, item in self._node.client.watch(f"/api/v1/{plural}"):
+            if kind != SYNCED:
+                metadata = item["metadata"]
+                path = f"/api/v1/namespaces/{metadata['namespace']}/{plural}/{metadata['name']}"
+                for worker in self._workers.values():
+                    if worker.namespace == metadata["namespace"]:
+                        worker.heard(path, None if kind == "DELETED" else item)
 
     def _present(self, pod: dict[str, Any]) -> None:
         uid = pod["metadata"]["uid"]
@@ -86,7 +107,7 @@ class Kubelet:
                 await sandboxes.remove(
                     sandbox, self._node.pod_directory(uid), self._node.zone, self._node.inventory
                 )
-            except LabError as error:
+            except (LabError, OSError) as error:
                 log.error("pod %s/%s: %s", sandbox.namespace, sandbox.name, error)
                 continue
             del self._orphans[uid]

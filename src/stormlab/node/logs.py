@@ -6,6 +6,7 @@ import bisect
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,7 +34,7 @@ class LogClock:
     def note(self, now: float) -> None:
         """Remember the present size of each log."""
         found: dict[Path, list[tuple[float, int]]] = {}
-        for path in (path for directory in self._directories() for path in directory.glob("*.log")):
+        for path in (path for directory in self._directories() for path in _logs_in(directory)):
             try:
                 size = path.stat().st_size
             except OSError:
@@ -45,7 +46,8 @@ class LogClock:
                 marks.append((now, size))
             found[path] = marks[-100_000:]
             if size > _LARGEST:
-                _shorten(path)
+                with suppress(FileNotFoundError):
+                    _shorten(path)
         self._marks = found
 
     def offset_at(self, path: Path, moment: float) -> int:
@@ -53,6 +55,14 @@ class LogClock:
         marks = self._marks.get(path, [])
         index = bisect.bisect_right(marks, (moment, 1 << 62))
         return marks[index - 1][1] if index else 0
+
+
+def _logs_in(directory: Path) -> list[Path]:
+    """The logs of a pod; none when it is being removed at this very moment, which Path.glob may raise for."""
+    try:
+        return [directory / name for name in os.listdir(directory) if name.endswith(".log")]  # noqa: PTH208
+    except OSError:
+        return []
 
 
 def _shorten(path: Path) -> None:

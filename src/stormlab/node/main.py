@@ -7,7 +7,8 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from stormlab.node.kubelet import Kubelet
 from stormlab.node.logs import LogClock
 from stormlab.node.proxy import Proxy
 from stormlab.node.services import ServiceTable
+from stormlab.node.upkeep import Part, kept
 from stormlab.topologyfile import of_state
 
 
@@ -74,31 +76,30 @@ async def _serve(estate: Estate, zone: Zone, state: Path) -> None:
         await _until_stopped(stop, _parts(node))
 
 
-def _parts(node: NodeContext) -> list[Coroutine[Any, Any, None]]:
+def _parts(node: NodeContext) -> dict[str, Part]:
     kubelet, proxy = Kubelet(node), Proxy(node)
     clock = LogClock(kubelet.directories)
     table = ServiceTable(proxy.touch)
-    return [
-        registration.run(node),
-        kubelet.run(),
-        proxy.run(table),
-        table.follow_services(node),
-        table.follow_slices(node),
-        DnsServer(node, table).run(),
-        NodeHttp(node, kubelet, clock).run(),
-        clock.run(),
+    return {
+        "registration": partial(registration.run, node),
+        "pods": kubelet.run,
+        "configmaps": partial(kubelet.follow, "configmaps"),
+        "secrets": partial(kubelet.follow, "secrets"),
+        "service rules": partial(proxy.run, table),
+        "services": partial(table.follow_services, node),
+        "endpoints": partial(table.follow_slices, node),
+        "DNS": DnsServer(node, table).run,
+        "logs and exec": NodeHttp(node, kubelet, clock).run,
+        "log times": clock.run,
+    }
+
+
+async def _until_stopped(stop: asyncio.Event, parts: Mapping[str, Part]) -> None:
+    """Run the parts until told to stop."""
+    tasks: list[asyncio.Task[Any]] = [
+        asyncio.create_task(kept(name, part), name=name) for name, part in parts.items()
     ]
-
-
-async def _until_stopped(stop: asyncio.Event, parts: Sequence[Coroutine[Any, Any, None]]) -> None:
-    """Run the parts until told to stop. A part that ends takes the process with it: that is a fault."""
-    tasks = [asyncio.create_task(part) for part in parts]
-    stopping = asyncio.create_task(stop.wait())
-    everything: list[asyncio.Task[Any]] = [*tasks, stopping]
-    await asyncio.wait(everything, return_when=asyncio.FIRST_COMPLETED)
-    for task in everything:
+    await stop.wait()
+    for task in tasks:
         task.cancel()
-    results = await asyncio.gather(*tasks, return_exceptions=True)
-    for result in results:
-        if isinstance(result, Exception):
-            raise result
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -7,19 +7,21 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from stormlab.errors import LabError
-from stormlab.node.refusals import unsupported
 
 Object = Mapping[str, Any]
-ProbeKind = Literal["startup", "readiness", "liveness"]
+ProbeKind = Literal["startup", "readiness", "liveness", "postStart", "preStop"]
+
+
+_HOOKS: tuple[Literal["postStart", "preStop"], ...] = ("postStart", "preStop")
 
 
 class UnsupportedPodError(LabError):
-    """The pod asks for something this node does not do; running it anyway would be a lie."""
+    """The pod asks for something this node does not understand; running it anyway would be a lie."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """When and how to ask a container how it is."""
+    """When and how to ask a container how it is, or to tell it that it has started or will be stopped."""
 
     kind: ProbeKind
     method: Literal["http", "tcp", "exec"]
@@ -34,6 +36,18 @@ class Probe:
     timeout_s: int = 1
     successes: int = 1
     failures: int = 3
+    grace_s: int | None = None
+    """For the end of a container that failed it, where that is not the pod's."""
+
+
+@dataclass(frozen=True)
+class Hook:
+    """What happens after a container's start or before its stop."""
+
+    kind: Literal["postStart", "preStop"]
+    question: Probe | None
+    """None for a pause."""
+    pause_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -63,10 +77,21 @@ class Container:
     group: int
     read_only_root: bool
     privileged: bool = False
+    limits: Mapping[str, str] = field(default_factory=dict)
+    requests: Mapping[str, str] = field(default_factory=dict)
+    hooks: tuple[Hook, ...] = ()
+    non_root: bool = False
+    """It must not run as root."""
+    capabilities_added: tuple[str, ...] = ()
+    capabilities_dropped: tuple[str, ...] = ()
 
     def probe(self, kind: ProbeKind) -> Probe | None:
         """The probe of that kind, None when there is none."""
         return next((probe for probe in self.probes if probe.kind == kind), None)
+
+    def hook(self, kind: str) -> Hook | None:
+        """The hook of that kind, None when there is none."""
+        return next((hook for hook in self.hooks if hook.kind == kind), None)
 
 
 @dataclass(frozen=True)
@@ -94,11 +119,8 @@ class PodSpec:
 
 
 def parse(pod: Object) -> PodSpec:
-    """Read a Pod object. Raises UnsupportedPodError with every reason at once."""
+    """Read a Pod object; what the lab cannot honour the API has refused. Raises UnsupportedPodError."""
     spec, metadata = pod["spec"], pod["metadata"]
-    reasons = unsupported(spec)
-    if reasons:
-        raise UnsupportedPodError("not supported by this lab: " + "; ".join(reasons))
     security = spec.get("securityContext") or {}
     try:
         containers = tuple(_container(part, security) for part in spec["containers"])
@@ -126,6 +148,8 @@ def _container(part: Object, pod_security: Object) -> Container:
     ports = {port.get("name"): port["containerPort"] for port in part.get("ports") or ()}
     kinds: tuple[ProbeKind, ...] = ("startup", "readiness", "liveness")
     probes = [_probe(kind, part.get(f"{kind}Probe"), ports) for kind in kinds]
+    lifecycle, resources = part.get("lifecycle") or {}, part.get("resources") or {}
+    hooks = [_hook(kind, lifecycle.get(kind), ports) for kind in _HOOKS]
     user = int(security.get("runAsUser") or 0)
     return Container(
         name=part["name"],
@@ -140,12 +164,28 @@ def _container(part: Object, pod_security: Object) -> Container:
         group=int(_or(security.get("runAsGroup"), user)),
         read_only_root=bool(security.get("readOnlyRootFilesystem")),
         privileged=bool(security.get("privileged")),
+        limits=resources.get("limits") or {},
+        requests=resources.get("requests") or {},
+        hooks=tuple(hook for hook in hooks if hook is not None),
+        non_root=bool(security.get("runAsNonRoot")),
+        capabilities_added=tuple((security.get("capabilities") or {}).get("add") or ()),
+        capabilities_dropped=tuple((security.get("capabilities") or {}).get("drop") or ()),
     )
 
 
 def _mount(part: Object) -> VolumeMount:
     path = "/" + part["mountPath"].strip("/")
     return VolumeMount(part["name"], path, part.get("subPath") or "", bool(part.get("readOnly")))
+
+
+def _hook(
+    kind: Literal["postStart", "preStop"], part: Object | None, ports: Mapping[str, int]
+) -> Hook | None:
+    if not part:
+        return None
+    if "sleep" in part:
+        return Hook(kind, None, float(part["sleep"].get("seconds") or 0))
+    return Hook(kind, _probe(kind, part, ports))
 
 
 def _probe(kind: ProbeKind, part: Object | None, ports: Mapping[str, int]) -> Probe | None:
@@ -158,6 +198,7 @@ def _probe(kind: ProbeKind, part: Object | None, ports: Mapping[str, int]) -> Pr
         "timeout_s": part.get("timeoutSeconds") or 1,
         "successes": part.get("successThreshold") or 1,
         "failures": part.get("failureThreshold") or 3,
+        "grace_s": part.get("terminationGracePeriodSeconds"),
     }
     if "exec" in part:
         return Probe(method="exec", command=tuple(part["exec"].get("command") or ()), **common)

@@ -157,6 +157,8 @@ def _waiting(view: View) -> dict[str, str]:
 def _terminated(state: State, identity: str) -> dict[str, Any]:
     code = state["exit_code"]
     reason = "StartError" if state["message"] else "Completed" if code == 0 else "Error"
+    if state.get("oom_killed"):
+        reason = "OOMKilled"
     base, _, _ = identity.rpartition("/")
     extra = {"signal": state["signal"]} if state["signal"] else {}
     extra |= {"message": state["message"]} if state["message"] else {}

@@ -18,21 +18,22 @@ Execute = Callable[[Sequence[str], float], Awaitable[tuple[int, str]]]
 _MAX_OUTPUT = 1024
 
 
-async def ask(probe: Probe, address: str, execute: Execute) -> str:
-    """Put one question; what is wrong, or nothing when the answer is good."""
+async def ask(probe: Probe, address: str, execute: Execute, *, timeout_s: float | None = None) -> str:
+    """Put one question; what is wrong, or nothing when the answer is good. `timeout_s` replaces the probe's."""
     host = probe.host or address
+    within_s = probe.timeout_s if timeout_s is None else timeout_s
     try:
         match probe.method:
             case "http":
-                return await asyncio.wait_for(_http(probe, host), probe.timeout_s)
+                return await asyncio.wait_for(_http(probe, host), within_s)
             case "tcp":
-                _, writer = await asyncio.wait_for(asyncio.open_connection(host, probe.port), probe.timeout_s)
+                _, writer = await asyncio.wait_for(asyncio.open_connection(host, probe.port), within_s)
                 writer.close()
             case "exec":
-                code, output = await execute(probe.command, probe.timeout_s)
+                code, output = await execute(probe.command, within_s)
                 return "" if code == 0 else output or f"exit code {code}"
     except TimeoutError:
-        return f"no answer within {probe.timeout_s} s"
+        return f"no answer within {within_s:g} s"
     except (OSError, LabError, asyncio.IncompleteReadError) as error:
         return str(error) or type(error).__name__
     return ""
@@ -69,6 +70,8 @@ class Health:
         self.ready = self.started and (ready or container.probe("readiness") is None)
         self.doomed = ""
         """Why the container has to be killed, empty while it may live."""
+        self.grace_s: int | None = None
+        """How long it may take to end then, where the probe says so."""
 
 
 class Prober:
@@ -119,7 +122,7 @@ class Prober:
             if good:
                 return
             if in_a_row >= probe.failures:
-                self._doom(f"Container {self._container.name} failed startup probe: {why}")
+                self._doom(f"Container {self._container.name} failed startup probe: {why}", probe)
                 return
 
     async def _watch_readiness(self, probe: Probe) -> None:
@@ -131,11 +134,11 @@ class Prober:
     async def _watch_liveness(self, probe: Probe) -> None:
         async for good, in_a_row, why in self._answers(probe):
             if not good and in_a_row >= probe.failures:
-                self._doom(f"Container {self._container.name} failed liveness probe: {why}")
+                self._doom(f"Container {self._container.name} failed liveness probe: {why}", probe)
                 return
 
-    def _doom(self, why: str) -> None:
-        self.health.doomed = why
+    def _doom(self, why: str, probe: Probe) -> None:
+        self.health.doomed, self.health.grace_s = why, probe.grace_s
         self._on_change()
 
     async def _answers(self, probe: Probe) -> AsyncIterator[tuple[bool, int, str]]:

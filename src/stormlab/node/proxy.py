@@ -28,7 +28,9 @@ class Proxy:
         self._dirty.set()
 
     async def run(self, table: ServiceTable) -> None:
-        """Load the base rules, then follow the table for ever."""
+        """Load the base rules, then follow the table for ever; begun again, it loads everything anew."""
+        self._loaded = ""
+        self._dirty.set()
         zone, region = self._node.zone, self._node.region
         await _load_until_taken(translation.base(region.service_network, zone.network, WAN))
         while True:

@@ -14,7 +14,6 @@ from stormlab.node.podstatus import timestamp
 from stormlab.wait import ticks
 
 LEASE_S = 40
-_RENEW_S = 10.0
 _STATUS_S = 60.0
 _RETRY_S = 1.0
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
@@ -30,7 +29,7 @@ async def run(node: NodeContext) -> None:
             if not registered_at or now - registered_at >= _STATUS_S:
                 await register(node)
                 registered_at = now
-            if not renewed_at or now - renewed_at >= _RENEW_S:
+            if not renewed_at or now - renewed_at >= node.estate.controllers.lease_renewal_s:
                 await _renew(node)
                 renewed_at = now
         except ApiError as error:

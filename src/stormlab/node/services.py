@@ -9,6 +9,7 @@ from typing import Any
 from stormlab.client import SYNCED
 from stormlab.net.translation import Backend, Frontend
 from stormlab.node.context import NodeContext
+from stormlab.node.following import follow
 
 Object = Mapping[str, Any]
 SERVICE_NAME = "kubernetes.io/service-name"
@@ -44,29 +45,33 @@ class ServiceTable:
 
     async def follow_services(self, node: NodeContext) -> None:
         """Follow the API's services for ever."""
-        async for kind, item in node.client.watch("/api/v1/services"):
-            if kind == SYNCED:
-                self._synced.add("services")
+        await follow(node.client, "/api/v1/services", self._service_heard)
+
+    async def _service_heard(self, kind: str, item: Object) -> None:
+        if kind == SYNCED:
+            self._synced.add("services")
+        else:
+            key = (item["metadata"]["namespace"], item["metadata"]["name"])
+            if kind == "DELETED":
+                self._services.pop(key, None)
             else:
-                key = (item["metadata"]["namespace"], item["metadata"]["name"])
-                if kind == "DELETED":
-                    self._services.pop(key, None)
-                else:
-                    self._services[key] = item
-            self._on_change()
+                self._services[key] = item
+        self._on_change()
 
     async def follow_slices(self, node: NodeContext) -> None:
         """Follow the API's endpoint slices for ever."""
-        async for kind, item in node.client.watch("/apis/discovery.k8s.io/v1/endpointslices"):
-            if kind == SYNCED:
-                self._synced.add("slices")
-            elif kind == "DELETED":
-                self._slices.pop(item["metadata"]["uid"], None)
-            else:
-                name = (item["metadata"].get("labels") or {}).get(SERVICE_NAME, "")
-                key = (item["metadata"]["namespace"], name)
-                self._slices[item["metadata"]["uid"]] = (key, _endpoints(item))
-            self._on_change()
+        await follow(node.client, "/apis/discovery.k8s.io/v1/endpointslices", self._slice_heard)
+
+    async def _slice_heard(self, kind: str, item: Object) -> None:
+        if kind == SYNCED:
+            self._synced.add("slices")
+        elif kind == "DELETED":
+            self._slices.pop(item["metadata"]["uid"], None)
+        else:
+            name = (item["metadata"].get("labels") or {}).get(SERVICE_NAME, "")
+            key = (item["metadata"]["namespace"], name)
+            self._slices[item["metadata"]["uid"]] = (key, _endpoints(item))
+        self._on_change()
 
     def service(self, namespace: str, name: str) -> Object | None:
         """The Service object, None when there is none."""

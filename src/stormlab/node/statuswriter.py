@@ -50,6 +50,11 @@ class StatusWriter:
         self._written.clear()
         self._dirty.set()
 
+    @property
+    def idle(self) -> bool:
+        """Whether the API has all there is to say."""
+        return self.pod_is_gone or self._wanted is None or self._written.is_set()
+
     async def flush(self, timeout_s: float) -> None:
         """Wait until the newest status is written, at most `timeout_s`."""
         if not self.pod_is_gone:

@@ -2,69 +2,124 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from stormlab import claimspace
 from stormlab.client import ApiError
-from stormlab.errors import LabError
-from stormlab.node.environment import ConfigError, Objects, data_of
+from stormlab.inventory import Inventory
+from stormlab.node import payload
+from stormlab.node.downward import ConfigError
+from stormlab.node.environment import Objects
 from stormlab.node.hostpath import HostPathError, NodeFiles
 from stormlab.node.podspec import Container, Object, PodSpec
+from stormlab.node.projection import Sources, VolumeError, collect, from_api
 from stormlab.pod.rootfs import Mount
+from stormlab.quantity import whole
 
 
-class VolumeError(LabError):
-    """A volume cannot be made or mounted."""
+@dataclass(frozen=True)
+class Store:
+    """Where the volumes of one pod lie."""
+
+    directory: Path
+    """The pod's own."""
+    claims: Path
+    """Holds what outlives pods: `<namespace>/<claim>/<uid>`."""
+    files: NodeFiles
+    """The node's."""
+    inventory: Inventory
 
 
-async def prepare(
-    pod: PodSpec, directory: Path, claims: Path, files: NodeFiles, objects: Objects
-) -> dict[str, Path]:
-    """Make the volumes that containers mount; directory of each by name.
+@dataclass(frozen=True)
+class Volume:
+    """One volume, ready to be mounted."""
 
-    `directory` is the pod's own, `claims` holds what outlives it (`<namespace>/<claim>/<uid>`), `files` are the node's.
-    Raises ConfigError when a ConfigMap, Secret or key is not there (yet), VolumeError.
+    place: Path
+    disk: int = 0
+    """Bytes of memory that stand for a disk here; 0 where it has no size, or is memory to the pod too."""
+
+
+async def prepare(pod: PodSpec, store: Store, sources: Sources) -> dict[str, Volume]:
+    """Make the volumes that containers mount, by name.
+
+    Raises ConfigError when a ConfigMap, Secret, key or claim is not there (yet), VolumeError.
     """
     used = {mount.volume for container in pod.containers for mount in container.mounts}
     unknown = used - pod.volumes.keys()
     if unknown:
         raise VolumeError(f"no volume called {', '.join(sorted(unknown))}")
-    found = {}
-    for name in used:
-        volume = pod.volumes[name]
-        place = directory / "volumes" / name
-        if "configMap" in volume or "secret" in volume:
-            await _write_files(pod, volume, place, objects)
-        elif "persistentVolumeClaim" in volume:
-            name_of_claim = volume["persistentVolumeClaim"]["claimName"]
-            place = await _of_claim(claims / pod.namespace / name_of_claim, pod.namespace, objects)
-        elif "hostPath" in volume:
-            place = _of_node(volume, files)
-        else:
-            place.mkdir(parents=True, exist_ok=True)
-            place.chmod(0o777)
-        found[name] = place
-    return found
+    return {name: await _prepare(pod, pod.volumes[name], store, sources) for name in used}
 
 
-async def _of_claim(place: Path, namespace: str, objects: Objects) -> Path:
+async def refresh(pod: PodSpec, store: Store, sources: Sources) -> bool:
+    """Write anew what mounted volumes show of the API; whether anything changed. Raises as `prepare`."""
+    used = {mount.volume for container in pod.containers for mount in container.mounts}
+    changed = False
+    for name in used & pod.volumes.keys():
+        place = _of_pod(store, name)
+        if from_api(pod.volumes[name]) and place.exists():
+            changed |= payload.write(place, await collect(pod.volumes[name], pod, sources))
+    return changed
+
+
+def _of_pod(store: Store, name: str) -> Path:
+    return store.directory / "volumes" / name
+
+
+async def _prepare(pod: PodSpec, volume: Object, store: Store, sources: Sources) -> Volume:
+    place = _of_pod(store, volume["name"])
+    if from_api(volume):
+        payload.write(place, await collect(volume, pod, sources))
+    elif "persistentVolumeClaim" in volume:
+        claim = volume["persistentVolumeClaim"]["claimName"]
+        return await _of_claim(store, pod.namespace, claim, sources.objects)
+    elif "hostPath" in volume:
+        place = _of_node(volume, store.files)
+    else:
+        return await asyncio.to_thread(_empty, pod, volume, store)
+    return Volume(place)
+
+
+def _empty(pod: PodSpec, volume: Object, store: Store) -> Volume:
+    source = volume.get("emptyDir") or {}
+    in_memory = source.get("medium") == "Memory"
+    if not in_memory and not source.get("sizeLimit"):
+        place = _of_pod(store, volume["name"])
+        place.mkdir(parents=True, exist_ok=True)
+        place.chmod(0o777)
+        return Volume(place)
+    place = claimspace.of_pod(store.inventory.state, pod.uid) / volume["name"]
+    size = whole(source["sizeLimit"]) if source.get("sizeLimit") else claimspace.SIZE_MB << 20
+    size = claimspace.mount(place, size, store.inventory, mode="1777" if in_memory else "0777")
+    return Volume(place, 0 if in_memory else size)
+
+
+async def _of_claim(store: Store, namespace: str, name: str, objects: Objects) -> Volume:
     """The volume of the claim that has this name now; those of its deleted namesakes are erased."""
     try:
-        claim = await objects.get(f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{place.name}")
+        claim = await objects.get(f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{name}")
     except ApiError as error:
         raise ConfigError(str(error)) from error
-    return _only(place / str(claim["metadata"]["uid"]))
+    asked = ((claim.get("spec") or {}).get("resources") or {}).get("requests") or {}
+    place = store.claims / namespace / name / str(claim["metadata"]["uid"])
+    return await asyncio.to_thread(_only, place, whole(str(asked.get("storage") or "0")), store.inventory)
 
 
-def _only(volume: Path) -> Path:
-    """Make a directory, and the only one of its parent."""
-    for other in volume.parent.glob("*"):
-        if other != volume:
+def _only(place: Path, size: int, inventory: Inventory) -> Volume:
+    """Make a volume, and the only one of its name."""
+    for other in place.parent.glob("*"):
+        if other != place:
+            claimspace.unmount(other, inventory)
             shutil.rmtree(other, ignore_errors=True)
-    volume.mkdir(parents=True, exist_ok=True)
-    return volume
+    if not size:
+        place.mkdir(parents=True, exist_ok=True)
+        return Volume(place)
+    return Volume(place, claimspace.mount(place, size, inventory))
 
 
 def _of_node(volume: Object, files: NodeFiles) -> Path:
@@ -74,50 +129,27 @@ def _of_node(volume: Object, files: NodeFiles) -> Path:
         raise VolumeError(str(error)) from error
 
 
-async def _write_files(pod: PodSpec, volume: Object, place: Path, objects: Objects) -> None:
-    secret = "secret" in volume
-    source = volume["secret"] if secret else volume["configMap"]
-    kind, name = ("secrets", source.get("secretName")) if secret else ("configmaps", source.get("name"))
-    optional = bool(source.get("optional"))
-    data = await data_of(objects, kind, pod.namespace, str(name), optional=optional)
-    _put(place, source, data, optional=optional)
-
-
-def _put(place: Path, source: Object, data: Mapping[str, bytes], *, optional: bool) -> None:
-    default = int(source.get("defaultMode") or 0o644)
-    items = source.get("items") or [{"key": key, "path": key} for key in data]
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
-    for item in items:
-        if item["key"] not in data:
-            if optional:
-                continue
-            raise ConfigError(f"references non-existent config key: {item['key']}")
-        path = _inside(place, item["path"])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data[item["key"]])
-        path.chmod(int(item.get("mode") or default))
-
-
-def _inside(place: Path, relative: str) -> Path:
-    if relative.startswith("/") or ".." in relative.split("/"):
-        raise VolumeError(f"path {relative} leads out of its volume")
-    return place / relative
-
-
-def mounts(container: Container, volumes: Mapping[str, Path], pod: PodSpec) -> list[Mount]:
+def mounts(container: Container, volumes: Mapping[str, Volume], pod: PodSpec) -> list[Mount]:
     """What a container sees where. Raises VolumeError for a sub-path that is not there."""
     found = []
     for wanted in container.mounts:
-        source = volumes[wanted.volume]
-        volume = pod.volumes[wanted.volume]
+        source = volumes[wanted.volume].place
         # As in Kubernetes: what comes from the API is not written back.
-        from_api = "configMap" in volume or "secret" in volume
+        volume = pod.volumes[wanted.volume]
+        read_only = from_api(volume) or bool((volume.get("persistentVolumeClaim") or {}).get("readOnly"))
         if wanted.sub_path:
-            source = _inside(source, wanted.sub_path)
-            if from_api and not source.exists():
+            if wanted.sub_path.startswith("/") or ".." in wanted.sub_path.split("/"):
+                raise VolumeError(f"path {wanted.sub_path} leads out of its volume")
+            source /= wanted.sub_path
+            if read_only and not source.exists():
                 raise VolumeError(f"volume {wanted.volume} has no {wanted.sub_path}")
-            if not from_api:
+            if not read_only:
                 os.makedirs(source, exist_ok=True)  # noqa: PTH103  may be a file already
-        found.append(Mount(str(source), wanted.path, wanted.read_only or from_api))
+        found.append(Mount(str(source), wanted.path, wanted.read_only or read_only))
     return found
+
+
+def disk_of(container: Container, volumes: Mapping[str, Volume]) -> int:
+    """Bytes that a container may write to what is a disk to it and memory to this machine."""
+    named = {mount.volume for mount in container.mounts if not mount.read_only}
+    return sum(volumes[name].disk for name in named)

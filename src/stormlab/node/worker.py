@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from stormlab import cgroup
 from stormlab.client import ApiError
 from stormlab.errors import LabError
 from stormlab.node.cache import CachedObjects
 from stormlab.node.context import NodeContext, log
+from stormlab.node.downward import ConfigError
+from stormlab.node.home import Home, plan
 from stormlab.node.podspec import PodSpec, UnsupportedPodError, parse
 from stormlab.node.podstatus import pod_status, refused_status
-from stormlab.node.run import ContainerRun, Home
+from stormlab.node.projection import VolumeError, sources_of
+from stormlab.node.run import ContainerRun
 from stormlab.node.statuswriter import StatusWriter
+from stormlab.node.volumes import refresh
 from stormlab.pod import sandbox as sandboxes
 from stormlab.pod.sandbox import Sandbox
 from stormlab.pod.shimclient import ShimClient, ShimGoneError
@@ -31,7 +37,8 @@ class PodWorker:
         self._node = node
         self._object = pod
         self.uid: str = pod["metadata"]["uid"]
-        self.label = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+        self.namespace: str = pod["metadata"]["namespace"]
+        self.label = f"{self.namespace}/{pod['metadata']['name']}"
         self.spec: PodSpec | None = None
         self.runs: dict[str, ContainerRun] = {}
         self._sandbox = found
@@ -42,6 +49,9 @@ class PodWorker:
         self._grace_until: float | None = None
         self._failures = 0
         self._serves = False
+        self._looked = False
+        self._stale = False
+        """Whether what its volumes show may have changed."""
         self._status = StatusWriter(node.client, pod, self._wake.set)
 
     # What the kubelet tells it.
@@ -51,6 +61,11 @@ class PodWorker:
         self._object = pod
         self._status.observed(pod)
         metadata = pod["metadata"]
+        if self.spec is not None and _told(self.spec.metadata) != _told(metadata):
+            self.spec = replace(self.spec, metadata=metadata)
+            self._stale = True
+        for part in pod["spec"]["containers"] if self.runs else ():
+            self.runs[part["name"]].change_image(part.get("image") or "")
         if metadata.get("deletionTimestamp"):
             grace_s = metadata.get("deletionGracePeriodSeconds") or 0
             until = time.monotonic() + grace_s
@@ -58,6 +73,16 @@ class PodWorker:
             if grace_s == 0:
                 self.kill()
         self._wake.set()
+
+    def heard(self, path: str, found: dict[str, Any] | None) -> None:
+        """A ConfigMap or Secret of the API as it is now, None when it is gone."""
+        self._objects.heard(path, found)
+        if self.spec is None or found is None:
+            return
+        kind, name = path.rsplit("/", 2)[-2:]
+        if any((kind, name) in sources_of(volume) for volume in self.spec.volumes.values()):
+            self._stale = True
+            self._wake.set()
 
     def gone(self) -> None:
         """The object is gone from the API: the pod dies now."""
@@ -84,7 +109,15 @@ class PodWorker:
         """Where its containers run, None while they do not."""
         if self.spec is None or self._sandbox is None or self._shim is None or self._shim.gone.is_set():
             return None
-        return Home(self._node, self.spec, self._sandbox, self._shim, self._objects)
+        return Home(self._node, self.spec, self._sandbox, self._shim, self._objects, self._until)
+
+    def _until(self) -> float:
+        return math.inf if self._grace_until is None else self._grace_until
+
+    @property
+    def settled(self) -> bool:
+        """Whether the API's status of the pod is what this node found of it, or the pod is ending."""
+        return self._grace_until is not None or (self._looked and self._status.idle)
 
     # Its life.
 
@@ -103,6 +136,7 @@ class PodWorker:
         try:
             while not await self._finished():
                 due_s = await self._step()
+                self._looked = True
                 await event_within(self._wake, _IDLE_S if due_s is None else due_s)
                 self._wake.clear()
         finally:
@@ -133,6 +167,7 @@ class PodWorker:
             return None
         try:
             home = await self._settle(self.spec)
+            await self._freshen(home)
             due = [await run.tend(home) for run in self.runs.values() if self._grace_until is None]
             if not self._serves and all(run.view(self.spec, home.shim).ready for run in self.runs.values()):
                 self._serves = True
@@ -146,6 +181,16 @@ class PodWorker:
         self._report()
         return min((one for one in due if one is not None), default=None)
 
+    async def _freshen(self, home: Home) -> None:
+        """Bring what running containers see of the API up to date; what cannot be had keeps its old content."""
+        if not self._stale:
+            return
+        self._stale = False
+        try:
+            await refresh(home.pod, home.store, home.sources)
+        except (ConfigError, VolumeError) as error:
+            home.say("Warning", "FailedMount", f"MountVolume.SetUp failed: {error}")
+
     async def _settle(self, spec: PodSpec) -> Home:
         """The pod's sandbox, adopted, made, or made anew when it was lost. Raises LabError."""
         if self._sandbox is not None and self._shim is None:
@@ -154,7 +199,7 @@ class PodWorker:
             await self._lose(self._sandbox)
         if self._sandbox is None:
             self._report()
-            self._sandbox = self._plan_sandbox(spec)
+            self._sandbox = plan(self._node, spec)
             directory = self._node.pod_directory(self.uid)
             await sandboxes.create(self._sandbox, directory, self._node.zone, self._node.inventory)
             await self._connect(self._sandbox)
@@ -187,55 +232,30 @@ class PodWorker:
             node.addresses.give_back(sandbox.address)
         self._sandbox, self._serves = None, False
 
-    def _plan_sandbox(self, spec: PodSpec) -> Sandbox:
-        zone, estate = self._node.zone, self._node.estate
-        own = not spec.host_network
-        cpu = cgroup.v1_cpu_root()
-        return Sandbox(
-            uid=self.uid,
-            namespace=spec.namespace,
-            name=spec.name,
-            zone=zone.name,
-            hostname=spec.hostname[:63].rstrip("-.") if own else zone.name,
-            address=self._node.addresses.take() if own else zone.address,
-            netns=estate.pod_netns(self.uid) if own else zone.netns,
-            own_network=own,
-            cgroup=str(cgroup.pod_path(estate.cgroup, zone.name, self.uid)),
-            cpu_cgroup=str(cpu / estate.cgroup / f"pod{self.uid}") if cpu is not None else "",
-            host_pid=spec.host_pid,
-        )
-
     # Its end.
 
     async def _terminate(self) -> None:
-        """SIGTERM, the rest of the grace period, SIGKILL; then a last status while the object is there."""
+        """End the containers within the grace period; then a last status while the object is there."""
+        if self._sandbox is not None and self._shim is None and not self._gone_from_api:
+            await self._connect(self._sandbox)
         home = self.home()
         if home is None:
             return
-        for name in home.shim.states:
-            self._node.events.say(self._object["metadata"], "Normal", "Killing", f"Stopping container {name}")
-            await self._signal(home, name)
-        while any(state["finished_at"] is None for state in home.shim.states.values()):
-            left_s = (self._grace_until or 0.0) - time.monotonic()
-            if self._gone_from_api or home.shim.gone.is_set():
-                return
-            if left_s <= 0:
-                for name in home.shim.states:
-                    cgroup.kill(home.sandbox.group / name)
-            await event_within(self._wake, max(0.05, left_s))
-            self._wake.clear()
+        await asyncio.gather(*(self._end(home, self.runs[name]) for name in home.shim.states))
+        if self._gone_from_api or home.shim.gone.is_set():
+            return
         self._report(final=True)
         await self._status.flush(2.0)
 
-    async def _signal(self, home: Home, name: str) -> None:
-        run = self.runs.get(name)
-        if run is not None:
-            run.close()
-        if home.shim.states[name]["finished_at"] is None and (self._grace_until or 0) > time.monotonic():
-            try:
-                await home.shim.ask({"op": "signal", "container": name, "signal": 15})
-            except LabError as error:
-                log.debug("pod %s: %s", self.label, error)
+    async def _end(self, home: Home, run: ContainerRun) -> None:
+        home.say("Normal", "Killing", f"Stopping container {run.container.name}")
+        run.close()
+        try:
+            # The delete says how long it may take, not the pod.
+            await run.stop(home, math.inf)
+        except LabError as error:
+            log.debug("pod %s: %s", self.label, error)
+            sandboxes.kill(home.sandbox)
 
     async def _remove(self) -> bool:
         """Remove what is left of the pod on this machine; whether it is gone."""
@@ -280,3 +300,8 @@ class PodWorker:
             addresses["podIP"] = self._sandbox.address
         old = self._status.current
         self._status.want(pod_status(self.spec, views, addresses, old=old, now=time.time()))
+
+
+def _told(metadata: Mapping[str, Any]) -> tuple[Any, Any]:
+    """What of a pod's metadata its files may show, and may change."""
+    return metadata.get("labels"), metadata.get("annotations")

@@ -104,6 +104,8 @@ def start(order: dict[str, Any], log: int) -> None:
     os.setsid()
     restore_signals()
     enter_cgroup(order["cgroup"])
+    for group in order["groups"]:
+        join_cgroup(group)
     connect(os.open("/dev/null", os.O_RDONLY), log, log)
     build_root(order["root"], order["steps"], read_only=order["read_only"])
     _execute(order, join_user=True)
@@ -114,6 +116,8 @@ def execute_in(order: dict[str, Any], pid: int, descriptors: list[int]) -> None:
     os.setsid()
     restore_signals()
     enter_cgroup(order["cgroup"])
+    for group in order["groups"]:
+        join_cgroup(group)
     connect(*descriptors)
     if order.get("tty"):
         import fcntl  # noqa: PLC0415  only for terminals
@@ -130,8 +134,8 @@ def execute_in(order: dict[str, Any], pid: int, descriptors: list[int]) -> None:
 
 def _execute(order: dict[str, Any], *, join_user: bool) -> None:
     os.chdir(order.get("cwd") or "/")
-    if not order.get("privileged"):
-        kernel.drop_capabilities()
+    if order["capabilities"] is not None:
+        kernel.keep_capabilities(order["capabilities"])
     if order["user"] and join_user:
         kernel.become(order["user"], order["group"])
     argv = order["argv"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
@@ -16,14 +17,12 @@ CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
-MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+MS_BIND, MS_REC = 4096, 16384
+MS_PRIVATE, MS_SLAVE, MS_SHARED = 1 << 18, 1 << 19, 1 << 20
 MNT_DETACH = 2
 _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
-_PR_SET_NAME, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER = 15, 24, 36
+_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER = 1, 15, 24, 36
 _LAST_CAPABILITY = 40
-# chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service, net_raw,
-# sys_chroot, mknod, audit_write, setfcap: what container runtimes leave to root by default.
-_KEPT_CAPABILITIES = frozenset({0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31})
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -78,16 +77,27 @@ def pivot_root(new: str) -> None:
     os.rmdir("/.old")  # noqa: PTH106
 
 
-def drop_capabilities() -> None:
-    """Give up what a container's root does not have, for this process and all it becomes."""
+def keep_capabilities(kept: list[int]) -> None:
+    """Give up all other capabilities, for this process and all it becomes."""
     for capability in range(_LAST_CAPABILITY + 1):
-        if capability not in _KEPT_CAPABILITIES:
+        if capability not in kept:
             _check(_libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0), "drop capability")
 
 
 def rename(name: str) -> None:
     """Give the calling process the name that lists of processes show (at most 15 bytes)."""
     _check(_libc.prctl(_PR_SET_NAME, name.encode(), 0, 0, 0), "name process")
+
+
+def die_with(parent: int) -> None:
+    """Have the calling process killed when its parent ends, which is `parent` unless that is gone already.
+
+    Holds until it becomes another program of other rights; its own children are not concerned. Raises OSError when
+    the parent is gone.
+    """
+    _check(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "die with parent")
+    if os.getppid() != parent:
+        raise ProcessLookupError(f"process {parent}, which began this, is gone")
 
 
 def adopt_orphans() -> None:

@@ -48,6 +48,8 @@ class Identity:
     group: int
     nameserver: str
     search: tuple[str, ...]
+    aliases: tuple[tuple[str, ...], ...] = ()
+    """Further lines of /etc/hosts: an address and its names."""
 
 
 def program_directories(image_path: Iterable[str] = ()) -> list[str]:
@@ -93,6 +95,7 @@ def _program(place: str, targets: Sequence[str]) -> list[Step]:
 
 def _etc(identity: Identity) -> list[Step]:
     names = " ".join(name for name in (identity.domain, identity.hostname) if name)
+    hosts = [("127.0.0.1", "localhost"), (identity.address, names), *identity.aliases]
     users = ["root:x:0:0:root:/root:/bin/sh", "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin"]
     groups = ["root:x:0:", "nogroup:x:65534:"]
     if identity.user not in (0, 65534):
@@ -103,7 +106,7 @@ def _etc(identity: Identity) -> list[Step]:
         "passwd": "\n".join(users) + "\n",
         "group": "\n".join(groups) + "\n",
         "hostname": f"{identity.hostname}\n",
-        "hosts": f"127.0.0.1 localhost\n{identity.address} {names}\n",
+        "hosts": "".join(f"{' '.join(line)}\n" for line in hosts),
         "nsswitch.conf": _NSSWITCH,
         # One second, not the usual five: the server is the own node, and drills restart it.
         "resolv.conf": f"nameserver {identity.nameserver}\nsearch {' '.join(identity.search)}\n"

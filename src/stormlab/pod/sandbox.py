@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import stormlab
-from stormlab import cgroup, cpuweight
+from stormlab import cgroup, claimspace, cpuweight
+from stormlab.cgrouplimits import Places
 from stormlab.errors import LabError
 from stormlab.estate import Zone
 from stormlab.inventory import Inventory
@@ -40,6 +42,8 @@ class Sandbox:
     """The pod's group of the v1 `cpu` hierarchy, empty where there is none and the v2 group is weighed."""
     host_pid: bool = False
     """Whether it sees the machine's processes instead of its own only."""
+    memory_cgroup: str = ""
+    """The pod's group of the v1 `memory` hierarchy, empty where there is none; made for a container with a limit."""
 
     @property
     def group(self) -> Path:
@@ -50,6 +54,12 @@ class Sandbox:
     def weighed(self) -> Path:
         """The group that says what the pod weighs among others."""
         return Path(self.cpu_cgroup or self.cgroup)
+
+    @property
+    def limited(self) -> Places:
+        """The groups below which its containers are limited."""
+        cpu, memory = (Path(path) if path else None for path in (self.cpu_cgroup, self.memory_cgroup))
+        return Places(self.group, cpu, memory)
 
 
 def load(directory: Path) -> Sandbox | None:
@@ -68,7 +78,7 @@ async def create(sandbox: Sandbox, directory: Path, zone: Zone, inventory: Inven
     await asyncio.to_thread(_prepare, sandbox, directory, zone, inventory)
     with (directory / "shim.log").open("ab") as log:
         shim = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", "-c", _BOOT, str(directory)),
+            *(sys.executable, "-I", "-S", "-c", _BOOT, str(directory), str(os.getpid())),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -124,9 +134,12 @@ async def remove(
         await asyncio.to_thread(veth.disconnect, zone, sandbox.netns, sandbox.uid)
         inventory.gone("netns", sandbox.netns)
     cgroup.remove(sandbox.group)
-    if sandbox.cpu_cgroup:
-        cgroup.remove(Path(sandbox.cpu_cgroup))
+    for path in (sandbox.limited.cpu, sandbox.limited.memory):
+        if path is not None:
+            cgroup.remove(path)
     if not keep_files:
+        # Before the directory, by which a node that starts anew finds what is left.
+        await asyncio.to_thread(claimspace.remove_of_pod, inventory.state, sandbox.uid, inventory)
         await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
         inventory.gone("dir", directory)
 

@@ -39,6 +39,8 @@ class Shim:
         self._watchers: set[int] = set()
         self._containers: dict[str, dict[str, Any]] = {}
         self._cgroups: dict[str, str] = {}
+        self._kills: dict[str, tuple[str, int]] = {}
+        """Where the kernel counts whom it killed for lack of memory, and how many when this run began."""
         self._executions: dict[int, tuple[int, int]] = {}
         """Pid of an executed program to the client and request it belongs to."""
 
@@ -123,6 +125,7 @@ class Shim:
         log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
         started_at = time.time()
         self._cgroups[name] = order["cgroup"]
+        self._kills[name] = (order["kills"], _oom_kills(order["kills"]))
         failure = ""
         try:
             pid = self._fork(lambda: container.start(order, log))
@@ -189,6 +192,8 @@ class Shim:
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
         found["signal"] = number
         found["exit_code"] = 128 + number if number else os.WEXITSTATUS(status)
+        counter, before = self._kills[name]
+        found["oom_killed"] = found["exit_code"] != 0 and _oom_kills(counter) > before
         found["finished_at"] = time.time()
 
     def _changed(self) -> None:
@@ -222,6 +227,18 @@ class Shim:
                 self._executions[pid] = (-1, 0)
 
 
+def _oom_kills(path: str) -> int:
+    """How often the kernel killed for lack of memory, from a group's v1 `memory.oom_control` or v2 `memory.events`."""
+    if not path:
+        return 0
+    try:
+        with open(path, encoding="ascii") as file:  # noqa: PTH123
+            lines = [line.split() for line in file]
+    except OSError:
+        return 0
+    return sum(int(number) for name, number in lines if name == "oom_kill")
+
+
 def _kill_group(path: str) -> None:
     try:
         with open(f"{path}/cgroup.kill", "w", encoding="ascii") as file:  # noqa: PTH123
@@ -238,12 +255,15 @@ def _kill_group(path: str) -> None:
 
 
 def main() -> None:
-    """Become the pod described by the `sandbox.json` of the directory in argv[1].
+    """Become the pod described by the `sandbox.json` of the directory in argv[1], for the node process argv[2].
 
     Returns (in the starting process) once the pod's first process answers on its socket; the
     starting process's exit status says whether it does.
     """
     directory = sys.argv[1]
+    # A node process that comes after a killed one makes the pod anew: a first process still on its way from the
+    # one before would get into its place, or come too late to be removed with it.
+    kernel.die_with(int(sys.argv[2]))
     with open(f"{directory}/sandbox.json", encoding="utf-8") as file:  # noqa: PTH123
         sandbox = json.load(file)
     # Everything this process does from here on dies with the pod's group.
@@ -261,7 +281,8 @@ def main() -> None:
     os.setsid()
     kernel.rename(NAME)
     kernel.adopt_orphans()
-    kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
+    # What is mounted in here stays in here; volumes that the node mounts and unmounts later come and go.
+    kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_SLAVE)
     if os.path.ismount("/run/netns"):
         kernel.detach("/run/netns")  # or this pod would keep other pods' namespaces alive
     if own_pids:

@@ -36,6 +36,7 @@ class ShimClient:
         self._connection = connection
         self._on_change = on_change
         self._numbers = itertools.count(1)
+        self._changed: asyncio.Future[None] | None = None
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._exits: dict[int, asyncio.Future[int]] = {}
         asyncio.get_running_loop().add_reader(connection.fileno(), self._readable)
@@ -67,6 +68,19 @@ class ShimClient:
                 _fail(answer)
             for ended in self._exits.values():
                 _fail(ended)
+
+    async def change_within(self, timeout_s: float) -> None:
+        """Wait for the next change of a container's state, or the pod's end, at most `timeout_s`."""
+        if self.gone.is_set():
+            return
+        if self._changed is None or self._changed.done():
+            self._changed = asyncio.get_running_loop().create_future()
+        await asyncio.wait({self._changed}, timeout=timeout_s)
+
+    def _wake(self) -> None:
+        if self._changed is not None and not self._changed.done():
+            self._changed.set_result(None)
+        self._on_change()
 
     async def ask(self, order: dict[str, Any], descriptors: Sequence[int] = ()) -> dict[str, Any]:
         """Send a command and return its answer. Raises ShimError when refused, ShimGoneError."""
@@ -121,7 +135,7 @@ class ShimClient:
             data = b""
         if not data:
             self.close()
-            self._on_change()
+            self._wake()
             return
         message = json.loads(data)
         if "containers" in message:
@@ -137,7 +151,7 @@ class ShimClient:
             else:
                 self._answers[number].set_result(message)
         if number is None:
-            self._on_change()
+            self._wake()
 
 
 def _fail(future: asyncio.Future[Any]) -> None:

@@ -21,6 +21,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from stormlab.process import ProcessId
+
 BIN = Path("/usr/lib/postgresql/15/bin")
 SECRET = "0123456789abcdef-lab"
 # PostgreSQL refuses to be root; the data stays root's in the eyes of everybody else.
@@ -124,10 +126,10 @@ class Postgres:
         postmaster = int((self.data / "postmaster.pid").read_text().splitlines()[0])
         # Inside the user namespace the process numbers are the host's: there is no PID namespace.
         backends = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-        os.kill(postmaster, signal.SIGKILL)
-        for backend in backends:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(backend), signal.SIGKILL)
+        # Not by number: others on this machine start processes, too, and numbers come again.
+        for process in [ProcessId.of(int(pid)) for pid in (postmaster, *backends)]:
+            if process is not None:
+                process.signal(signal.SIGKILL)
         self.process.wait(10)
         self.process = None
 

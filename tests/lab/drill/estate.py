@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from stormlab.process import ProcessId
 
 ROOT = Path(__file__).parents[3]
 DRILL_S = 240
@@ -188,9 +189,11 @@ def impatient(topology: Path, directory: Path) -> Path:
 def stop_prometheus(lab: Any, run: Path, phase: str) -> None:
     """Freeze the lab's Prometheus from the start of a phase until the audit has asked it in vain."""
     pid = next(one["pid"] for one in lab.status()["processes"] if one["name"] == "prometheus")
+    prometheus = ProcessId.of(pid)
+    assert prometheus is not None
     event(run, "phase.start", phase=phase)
-    os.kill(pid, signal.SIGSTOP)
+    prometheus.signal(signal.SIGSTOP)
     try:
         event(run, "phase.start", phase="measure")
     finally:
-        os.kill(pid, signal.SIGCONT)
+        prometheus.signal(signal.SIGCONT)

@@ -5,7 +5,6 @@ does not depend on them.
 """
 
 import contextlib
-import os
 import signal
 from collections import Counter
 from pathlib import Path
@@ -25,6 +24,8 @@ from tests.lab.drill.estate import (
     stop_prometheus,
     until,
 )
+
+from stormlab.process import ProcessId
 
 pytestmark = pytest.mark.lab
 
@@ -101,14 +102,14 @@ def test_a_frozen_generator_is_inconclusive(small_lab, bank, runs):
     bank.runs_with()
 
     def freeze(run: Path) -> None:
-        pid = event(run, "load.started")["data"]["pid"]
+        generator = ProcessId.of(event(run, "load.started")["data"]["pid"])
         event(run, "phase.start", phase="settle")
-        os.kill(pid, signal.SIGSTOP)
+        generator.signal(signal.SIGSTOP)
         try:
             with contextlib.suppress(AssertionError):
                 until(lambda: False, 5, "the freeze to be over")
         finally:
-            os.kill(pid, signal.SIGCONT)
+            generator.signal(signal.SIGCONT)
 
     ended = drill(
         small_lab,

@@ -1,10 +1,9 @@
 """Short faults of one zone in whose midst SIGKILL hits the harness or an agent: nothing is left of them.
 
 KILLS_RUNS is how many (20), KILLS_SEED the first seed (1); each is a run of its own and prints its seed. Long, and
-on a lab of its own: `make test ARGS='-m long tests/lab/kills'`.
+on a lab of its own: `make soak ARGS=tests/lab/kills`.
 """
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -14,6 +13,8 @@ import uuid
 
 import pytest
 from tests.lab.drill.estate import event, until
+
+from stormlab.process import ProcessId
 
 from . import traces
 from .plans import LEASE_S, plan_of
@@ -82,12 +83,12 @@ def strike(plan, lab, harness):
     """Wait for the moment and kill; when that was (monotonic seconds)."""
     run = harness.run()
     pids = traces.agent(lab, plan.zone) if plan.victim == "agent" else [harness.process.pid]
+    victims = list(filter(None, map(ProcessId.of, pids)))
     more = {"phase": "steady"} if plan.after == "phase.start" else {}
     event(run, plan.after, 60, **more)
     wait_until(time.monotonic() + plan.wait_s)
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    for victim in victims:
+        victim.signal(signal.SIGKILL)
     return time.monotonic()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import websocket
 
-from stormlab import cgroup, pki, process, topologyfile
+from stormlab import cgroup, claimspace, pki, process, topologyfile
 from stormlab.errors import LabError
 from stormlab.inventory import Inventory
 from stormlab.net import netns
@@ -58,6 +58,7 @@ class MachineLab:
     def prepare(self) -> None:
         topologyfile.keep(self.estate, self.state)
         cgroup.make_lab(self.inventory, self.estate.cgroup, [zone.name for zone in self.estate.zones])
+        claimspace.make(self.state, self.inventory)
         setup(self.estate, self.inventory)
         pki.ensure(self.state, [region.name for region in self.estate.regions])
 
@@ -133,6 +134,16 @@ class MachineLab:
     @staticmethod
     def condition(pod: dict, kind: str) -> bool:
         return condition(pod, kind)
+
+    def container(self, name: str) -> dict:
+        """Status of the pod's one container, empty before there is any."""
+        return (self.status(name).get("containerStatuses") or [{}])[0]
+
+    def ended(self, name: str) -> dict | None:
+        """How the container's last run ended, None while none has."""
+        found = self.container(name)
+        states = (found.get(kind, {}).get("terminated") for kind in ("state", "lastState"))
+        return next((state for state in states if state), None)
 
     def status(self, name: str) -> dict:
         return self.pod(name)["status"]

@@ -19,11 +19,14 @@ def test_log_options(machine, named):
     assert machine.log(named, "limitBytes=6") == "line 1"
     assert machine.log(named, "sinceSeconds=2") == "late\n"
     assert machine.log(named, "sinceSeconds=3600").startswith("line 1")
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 2))
+    assert machine.log(named, f"sinceTime={moment}") == "late\n"
+    assert machine.log(named, "sinceTime=2020-01-01T00:00:00Z").startswith("line 1")
 
 
 def test_log_options_that_are_not_kept_are_refused(machine, named):
     machine.run(named, "city1-a", "sleep", "721")
-    for query in ("timestamps=true", "previous=true", "container=absent"):
+    for query in ("timestamps=true", "previous=true", "container=absent", "sinceTime=yesterday"):
         with pytest.raises(urllib.error.HTTPError) as caught:
             machine.log(named, query)
         assert caught.value.code == 400

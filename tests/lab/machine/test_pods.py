@@ -1,7 +1,9 @@
 """Pods as real processes: how they end, what restarts, what survives the node process."""
 
+import json
 import signal
 import time
+import urllib.error
 from threading import Event
 
 import pytest
@@ -169,7 +171,15 @@ def test_a_pod_whose_first_process_is_killed_gets_a_new_sandbox(machine, named):
             "CreateContainerConfigError",
             "not found",
         ),
-        ({"hostIPC": True}, "UnsupportedPodSpec", "hostIPC"),
+        ({"securityContext": {"runAsNonRoot": True}}, "CreateContainerConfigError", "runAsNonRoot"),
+        (
+            {
+                "container": {"volumeMounts": [{"name": "v", "mountPath": "/v"}]},
+                "volumes": [{"name": "v", "secret": {"secretName": "absent"}}],
+            },
+            "CreateContainerConfigError",
+            "not found",
+        ),
     ],
 )
 def test_what_cannot_run_says_why(machine, named, change, reason, said):
@@ -182,6 +192,53 @@ def test_what_cannot_run_says_why(machine, named, change, reason, said):
 
     assert said in until(waiting, reason, 10).get("message", "")
     assert machine.status(named)["phase"] in {"Pending", "Running"}
+
+
+def test_what_the_lab_cannot_honour_is_refused_with_the_field(machine, named):
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        machine.run(named, "city1-a", "sleep", "1", ready=False, hostIPC=True)
+    status = json.loads(caught.value.read())
+    assert (status["code"], status["reason"]) == (422, "Invalid")
+    assert status["details"]["causes"][0]["field"] == "spec.hostIPC"
+
+
+@pytest.mark.parametrize(("policy", "code", "phase"), [("OnFailure", 0, "Succeeded"), ("Never", 3, "Failed")])
+def test_a_pod_that_is_not_to_run_for_ever_ends(machine, named, policy, code, phase):
+    machine.run(named, "city1-a", "sh", "-c", f"exit {code}", restartPolicy=policy, ready=False)
+    until(lambda: machine.status(named).get("phase") == phase, phase, 10)
+    assert machine.ended(named)["exitCode"] == code
+    assert machine.container(named)["restartCount"] == 0
+
+
+def test_another_image_ends_what_runs_and_starts_that(machine, named):
+    machine.run(named, "city1-a", "sleep", "715", terminationGracePeriodSeconds=1)
+    image = {"spec": {"containers": [{"name": "c", "image": "nope:1"}]}}
+    machine.call("PATCH", f"/api/v1/namespaces/default/pods/{named}", image, patch="strategic-merge")
+    until(lambda: machine.container(named)["image"] == "nope:1" and machine.ended(named), "ended", 10)
+    image["spec"]["containers"][0]["image"] = "stormbank:dev"
+    machine.call("PATCH", f"/api/v1/namespaces/default/pods/{named}", image, patch="strategic-merge")
+    until(lambda: machine.condition(machine.pod(named), "Ready"), "runs again", 15)
+
+
+def test_on_failure_a_pod_is_tried_again_until_it_succeeds(machine, named):
+    container = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
+    code = "test -e /v/tried && exit 0; touch /v/tried; exit 7"
+    volumes = [{"name": "v", "emptyDir": {}}]
+    machine.run(
+        named,
+        "city1-a",
+        "sh",
+        "-c",
+        code,
+        container=container,
+        volumes=volumes,
+        restartPolicy="OnFailure",
+        ready=False,
+    )
+    until(lambda: machine.status(named).get("phase") == "Succeeded", "success", 10)
+    found = machine.container(named)
+    assert (found["restartCount"], found["state"]["terminated"]["reason"]) == (1, "Completed")
+    assert found["lastState"]["terminated"]["exitCode"] == 7
 
 
 def test_liveness_restarts_and_readiness_takes_out_of_service(machine, named):

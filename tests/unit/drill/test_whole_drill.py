@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from stormdrill import history, wait
+from stormlab.process import ProcessId
 
 
 def events(run):
@@ -135,7 +136,9 @@ def test_without_a_live_generator_a_run_never_passes(whole, number):
     process = whole.start("--json")
     run = until_phase(whole, process, "inject")
     (started,) = [event for event in events(run) if event.kind == "load.started"]
-    os.kill(started.data["pid"], number)
+    generator = ProcessId.of(started.data["pid"])
+    assert generator is not None
+    generator.signal(number)
     out, err = process.communicate(timeout=90)
     (drill,) = json.loads(out)["drills"]
     assert process.returncode == 3, (drill, err)

@@ -72,6 +72,12 @@ def test_a_misspelt_field_is_refused_with_file_and_line(problems):
     assert told.endswith("(/base/web.yaml:12)")
 
 
+def test_a_field_that_the_lab_cannot_honour_is_refused_with_file_and_line(problems):
+    (told,) = problems(WORKLOAD + "        livenessProbe: {grpc: {port: 80}}\n")
+    assert "spec.template.spec.containers[0].livenessProbe.grpc: Forbidden: this lab does not do that" in told
+    assert told.endswith("(/base/web.yaml:12)")
+
+
 def test_in_a_patch_too(problems):
     patch = WORKLOAD.partition("spec:")[0] + "spec: {replicass: 2}\n"
     (told,) = problems(patch=patch)

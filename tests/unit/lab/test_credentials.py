@@ -8,7 +8,7 @@ import pytest
 from stormlab import accounts, pki
 from stormlab.client import ApiError
 from stormlab.node.credentials import PLACE, mounts
-from stormlab.node.environment import ConfigError
+from stormlab.node.downward import ConfigError
 from stormlab.node.podspec import parse
 
 

@@ -6,16 +6,11 @@ import base64
 import pytest
 
 from stormlab.client import ApiError
-from stormlab.node.environment import ConfigError, environment, expand
-from stormlab.node.hostpath import NodeFiles
+from stormlab.node.downward import ConfigError
+from stormlab.node.environment import environment, expand
 from stormlab.node.podspec import parse
-from stormlab.node.volumes import VolumeError, mounts, prepare
 
 ADDRESSES = {"podIP": "10.77.1.2", "hostIP": "10.77.1.1"}
-
-
-def node_files(place):
-    return NodeFiles(place / "disk", place / "groups")
 
 
 class Objects:
@@ -33,8 +28,7 @@ class Objects:
 
 
 OBJECTS = Objects(
-    configmaps_cm={"data": {"a": "1", "b": "2"}, "binaryData": {"bin": base64.b64encode(b"\0\1").decode()}},
-    persistentvolumeclaims_data_p={"metadata": {"uid": "claim-1"}},
+    configmaps_cm={"data": {"a": "1", "b": "2"}},
     secrets_sec={"data": {"pw": base64.b64encode(b"geheim").decode()}},
 )
 
@@ -92,37 +86,20 @@ def test_expansion():
     assert expand("$(A) $$(A) $(B) $A", {"A": "1"}) == "1 $(A) $(B) $A"
 
 
-def test_volumes_become_files_with_their_modes(tmp_path):
-    spec = pod(
-        {
-            "volumeMounts": [
-                {"name": "cm", "mountPath": "/etc/cm"},
-                {"name": "cm", "mountPath": "/etc/one", "subPath": "deep/a.txt"},
-                {"name": "sec", "mountPath": "/etc/sec"},
-                {"name": "data", "mountPath": "/data"},
-            ]
-        },
-        volumes=[
-            {"name": "cm", "configMap": {"name": "cm", "items": [{"key": "a", "path": "deep/a.txt"}]}},
-            {"name": "sec", "secret": {"secretName": "sec", "defaultMode": 0o400}},
-            {"name": "data", "persistentVolumeClaim": {"claimName": "data-p"}},
-            {"name": "unused", "secret": {"secretName": "absent"}},
-        ],
-    )
-    claims = tmp_path / "claims"
-    found = asyncio.run(prepare(spec, tmp_path / "pod", claims, node_files(tmp_path), OBJECTS))
-    assert (found["cm"] / "deep/a.txt").read_bytes() == b"1"
-    assert not (found["cm"] / "b").exists()
-    assert (found["sec"] / "pw").stat().st_mode & 0o777 == 0o400
-    assert found["data"] == claims / "bank" / "data-p" / "claim-1"
-    seen = {mount.target: mount for mount in mounts(spec.containers[0], found, spec)}
-    assert seen["/etc/one"].source.endswith("volumes/cm/deep/a.txt")
-    assert seen["/etc/cm"].read_only
-    assert not seen["/data"].read_only
+def test_resources_by_reference():
+    def of(name, divisor=None):
+        reference = {"resource": name, **({"divisor": divisor} if divisor else {})}
+        return {"name": "X", "valueFrom": {"resourceFieldRef": reference}}
 
+    resources = {"limits": {"cpu": "1500m", "memory": "64Mi"}, "requests": {"cpu": "250m"}}
 
-def test_a_path_out_of_its_volume_is_refused(tmp_path):
-    volume = {"name": "cm", "configMap": {"name": "cm", "items": [{"key": "a", "path": "../a"}]}}
-    spec = pod({"volumeMounts": [{"name": "cm", "mountPath": "/x"}]}, volumes=[volume])
-    with pytest.raises(VolumeError, match="leads out"):
-        asyncio.run(prepare(spec, tmp_path, tmp_path, node_files(tmp_path), OBJECTS))
+    def value(*reference):
+        return env_of({"env": [of(*reference)], "resources": resources})["X"]
+
+    assert (value("limits.cpu"), value("limits.cpu", "1m")) == ("2", "1500")
+    assert (value("limits.memory"), value("limits.memory", "1Mi")) == (str(64 << 20), "64")
+    assert (value("requests.cpu", "1m"), value("requests.memory")) == ("250", "0")
+    whole_node = env_of({"env": [of("limits.cpu")]})["X"]
+    assert int(whole_node) >= 1, "without a limit it is what the node has"
+    with pytest.raises(ConfigError, match="not supported"):
+        value("limits.ephemeral-storage")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from stormlab.node.hostpath import HostPathError, NodeFiles, of_the_machine
+from stormlab.hostfiles import of_the_machine
+from stormlab.node.hostpath import HostPathError, NodeFiles
 
 
 @pytest.fixture

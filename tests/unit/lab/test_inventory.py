@@ -4,6 +4,7 @@ import contextlib
 import os
 import resource
 import signal
+import subprocess
 import sys
 import threading
 
@@ -13,8 +14,10 @@ from stormlab import process
 from stormlab.errors import LabError
 from stormlab.inventory import Inventory, Item
 from stormlab.process import ProcessId
-from stormlab.teardown import teardown
+from stormlab.teardown import teardown, unfinished
 from stormlab.wait import until
+
+NOTE = "teardown.begun"
 
 
 def test_what_was_added_and_not_removed_is_there_oldest_first(tmp_path):
@@ -129,7 +132,9 @@ def test_a_directory_that_is_no_lab_is_not_removed(tmp_path):
     assert (tmp_path / "letters" / "a").read_text() == "dear"
 
 
-@pytest.mark.parametrize("left", [[], ["topology.origin", "logs"], ["inventory", "pki"]])
+@pytest.mark.parametrize(
+    "left", [[], ["topology.origin", "logs"], ["inventory", "pki"], ["inventory", NOTE], [NOTE]]
+)
 def test_what_a_killed_down_left_of_the_directory_is_removed(tmp_path, left):
     state = tmp_path / "state"
     state.mkdir()
@@ -151,6 +156,20 @@ def test_the_inventory_goes_last(tmp_path, monkeypatch):
         f"{state / name} could not be removed" for name in ("logs", "pki", "topology.origin")
     }
     assert inventory.path.exists()
+    assert unfinished(state), "an `up` that comes now must not go on with the rest"
+
+
+def test_a_lab_that_is_up_is_not_unfinished(tmp_path):
+    Inventory(tmp_path / "state").add("netns", "a")
+    assert not unfinished(tmp_path / "state")
+    assert not unfinished(tmp_path / "never")
+
+
+def test_the_end_of_a_child_with_the_pid_of_a_recorded_process_is_left_to_whoever_started_it():
+    child = subprocess.Popen(["false"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    process.stop([ProcessId(child.pid, 1)], 0)
+    assert child.wait() == 1
 
 
 @contextlib.contextmanager

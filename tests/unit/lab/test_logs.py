@@ -1,6 +1,8 @@
 """Reading logs: last lines, since a moment, following."""
 
 import asyncio
+import shutil
+import threading
 
 import pytest
 from hypothesis import given
@@ -42,6 +44,29 @@ def test_a_log_without_end_is_shortened_to_its_end(tmp_path, monkeypatch):
     logs.LogClock(lambda: [path.parent]).note(1.0)
     writer.write(b"more\n")
     assert path.read_bytes() == b"x" * 96 + b"end\nmore\n"
+
+
+def test_pods_that_are_removed_while_notes_are_taken_disturb_nothing(tmp_path):
+    """Another thread removes them; this once ended node processes, and with them their zone."""
+    places = [tmp_path / f"uid{number}" for number in range(5)]
+    done = threading.Event()
+
+    def come_and_go():
+        while not done.is_set():
+            for place in places:
+                (place / "root").mkdir(parents=True)
+                (place / "c.log").write_text("said\n")
+                shutil.rmtree(place)
+
+    pods = threading.Thread(target=come_and_go)
+    pods.start()
+    try:
+        clock = logs.LogClock(lambda: places)
+        for moment in range(3000):
+            clock.note(float(moment))
+    finally:
+        done.set()
+        pods.join()
 
 
 @pytest.mark.parametrize("renamed", [False, True])

@@ -1,4 +1,4 @@
-"""Reading pods: what is taken over, what is refused and why."""
+"""Reading pods: what is taken over."""
 
 import copy
 
@@ -75,40 +75,36 @@ def test_a_pod_of_the_host():
     assert not parse(POD).containers[0].privileged
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda s, _: s.update(initContainers=[{"name": "x"}]), "initContainers"),
-        (lambda s, _: s.update(hostIPC=True), "hostIPC"),
-        (lambda s, _: s.update(hostAliases=[{"ip": "1.2.3.4"}]), "hostAliases"),
-        (lambda s, _: s.update(dnsPolicy="None"), "dnsPolicy"),
-        (lambda s, _: s["volumes"].append({"name": "h", "hostPath": {"path": "/"}}), "a disk .* of its own"),
-        (
-            lambda s, _: s["volumes"].append({"name": "h", "hostPath": {"path": "/proc/1"}}),
-            "a disk .* of its own",
-        ),
-        (
-            lambda s, _: s["volumes"].append({"name": "h", "hostPath": {"path": "/x", "type": "Socket"}}),
-            "type Socket",
-        ),
-        (lambda s, _: s["volumes"].append({"name": "n", "nfs": {"path": "/"}}), "volume kind nfs"),
-        (lambda _, c: c.update(lifecycle={"preStop": {}}), "lifecycle"),
-        (lambda _, c: c.update(securityContext={"capabilities": {"add": ["SYS_ADMIN"]}}), "SYS_ADMIN"),
-        (lambda _, c: c["ports"].append({"containerPort": 1, "hostPort": 1}), "hostPort"),
-        (
-            lambda _, c: c.update(env=[{"name": "X", "valueFrom": {"resourceFieldRef": {"a": 1}}}]),
-            "resourceFieldRef",
-        ),
-        (lambda _, c: c.update(livenessProbe={"grpc": {"port": 1}}), "grpc"),
-        (lambda _, c: c.update(readinessProbe={"httpGet": {"port": "nope"}}), "does not name"),
-    ],
-)
-def test_what_would_change_its_meaning_is_refused(change, said):
-    with pytest.raises(UnsupportedPodError, match=said):
-        parse(changed(change))
+def test_hooks_limits_and_who_may_not_be_root():
+    def change(_, container):
+        container.update(
+            lifecycle={
+                "postStart": {"exec": {"command": ["up"]}},
+                "preStop": {"httpGet": {"path": "/drain", "port": "http"}},
+            },
+            securityContext={"runAsNonRoot": True, "capabilities": {"drop": ["ALL"], "add": ["NET_RAW"]}},
+        )
+
+    container = parse(changed(change)).containers[0]
+    assert container.hook("postStart").question.command == ("up",)
+    assert (container.hook("preStop").question.port, container.hook("preStop").question.path) == (
+        8080,
+        "/drain",
+    )
+    assert container.limits == {"cpu": "1"}
+    assert container.non_root
+    assert (container.capabilities_dropped, container.capabilities_added) == (("ALL",), ("NET_RAW",))
+    pause = parse(changed(lambda _, c: c.update(lifecycle={"preStop": {"sleep": {"seconds": 3}}})))
+    assert (pause.containers[0].hook("preStop").pause_s, pause.containers[0].hook("postStart")) == (3.0, None)
 
 
-def test_all_reasons_at_once():
-    pod = changed(lambda s, c: (s.update(hostIPC=True), c.update(lifecycle={"preStop": {}})))
-    with pytest.raises(UnsupportedPodError, match=r"hostIPC.*lifecycle"):
-        parse(pod)
+def test_a_probe_may_shorten_the_end_it_brings():
+    probe = {"tcpSocket": {"port": 9}, "terminationGracePeriodSeconds": 0}
+    container = parse(changed(lambda _, c: c.update(livenessProbe=probe))).containers[0]
+    assert container.probe("liveness").grace_s == 0
+    assert parse(POD).containers[0].probe("liveness").grace_s is None
+
+
+def test_a_port_that_nobody_names_is_refused():
+    with pytest.raises(UnsupportedPodError, match="does not name"):
+        parse(changed(lambda _, c: c.update(readinessProbe={"httpGet": {"port": "nope"}})))

@@ -83,3 +83,13 @@ def test_a_restart_of_the_node_process_keeps_readiness_where_a_probe_decides_it(
     assert Health(probed, (True, True)).ready
     assert not Health(probed, (False, True)).ready
     assert not Health(probed).ready
+
+
+def test_who_was_killed_for_memory_says_so_in_both_states():
+    ended = state(attempt=1, finished_at=150.0, exit_code=137, signal=9, oom_killed=True)
+    found = status(state=ended, ready=False, will_restart=True, waiting=("CrashLoopBackOff", "why"))
+    assert found["containerStatuses"][0]["lastState"]["terminated"]["reason"] == "OOMKilled"
+    done = status(state=ended, ready=False)
+    assert done["containerStatuses"][0]["state"]["terminated"]["reason"] == "OOMKilled"
+    other = status(state=state(finished_at=150.0, exit_code=137, signal=9, oom_killed=False), ready=False)
+    assert other["containerStatuses"][0]["state"]["terminated"]["reason"] == "Error"

@@ -85,6 +85,19 @@ def test_the_longest_wait_before_a_restart(tmp_path, line, period_s):
     assert load(write(tmp_path, text)).kubelet.max_container_restart_period_s == period_s
 
 
+@pytest.mark.parametrize(
+    ("line", "grace_s", "renewal_s"),
+    [
+        ("", 40.0, 10.0),
+        ("  controllers: {node_monitor_grace_period: 8s}\n", 8.0, 2.0),
+        ("  controllers: {node_monitor_grace_period: 5m}\n", 300.0, 10.0),
+    ],
+)
+def test_how_long_a_node_may_be_silent(tmp_path, line, grace_s, renewal_s):
+    found = load(write(tmp_path, GOOD.replace("lab:\n", "lab:\n" + line))).controllers
+    assert (found.node_monitor_grace_period_s, found.lease_renewal_s) == (grace_s, renewal_s)
+
+
 def test_a_lab_under_another_name_has_other_namespaces(tmp_path):
     assert load(write(tmp_path, GOOD), "other").zone("city1-a").netns == "sl-other-city1-a"
 
@@ -128,6 +141,7 @@ def test_all_problems_at_once_with_their_lines(tmp_path):
         ("lab:\n", "lab:\n  kubelet: {max_container_restart_period: 0.5s}\n", "from 1s to 300s"),
         ("lab:\n", "lab:\n  kubelet: {max_container_restart_period: 301s}\n", "from 1s to 300s"),
         ("lab:\n", "lab:\n  kubelet: {max_container_restart_period: 5}\n", "from 1s to 300s"),
+        ("lab:\n", "lab:\n  controllers: {node_monitor_grace_period: 3s}\n", "from 4s to 60m"),
         ("lab:\n", "lab:\n  kubelet: {max_restart_period: 5s}\n", "kubelet.max_restart_period: unknown key"),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from stormlab import pki
 from stormlab.api.decoding import decode_tree
 from stormlab.api.rbac import Asked
-from stormlab.api.rules.template import qos_class, quantity
+from stormlab.api.rules.template import qos_class
 from stormlab.api.scale import selector_text
 from stormlab.api.schema import DecodeError, decode
 from stormlab.api.status import ApiError
@@ -20,6 +20,7 @@ from stormlab.api.web.ages import duration, since
 from stormlab.api.web.negotiation import negotiate
 from stormlab.api.web.rights import reason
 from stormlab.api.web.users import ADMIN, ANONYMOUS, NODE, authenticate
+from stormlab.quantity import quantity
 
 ROOT = Path(__file__).parents[3]
 

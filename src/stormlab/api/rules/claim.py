@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stormlab.api.jsontree import Tree, at
 from stormlab.api.rules import Rules
+from stormlab.api.rules.lab import refusals
 from stormlab.api.status import Cause, forbidden_field, required
 
 
@@ -33,7 +34,7 @@ class ClaimRules(Rules):
         )
         if at(tree, "spec", "resources", "requests", "storage") is None:
             causes.append(required("spec.resources[storage]"))
-        return causes
+        return causes + refusals("PersistentVolumeClaimSpec", tree["spec"], "spec")
 
     def validate_update(self, tree: Tree, old: Tree) -> list[Cause]:
         """Allow only a binding and a larger request."""

@@ -6,6 +6,7 @@ import base64
 
 from stormlab.api.jsontree import Tree
 from stormlab.api.rules import Rules
+from stormlab.api.rules.lab import refusals
 from stormlab.api.status import Cause, forbidden_field, invalid_value, required, unsupported
 
 MAX_DATA_BYTES = 1 << 20
@@ -172,7 +173,7 @@ class DisruptionBudgetRules(Rules):
         if {"minAvailable", "maxUnavailable"} <= tree["spec"].keys():
             why = "minAvailable and maxUnavailable cannot be both set"
             return [invalid_value("spec", "...", why)]
-        return []
+        return refusals("PodDisruptionBudgetSpec", tree["spec"], "spec")
 
 
 def too_long(data: Tree, binary: Tree, field: str = "[]") -> list[Cause]:

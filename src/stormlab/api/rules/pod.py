@@ -5,6 +5,7 @@ from __future__ import annotations
 from stormlab.api.jsontree import Tree, copy
 from stormlab.api.kinds import POD, SERVICE_ACCOUNT
 from stormlab.api.rules import Rules, World
+from stormlab.api.rules.lab import refusals
 from stormlab.api.rules.template import default_pod_spec, qos_class, validate_pod_spec
 from stormlab.api.status import Cause, forbidden, forbidden_field
 
@@ -46,8 +47,8 @@ class PodRules(Rules):
             raise forbidden(POD, name, f"no PriorityClass with name {priority} was found")
 
     def validate(self, tree: Tree) -> list[Cause]:
-        """Check the pod spec."""
-        return validate_pod_spec(tree["spec"], "spec")
+        """Check the pod spec, and that the lab can do what it asks."""
+        return [*validate_pod_spec(tree["spec"], "spec"), *refusals("PodSpec", tree["spec"], "spec")]
 
     def validate_update(self, tree: Tree, old: Tree) -> list[Cause]:
         """Allow new images, a deadline and further tolerations; nothing else of the spec."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stormlab.api.jsontree import Tree
 from stormlab.api.rules import Rules, World
+from stormlab.api.rules.lab import refusals
 from stormlab.api.status import Cause, invalid, invalid_value, required, unsupported
 
 TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
@@ -97,7 +98,7 @@ class ServiceRules(Rules):
             causes.append(required("spec.ports"))
         for index, port in enumerate(ports):
             causes += _port(port, f"spec.ports[{index}]", len(ports))
-        return causes
+        return causes + refusals("ServiceSpec", spec, "spec")
 
     def validate_update(self, tree: Tree, old: Tree) -> list[Cause]:
         """Refuse a change of the address."""

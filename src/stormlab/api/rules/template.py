@@ -8,6 +8,7 @@ from typing import Any
 
 from stormlab.api.jsontree import Tree, at
 from stormlab.api.status import Cause, duplicate, invalid_value, required, unsupported
+from stormlab.quantity import quantity
 
 LABEL_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 DNS_LABEL_RULE = (
@@ -152,20 +153,6 @@ def _resources(resources: Tree, path: str) -> list[Cause]:
             why = f"must be less than or equal to {name} limit of {limits[name]}"
             causes.append(invalid_value(f"{path}.requests", amount, why))
     return causes
-
-
-_UNITS = {
-    "n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
-    "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50, "Ei": 2.0**60,
-}  # fmt: skip
-
-
-def quantity(text: str) -> float:
-    """Return a quantity such as `500m` or `1Gi` as a number."""
-    match = re.fullmatch(r"([+-]?[\d.]+(?:[eE][+-]?\d+)?)([a-zA-Z]*)", text)
-    if match is None or match[2] not in _UNITS:
-        raise ValueError(f"not a quantity: {text}")
-    return float(match[1]) * _UNITS[match[2]]
 
 
 def qos_class(spec: Tree) -> str:

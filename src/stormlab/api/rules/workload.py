@@ -7,6 +7,7 @@ from typing import ClassVar
 from stormlab.api.jsontree import Tree, at, encode
 from stormlab.api.rules import Rules
 from stormlab.api.rules.claim import default_claim
+from stormlab.api.rules.lab import refusals
 from stormlab.api.rules.template import default_pod_spec, validate_pod_spec
 from stormlab.api.selectors import from_object, matches
 from stormlab.api.status import Cause, forbidden_field, invalid_value, required
@@ -15,6 +16,8 @@ from stormlab.api.status import Cause, forbidden_field, invalid_value, required
 class WorkloadRules(Rules):
     """What the four kinds share: a selector that must match a pod template."""
 
+    struct = ""
+    """Name of the spec's struct."""
     replicas_default: int | None = 1
     empty_status: ClassVar[Tree] = {}
 
@@ -56,7 +59,8 @@ class WorkloadRules(Rules):
                     f"Invalid value: {shown}: `selector` does not match template `labels`",
                 )
             )
-        return causes + validate_pod_spec(spec["template"]["spec"], "spec.template.spec")
+        causes += validate_pod_spec(spec["template"]["spec"], "spec.template.spec")
+        return causes + refusals(self.struct, spec, "spec")
 
     def validate_spec(self, spec: Tree) -> list[Cause]:  # noqa: ARG002 -- named for those who override it
         """Check what only this kind has."""
@@ -74,6 +78,8 @@ class WorkloadRules(Rules):
 
 class DeploymentRules(WorkloadRules):
     """Rules of Deployments."""
+
+    struct = "DeploymentSpec"
 
     def default_spec(self, spec: Tree) -> None:
         """Default to a rolling update of 25 %."""
@@ -98,12 +104,14 @@ class DeploymentRules(WorkloadRules):
 class ReplicaSetRules(WorkloadRules):
     """Rules of ReplicaSets."""
 
+    struct = "ReplicaSetSpec"
     empty_status: ClassVar[Tree] = {"replicas": 0}
 
 
 class StatefulSetRules(WorkloadRules):
     """Rules of StatefulSets."""
 
+    struct = "StatefulSetSpec"
     empty_status: ClassVar[Tree] = {"replicas": 0, "availableReplicas": 0}
     _mutable = frozenset(
         {"replicas", "ordinals", "template", "updateStrategy", "persistentVolumeClaimRetentionPolicy",
@@ -153,6 +161,7 @@ class StatefulSetRules(WorkloadRules):
 class DaemonSetRules(WorkloadRules):
     """Rules of DaemonSets."""
 
+    struct = "DaemonSetSpec"
     replicas_default = None
     empty_status: ClassVar[Tree] = {
         "currentNumberScheduled": 0,
