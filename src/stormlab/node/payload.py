@@ -43,8 +43,9 @@ def write(place: Path, files: Mapping[str, File]) -> bool:
     link.symlink_to(fresh.name)
     link.replace(current)
     _links(place, {name.split("/")[0] for name in files})
-    if before is not None:
-        shutil.rmtree(before, ignore_errors=True)
+    for other in place.glob("..*"):  # the files of before, and what a write that was killed left
+        if not other.is_symlink() and other.name != fresh.name:
+            shutil.rmtree(other, ignore_errors=True)
     return True
 
 

@@ -148,6 +148,7 @@ def test_all_files_change_at_one_moment(tmp_path):
     old = {f"f{i}": File(b"old", 0o644) for i in range(3)}
     payload.write(tmp_path, old)
     held = (tmp_path / "..data").resolve()
+    (tmp_path / "..half-written").mkdir()
     assert payload.write(tmp_path, {name: File(b"new", 0o644) for name in old})
     assert {(tmp_path / name).resolve().parent for name in old} == {(tmp_path / "..data").resolve()}
     assert not held.exists(), "what nobody can reach is gone"
