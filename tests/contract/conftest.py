@@ -25,13 +25,17 @@ from typing import Any
 import pytest
 
 from stormlab import pki
+from stormlab.api.bootstrap import bootstrap
 from stormlab.api.main import Settings, serve
+from stormlab.api.objects import Objects
 from stormlab.api.server import listen
+from stormlab.api.store import Store
 from stormlab.wait import until
 
 from .kubelet import LINES, FakeKubelet
 
 NODES = {"city1-a": "city1-a", "city1-b": "city1-b"}
+SERVICES = "10.96.0.0/16"
 HEARTBEAT_S = 5.0
 """Nodes that nobody has heard of for 40 s get no pods, and the region may live longer than that."""
 LABEL = "stormdrill.io/contract-run"
@@ -58,6 +62,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "own_server(why): needs what only the server of these tests gives")
+    config.addinivalue_line("markers", "cites(*sections): the documentation that it encodes, see cited.py")
 
 
 def option(config: pytest.Config, name: str, variable: str) -> str:
@@ -126,7 +131,7 @@ def prepare_state(directory: Path) -> Region:
 
 
 async def run_region(region: Region, stop: asyncio.Event, ready: Future[None]) -> None:
-    settings = Settings(region.state, "city1", region.port, "10.96.0.0/16")
+    settings = Settings(region.state, "city1", region.port, SERVICES)
     trust = ssl.create_default_context(cafile=str(region.state / "pki" / "ca.crt"))
     token = pki.token(region.state, "node")
     listening = asyncio.Event()
@@ -181,9 +186,17 @@ def _must_answer(region: Region) -> None:
         pytest.exit(f"{region.kubeconfig} {region.context}: {error}", returncode=2)
 
 
+def _live_before(region: Region) -> None:
+    """Let the region have been up once: of what was written then there is no history any more."""
+    objects = Objects(Store(region.state / f"api-{region.context}.db"))
+    bootstrap(objects, service_network=SERVICES, address="127.0.0.1", port=region.port)
+    objects.store.close()
+
+
 @contextlib.contextmanager
 def own_region(state: Path) -> Iterator[Region]:
     made = prepare_state(state)
+    _live_before(made)
     loop = asyncio.new_event_loop()
     stop, ready = asyncio.Event(), Future[None]()
 
