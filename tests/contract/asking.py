@@ -62,6 +62,9 @@ class Api:
     def acting_as(self, who: str) -> Api:
         return replace(self, who=who)
 
+    def with_headers(self, headers: Mapping[str, str]) -> Api:
+        return replace(self, wire=replace(self.wire, headers=dict(headers)))
+
     def call(
         self, method: str, path: str, body: Any = None, kind: str = JSON, accept: str = JSON, **query: str
     ) -> Answer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import re
 import secrets
@@ -39,6 +40,7 @@ SERVICES = "10.96.0.0/16"
 HEARTBEAT_S = 5.0
 """Nodes that nobody has heard of for 40 s get no pods, and the region may live longer than that."""
 LABEL = "stormdrill.io/contract-run"
+_COUNT = itertools.count(1)
 # What pods run, where they really run: it says what the fake kubelets say, and ends when told to.
 PROGRAM = [
     "sh",
@@ -240,7 +242,8 @@ def namespace(region: Region, run_id: str, request: pytest.FixtureRequest) -> It
 
     core = client.CoreV1Api(api_client(region))
     words = re.sub("[^a-z0-9]+", "-", request.node.name.lower())
-    name = f"contract-{run_id}-{words}"[:63].rstrip("-")
+    # Numbered: names that are cut off may be alike, and a namespace takes its time to go.
+    name = f"contract-{run_id}-{next(_COUNT)}-{words}"[:63].rstrip("-")
     core.create_namespace({"metadata": {"name": name, "labels": {LABEL: run_id}}})
 
     def furnished() -> bool:
