@@ -66,9 +66,9 @@ class Api:
         return replace(self, wire=replace(self.wire, headers=dict(headers)))
 
     def call(
-        self, method: str, path: str, body: Any = None, kind: str = JSON, accept: str = JSON, **query: str
+        self, method: str, path: str, body: Any = None, kind: str = JSON, *, accept: str = JSON, **query: str
     ) -> Answer:
-        answer = self._send(method, path, body, kind, accept, query)
+        answer = self._send(method, path, query, accept=accept, body=body, kind=kind)
         return Answer(answer.status, answer.headers, answer.data.decode())
 
     def get(self, path: str, **query: str) -> Answer:
@@ -83,7 +83,7 @@ class Api:
     def watch(self, path: str, *, accept: str = JSON, **query: str) -> Iterator[Json]:
         """Events until the server ends the stream; `timeoutSeconds` says when it does at the latest."""
         asked = {"watch": "1", "timeoutSeconds": "20", **query}
-        answer = self._send("GET", path, None, JSON, accept, asked, preload=False)
+        answer = self._send("GET", path, asked, accept=accept, preload=False)
         try:
             assert answer.status == 200, answer.data
             rest = b""
@@ -97,11 +97,11 @@ class Api:
         self,
         method: str,
         path: str,
-        body: Any,
-        kind: str,
-        accept: str,
         query: Mapping[str, str],
         *,
+        accept: str,
+        body: Any = None,
+        kind: str = JSON,
         preload: bool = True,
     ) -> urllib3.BaseHTTPResponse:
         headers = {**self.wire.headers, "Accept": accept}

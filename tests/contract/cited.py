@@ -12,9 +12,7 @@ import pytest
 
 _DOCS = "https://kubernetes.io/docs"
 _CONCEPTS = f"{_DOCS}/reference/using-api/api-concepts/"
-_CONVENTIONS = (
-    "https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md"
-)
+_CONVENTIONS = "https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md"
 _DEFINITIONS = f"{_DOCS}/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/"
 
 
@@ -41,7 +39,9 @@ def _definitions(heading: str, anchor: str) -> Section:
 
 
 RECORDED = Section(
-    "Recorded answers", "of a Kubernetes 1.31 control plane", "https://kubernetes.io/docs/reference/kubernetes-api/"
+    "Recorded answers",
+    "of a Kubernetes 1.31 control plane",
+    "https://kubernetes.io/docs/reference/kubernetes-api/",
 )
 """tests/contract/recorded/; the link is the reference of the calls."""
 
@@ -100,7 +100,9 @@ EVICTION = Section(
     f"{_DOCS}/concepts/scheduling-eviction/api-eviction/#how-api-initiated-eviction-works",
 )
 BUDGETS = Section(
-    "Disruptions", "Pod disruption budgets", f"{_DOCS}/concepts/workloads/pods/disruptions/#pod-disruption-budgets"
+    "Disruptions",
+    "Pod disruption budgets",
+    f"{_DOCS}/concepts/workloads/pods/disruptions/#pod-disruption-budgets",
 )
 LEASES = Section("Leases", "Leader election", f"{_DOCS}/concepts/architecture/leases/#leader-election")
 HEARTBEATS = Section("Nodes", "Node heartbeats", f"{_DOCS}/concepts/architecture/nodes/#node-heartbeats")
@@ -110,7 +112,9 @@ TAINTS = Section(
     f"{_DOCS}/concepts/scheduling-eviction/taint-and-toleration/#taint-based-evictions",
 )
 PLACEMENT = Section(
-    "Assigning Pods to Nodes", "nodeSelector", f"{_DOCS}/concepts/scheduling-eviction/assign-pod-node/#nodeselector"
+    "Assigning Pods to Nodes",
+    "nodeSelector",
+    f"{_DOCS}/concepts/scheduling-eviction/assign-pod-node/#nodeselector",
 )
 DEPLOYMENTS = Section(
     "Deployments",
@@ -150,14 +154,19 @@ RBAC_NAMES = Section(
     f"{_DOCS}/reference/access-authn-authz/rbac/#referring-to-resources",
 )
 AUTHORIZATION = Section(
-    "Authorization", "Request attributes", f"{_DOCS}/reference/access-authn-authz/authorization/"
-    "#review-your-request-attributes",
+    "Authorization",
+    "Request attributes",
+    f"{_DOCS}/reference/access-authn-authz/authorization/#review-your-request-attributes",
 )
 ANONYMOUS = Section(
-    "Authenticating", "Anonymous requests", f"{_DOCS}/reference/access-authn-authz/authentication/#anonymous-requests"
+    "Authenticating",
+    "Anonymous requests",
+    f"{_DOCS}/reference/access-authn-authz/authentication/#anonymous-requests",
 )
 IMPERSONATION = Section(
-    "Authenticating", "User impersonation", f"{_DOCS}/reference/access-authn-authz/authentication/#user-impersonation"
+    "Authenticating",
+    "User impersonation",
+    f"{_DOCS}/reference/access-authn-authz/authentication/#user-impersonation",
 )
 TOKENS = Section(
     "Managing Service Accounts",
@@ -173,8 +182,9 @@ DRAIN = Section(
     f"{_DOCS}/tasks/administer-cluster/safely-drain-node/#use-kubectl-drain-to-remove-a-node-from-service",
 )
 LOGS = Section(
-    "Logging Architecture", "Pod and container logs", f"{_DOCS}/concepts/cluster-administration/logging/"
-    "#basic-logging-in-kubernetes",
+    "Logging Architecture",
+    "Pod and container logs",
+    f"{_DOCS}/concepts/cluster-administration/logging/#basic-logging-in-kubernetes",
 )
 EXEC = Section(
     "Get a Shell to a Running Container",

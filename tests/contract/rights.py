@@ -17,13 +17,26 @@ RBAC = "/apis/rbac.authorization.k8s.io/v1"
 HARNESS: list[Json] = [
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "delete"]},
     {"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["get", "create"]},
-    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update", "delete"]},
-    {"apiGroups": ["stormdrill.io"], "resources": ["faults"], "verbs": ["get", "list", "create", "patch", "delete"]},
+    {
+        "apiGroups": ["coordination.k8s.io"],
+        "resources": ["leases"],
+        "verbs": ["get", "create", "update", "delete"],
+    },
+    {
+        "apiGroups": ["stormdrill.io"],
+        "resources": ["faults"],
+        "verbs": ["get", "list", "create", "patch", "delete"],
+    },
 ]
 """In its namespaces, as docs/your-own-cluster.md says; the other two are cluster-wide."""
 HARNESS_EVERYWHERE: list[Json] = [
     {"apiGroups": [""], "resources": ["nodes", "pods"], "verbs": ["list"]},
-    {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system", HOME], "verbs": ["get"]},
+    {
+        "apiGroups": [""],
+        "resources": ["namespaces"],
+        "resourceNames": ["kube-system", HOME],
+        "verbs": ["get"],
+    },
 ]
 
 
@@ -94,7 +107,7 @@ def _version(body: Json) -> str:
     return "v1" if body["kind"] == "ServiceAccount" else "rbac.authorization.k8s.io/v1"
 
 
-def may(api: Api, verb: str, resource: str, namespace: str = "", name: str = "", group: str = "") -> bool:
+def may(api: Api, verb: str, resource: str, namespace: str = "", *, name: str = "", group: str = "") -> bool:
     """What a SelfSubjectAccessReview says to whoever asks."""
     resource, _, part = resource.partition("/")
     asked: dict[str, Any] = {"verb": verb, "group": group, "resource": resource, "subresource": part}

@@ -39,7 +39,9 @@ def test_a_pod_that_is_deleted_ends_first_and_goes_then(api: Api, region: Region
     assert left_s.total_seconds() >= 7
     until_gone(region, api, path)
     events = []
-    for event in api.watch(core(namespace, "pods"), resourceVersion=before, fieldSelector="metadata.name=one"):
+    for event in api.watch(
+        core(namespace, "pods"), resourceVersion=before, fieldSelector="metadata.name=one"
+    ):
         events.append((event["type"], event["object"]["metadata"].get("deletionGracePeriodSeconds")))
         if event["type"] == "DELETED":
             break

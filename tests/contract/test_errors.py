@@ -54,7 +54,9 @@ def test_what_cannot_be_read_is_a_bad_request(api: Api, namespace: str, body: by
 
 @cites(STATUS_CODES)
 def test_forms_that_are_not_spoken(api: Api, namespace: str) -> None:
-    api.call("POST", core(namespace, "configmaps"), b"k: v", kind="text/csv").refused(415, "UnsupportedMediaType")
+    api.call("POST", core(namespace, "configmaps"), b"k: v", kind="text/csv").refused(
+        415, "UnsupportedMediaType"
+    )
     api.call("GET", core(namespace, "configmaps"), accept="text/csv").refused(406, "NotAcceptable")
 
 

@@ -59,7 +59,11 @@ def test_who_may_not_act_as_others_is_refused(region: Region, namespace: str) ->
     rule = {"apiGroups": [""], "resources": ["users"], "resourceNames": ["ann"], "verbs": ["impersonate"]}
     admin = Api.of(region)
     admin.done("POST", f"{RBAC}/clusterroles", {**role, "rules": [rule]})
-    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role["metadata"]["name"]}
+    reference = {
+        "apiGroup": "rbac.authorization.k8s.io",
+        "kind": "ClusterRole",
+        "name": role["metadata"]["name"],
+    }
     subject = {"kind": "ServiceAccount", "name": "agent", "namespace": namespace}
     admin.done("POST", f"{RBAC}/clusterrolebindings", {**role, "roleRef": reference, "subjects": [subject]})
     assert who(me.acting_as("ann"))["username"] == "ann"

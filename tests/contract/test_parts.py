@@ -35,7 +35,11 @@ def test_the_main_path_does_not_write_status_and_the_status_path_nothing_else(
     assert claimed["status"].get("replicas") != 77
     assert claimed["metadata"]["labels"] == {"x": "1"}
     condition = {"type": "Tested", "status": "True", "reason": "ByHand", "message": ""}
-    both = {"status": {"conditions": [condition]}, "spec": {"replicas": 5}, "metadata": {"labels": {"x": "2"}}}
+    both = {
+        "status": {"conditions": [condition]},
+        "spec": {"replicas": 5},
+        "metadata": {"labels": {"x": "2"}},
+    }
     said = api.done("PATCH", f"{path}/status", both, MERGE)
     assert "Tested" in [item["type"] for item in said["status"]["conditions"]]
     assert (said["spec"]["replicas"], said["metadata"]["labels"]) == (0, {"x": "1"})
@@ -52,7 +56,9 @@ def test_generation_counts_what_is_wanted_and_observed_generation_follows(
     assert api.done("GET", path)["metadata"]["generation"] == 1
     api.done("PATCH", path, {"spec": {"minReadySeconds": 1}}, MERGE)
     assert api.done("GET", path)["metadata"]["generation"] == 2
-    region.eventually(lambda: api.done("GET", path)["status"].get("observedGeneration") == 2, "it is observed")
+    region.eventually(
+        lambda: api.done("GET", path)["status"].get("observedGeneration") == 2, "it is observed"
+    )
 
 
 @cites(SPEC_AND_STATUS)

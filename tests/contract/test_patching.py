@@ -32,7 +32,9 @@ def idle(api: Api, region: Region, namespace: str) -> str:
 
 @cites(UPDATES, PATCHES)
 def test_a_merge_patch_sets_and_null_takes_away(api: Api, config: str) -> None:
-    found = api.done("PATCH", config, {"data": {"a": None, "c": "3"}, "metadata": {"labels": {"y": "2"}}}, MERGE)
+    found = api.done(
+        "PATCH", config, {"data": {"a": None, "c": "3"}, "metadata": {"labels": {"y": "2"}}}, MERGE
+    )
     assert (found["data"], found["metadata"]["labels"]) == ({"b": "2", "c": "3"}, {"x": "1", "y": "2"})
 
 
@@ -49,11 +51,17 @@ def test_a_merge_patch_replaces_lists_and_a_strategic_one_merges_them(api: Api, 
 
 @cites(PATCHES)
 def test_a_strategic_patch_finds_the_container_by_its_name(api: Api, region: Region, idle: str) -> None:
-    env = {"spec": {"template": {"spec": {"containers": [{"name": "c", "env": [{"name": "A", "value": "1"}]}]}}}}
+    env = {
+        "spec": {"template": {"spec": {"containers": [{"name": "c", "env": [{"name": "A", "value": "1"}]}]}}}
+    }
     found = api.done("PATCH", idle, env, STRATEGIC)
     (container,) = found["spec"]["template"]["spec"]["containers"]
     assert (container["image"], container["env"]) == (region.image, [{"name": "A", "value": "1"}])
-    gone = {"spec": {"template": {"spec": {"containers": [{"name": "c", "env": [{"name": "A", "$patch": "delete"}]}]}}}}
+    gone = {
+        "spec": {
+            "template": {"spec": {"containers": [{"name": "c", "env": [{"name": "A", "$patch": "delete"}]}]}}
+        }
+    }
     (container,) = api.done("PATCH", idle, gone, STRATEGIC)["spec"]["template"]["spec"]["containers"]
     assert not container.get("env")
 

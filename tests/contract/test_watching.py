@@ -1,4 +1,4 @@
-"""Watches: every change once and in order, from where one left off; and what a client does when that is too long ago."""
+"""Watches: every change once and in order, from where one left off; and what to do when that is too long ago."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ def api(region: Region) -> Api:
 
 def make(api: Api, namespace: str, name: str, **labels: str) -> Json:
     return api.done(
-        "POST", core(namespace, "secrets"), {"metadata": {"name": name, "labels": labels}, "stringData": {"k": "0"}}
+        "POST",
+        core(namespace, "secrets"),
+        {"metadata": {"name": name, "labels": labels}, "stringData": {"k": "0"}},
     )
 
 
@@ -75,9 +77,7 @@ def test_a_watch_goes_on_where_another_left_off(api: Api, namespace: str, left_o
 
 @cites(WATCH_SEMANTICS)
 @pytest.mark.parametrize("start", [{}, {"resourceVersion": "0"}], ids=["unset", "zero"])
-def test_without_a_version_what_is_there_comes_first(
-    api: Api, namespace: str, start: dict[str, str]
-) -> None:
+def test_without_a_version_what_is_there_comes_first(api: Api, namespace: str, start: dict[str, str]) -> None:
     here = [make(api, namespace, name) for name in ("a", "b")]
     changed = change(api, namespace, "a")
     found = take(api, namespace, 2, **start)
@@ -147,12 +147,19 @@ def test_a_watch_ends_when_its_time_is_up(api: Api, namespace: str) -> None:
 
 
 @cites(GONE, WATCH)
-def test_a_version_too_long_ago_is_one_410_and_a_new_list_goes_on_from_there(api: Api, namespace: str) -> None:
+def test_a_version_too_long_ago_is_one_410_and_a_new_list_goes_on_from_there(
+    api: Api, namespace: str
+) -> None:
     make(api, namespace, "a")
     events = list(api.watch(core(namespace, "secrets"), resourceVersion="1", timeoutSeconds="5"))
     assert [event["type"] for event in events] == ["ERROR"]
     said = events[0]["object"]
-    assert (said["kind"], said["status"], said["code"], said["reason"]) == ("Status", "Failure", 410, "Expired")
+    assert (said["kind"], said["status"], said["code"], said["reason"]) == (
+        "Status",
+        "Failure",
+        410,
+        "Expired",
+    )
     listed = api.get(core(namespace, "secrets"))
     made = make(api, namespace, "b")
     assert take(api, namespace, 1, resourceVersion=listed.version) == [("ADDED", "b", version(made))]
