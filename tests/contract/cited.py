@@ -38,7 +38,7 @@ def _definitions(heading: str, anchor: str) -> Section:
     return Section(page, heading, f"{_DEFINITIONS}#{anchor}")
 
 
-RECORDED = Section(
+RECORDING = Section(
     "Recorded answers",
     "of a Kubernetes 1.31 control plane",
     "https://kubernetes.io/docs/reference/kubernetes-api/",

@@ -1,8 +1,9 @@
 """The API under test: a region as `lab up` starts it, in this process, or whatever a kubeconfig leads to.
 
-Ours has TLS, tokens, a kubeconfig, and two fake kubelets that run nothing. With `--kubeconfig` (or CONTRACT_KUBECONFIG)
-the same tests run against another cluster, each in a namespace that it makes and deletes; those marked `own_server`
-need what only ours gives, and are skipped.
+Ours has TLS, tokens, a kubeconfig, and two fake kubelets that run nothing. With `--kubeconfig` (`make contract
+KUBECONFIG=FILE`, or the variable CONTRACT_KUBECONFIG) the same tests run against another cluster, each in a namespace
+that it makes and deletes; those marked `own_server` need what only ours gives, and are skipped. docs/contract.md says
+how to run them and what they need.
 """
 
 from __future__ import annotations
@@ -64,7 +65,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "own_server(why): needs what only the server of these tests gives")
+    if option(config, "kube_context", "CONTEXT") and not option(config, "kubeconfig", "KUBECONFIG"):
+        raise pytest.UsageError(
+            "a context of which kubeconfig? CONTEXT (--kube-context) needs KUBECONFIG (--kubeconfig)"
+        )
     config.addinivalue_line("markers", "cites(*sections): the documentation that it encodes, see cited.py")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    given = option(config, "kubeconfig", "KUBECONFIG")
+    context = option(config, "kube_context", "CONTEXT") or "its current context"
+    return f"API under test: {f'{given}, {context}' if given else 'a region of the lab, started here'}"
 
 
 def option(config: pytest.Config, name: str, variable: str) -> str:

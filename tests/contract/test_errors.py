@@ -82,3 +82,30 @@ def test_a_stranger_learns_nothing(api: Api, namespace: str) -> None:
     assert answer.status in {401, 403}  # 403 where anonymous requests are let in
     wrong = api.with_headers({**bare, "Authorization": "Bearer no-such-token"})
     wrong.get(core(namespace, "configmaps")).refused(401, "Unauthorized")
+
+
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+CONFIGS = "/api/v1/namespaces/default/configmaps"
+
+
+@cites(STATUS_KIND, STATUS_CODES)
+@pytest.mark.own_server("a real server builds all of it")
+@pytest.mark.parametrize(
+    ("call", "forms", "status"),
+    [
+        (f"PATCH {CONFIGS}/a", {"kind": "application/apply-patch+yaml"}, 501),
+        (f"POST {CONFIGS}", {"kind": PROTOBUF}, 415),
+        (f"GET {CONFIGS}", {"accept": PROTOBUF}, 406),
+        (f"GET {CONFIGS}", {"accept": "application/yaml"}, 406),
+        ("POST /api/v1/namespaces/default/serviceaccounts/default/token", {}, 404),
+        ("POST /api/v1/namespaces/default/pods/a/portforward", {}, 404),
+        ("POST /api/v1/namespaces/default/pods/a/attach", {}, 404),
+        ("GET /api/v1/namespaces/default/replicationcontrollers", {}, 404),
+    ],
+)
+def test_what_is_not_built_says_so(api: Api, call: str, forms: dict[str, str], status: int) -> None:
+    method, _, path = call.partition(" ")
+    body = None if method == "GET" else {"metadata": {"name": "a"}}
+    answer = api.call(method, path, body, **forms)
+    assert (answer.status, answer.body["kind"], answer.body["code"]) == (status, "Status", status)
+    assert api.get("/openapi/v2").status == api.get("/openapi/v3").status == 404

@@ -148,18 +148,17 @@ def test_a_watch_ends_when_its_time_is_up(api: Api, namespace: str) -> None:
 
 @cites(GONE, WATCH)
 def test_a_version_too_long_ago_is_one_410_and_a_new_list_goes_on_from_there(
-    api: Api, namespace: str
+    api: Api, region: Region, namespace: str
 ) -> None:
     make(api, namespace, "a")
-    events = list(api.watch(core(namespace, "secrets"), resourceVersion="1", timeoutSeconds="5"))
-    assert [event["type"] for event in events] == ["ERROR"]
-    said = events[0]["object"]
-    assert (said["kind"], said["status"], said["code"], said["reason"]) == (
-        "Status",
-        "Failure",
-        410,
-        "Expired",
-    )
+    stream = api.watch(core(namespace, "secrets"), resourceVersion="1", timeoutSeconds="5")
+    first = next(stream)
+    if first["type"] != "ERROR" and not region.port:
+        pytest.skip("this server still remembers its first version")
+    said = first["object"]
+    assert (first["type"], said["kind"], said["status"]) == ("ERROR", "Status", "Failure")
+    assert (said["code"], said["reason"]) == (410, "Expired")
+    assert list(stream) == []
     listed = api.get(core(namespace, "secrets"))
     made = make(api, namespace, "b")
     assert take(api, namespace, 1, resourceVersion=listed.version) == [("ADDED", "b", version(made))]

@@ -147,7 +147,7 @@ class Threads:
     def _run(self, worker: Writer | Watcher) -> None:
         try:
             worker.work(self.stop)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 -- raised again where it is joined
             self._wrong.append(error)
 
     def join(self) -> None:

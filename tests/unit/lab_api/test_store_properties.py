@@ -29,7 +29,7 @@ from stormlab.api.web import watching
 from .follower import Follower, shown
 
 KINDS = st.sampled_from([CONFIG_MAP, SECRET])
-NAMESPACES = st.sampled_from(["a", "a-b"])
+NAMESPACES = st.sampled_from(["a", "a-b", "a0"])
 NAMES = st.sampled_from(["x", "y"])
 COLOURS = st.sampled_from(["red", "blue", ""])
 WINDOW = 4
