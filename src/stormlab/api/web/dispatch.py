@@ -55,7 +55,7 @@ class Dispatcher:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         user = authenticate(request.headers.get("Authorization", ""), self.tokens, self.account)
-        user = acting(self.objects.store, user, request.headers)
+        user = acting(self.objects.store, user, request)
         target = parse(request.path)
         if target is None:
             authorize_path(self.objects.store, user, request.path, request.method)

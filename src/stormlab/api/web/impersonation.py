@@ -6,7 +6,7 @@ user, group or service account that he names; from then on the request is theirs
 
 from __future__ import annotations
 
-from multidict import CIMultiDictProxy
+from aiohttp import web
 
 from stormlab.api.status import ApiError, not_implemented
 from stormlab.api.store import Store
@@ -20,8 +20,9 @@ _ACCOUNT = "system:serviceaccount:"
 _ROLES = {"system:masters": ADMIN.role, "system:nodes": NODE.role}
 
 
-def acting(store: Store, user: User, headers: CIMultiDictProxy[str]) -> User:
+def acting(store: Store, user: User, request: web.Request) -> User:
     """Return whom the request is made as, `user` where no header names another; ApiError 403, 500 or 501."""
+    headers = request.headers
     if any(name.lower().startswith(_NOT_BUILT) for name in headers):
         raise not_implemented("impersonation of a uid or of extra fields is not built")
     name, groups = headers.get(_USER, ""), tuple(headers.getall(_GROUP, ()))
