@@ -29,7 +29,9 @@ from stormlab.api.web import watching
 from .follower import Follower, shown
 
 KINDS = st.sampled_from([CONFIG_MAP, SECRET])
-NAMESPACES = st.sampled_from(["a", "a-b", "a0"])
+# In the order of keys: "-" comes before the "/" that ends a namespace, "0" right after it.
+SPACES = ("a-b", "a", "a0")
+NAMESPACES = st.sampled_from(SPACES)
 NAMES = st.sampled_from(["x", "y"])
 COLOURS = st.sampled_from(["red", "blue", ""])
 WINDOW = 4
@@ -167,7 +169,9 @@ class Machine(RuleBasedStateMachine):
         if hasattr(self, "store"):
             assert self.store.version == self.written
             for kind, trees in self.acknowledged.items():
-                assert shown(self.store.records(kind), EVERYTHING) == trees
+                everything = self.store.records(kind)
+                assert shown(everything, EVERYTHING) == trees
+                assert everything == [one for space in SPACES for one in self.store.records(kind, space)]
 
     @invariant()
     def the_past_is_as_it_was_or_forgotten(self):
