@@ -194,9 +194,12 @@ def _must_answer(region: Region) -> None:
     from urllib3.exceptions import HTTPError
 
     try:
-        client.VersionApi(api_client(region)).get_code(_request_timeout=10)
+        client.CoreV1Api(api_client(region)).read_namespace("kube-system", _request_timeout=10)
     except (ApiException, ConfigException, HTTPError, OSError) as error:
-        pytest.exit(f"{region.kubeconfig} {region.context}: {error}", returncode=2)
+        where = f"{region.kubeconfig} {region.context}".rstrip()
+        refused = isinstance(error, ApiException) and error.status in {401, 403}
+        hint = "; these tests need the rights of an administrator" if refused else ""
+        pytest.exit(f"{where}: {error}{hint}", returncode=2)
 
 
 def _live_before(region: Region) -> None:
