@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .asking import Api, core
-from .cited import CHUNKS, FIELDS, LABELS, UNAVAILABLE, cites
+from .cited import CHUNKS, FIELDS, LABELS, RESOURCE_VERSIONS, UNAVAILABLE, cites
 from .conftest import PROGRAM, Region
 
 LABELLED = {
@@ -91,6 +91,27 @@ def test_pages_show_one_moment_whatever_happens_meanwhile(api: Api, labelled: st
     assert rest["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
     assert not rest["metadata"].get("continue")
     assert names(api, path) == "abde"
+
+
+@cites(RESOURCE_VERSIONS)
+@pytest.mark.parametrize(
+    "query", [{"resourceVersionMatch": "Exact"}, {"limit": "9"}], ids=["exact", "in pages"]
+)
+def test_a_list_of_the_past(api: Api, labelled: str, query: dict[str, str]) -> None:
+    path = core(labelled, "secrets")
+    then = api.get(path).version
+    api.done("DELETE", core(labelled, "secrets", "a"))
+    now = api.done("POST", path, {"metadata": {"name": "e"}})["metadata"]["resourceVersion"]
+    past = api.done("GET", path, resourceVersion=then, **query)
+    assert "".join(item["metadata"]["name"] for item in past["items"]) == "abcd"
+    assert past["metadata"]["resourceVersion"] == then
+    # Not older than, which may be newer.
+    assert names(api, path, resourceVersion=then, resourceVersionMatch="NotOlderThan") in {
+        "abcd",
+        "bcd",
+        "bcde",
+    }
+    assert names(api, path, resourceVersion=now, resourceVersionMatch="NotOlderThan") == "bcde"
 
 
 @cites(UNAVAILABLE)
