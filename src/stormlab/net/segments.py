@@ -74,7 +74,7 @@ def _part(frame: bytes, first: int, end: int, count: int) -> bytes:
 
 def _sum(data: bytes | memoryview) -> int:
     """The Internet checksum's sum, not complemented; `data` has an even number of bytes."""
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
     return total
