@@ -1,8 +1,8 @@
 """What a recovery time is made of, as far as events and answers tell; the rest is named unexplained.
 
 The marks are the leader seen lost, its restart in its place or another's promotion (or, when no leader changed, the
-standby that it gave up or the new pod's readiness), and the first good answer after that; of a failover by decision they
-are in `decided`. A part that no event bounds is not invented: a sum that ends in "unexplained" is a finding.
+standby that it gave up or the new pod's readiness), and the first good answer after that; those of a failover by
+decision are in `decided`. A part that no event bounds is not invented: a sum that ends in "unexplained" is a finding.
 """
 
 from __future__ import annotations
