@@ -66,7 +66,7 @@ def place(pod: Places, container: str, limits: Limits) -> Held:
 def hold(pod: Places, container: str, limits: Limits) -> Held:
     """Make the container's groups and write its limits. Raises OSError when the pod's groups are gone."""
     missing = []
-    if None in {pod.cpu, pod.memory}:
+    if limits != Limits() and None in {pod.cpu, pod.memory}:
         (pod.v2 / container).mkdir(exist_ok=True)
         delegate(pod.v2)
     if limits.cpu is not None and not _hold_cpu(pod, container, limits.cpu):
