@@ -111,6 +111,6 @@ def programs(region: str, objects: Iterable[Object]) -> Iterator[Program]:
     for part in workloads(objects):
         # Whether a workload is whole is for the API to say.
         spec = (((part.get("spec") or {}).get("template") or {}).get("spec")) or {}
-        for container in spec.get("containers") or ():
+        for container in [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]:
             command = container.get("command") or [None]
             yield Program(container.get("image", ""), command[0], f"{region}: {identity(part)}")

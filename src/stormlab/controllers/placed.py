@@ -21,9 +21,14 @@ def repels(pod: Record) -> bool:
 def requests(pod: Record) -> dict[str, float]:
     """Return what a pod asks a node to keep for it, by resource, in base units."""
     total: dict[str, float] = {}
-    for container in pod.tree["spec"].get("containers", ()):
+    spec = pod.tree["spec"]
+    for container in spec.get("containers", ()):
         for name, amount in at(container, "resources", "requests", default={}).items():
             total[name] = total.get(name, 0.0) + quantity(amount)
+    # What prepares the pod runs before the rest, and one at a time.
+    for container in spec.get("initContainers", ()):
+        for name, amount in at(container, "resources", "requests", default={}).items():
+            total[name] = max(total.get(name, 0.0), quantity(amount))
     return total
 
 

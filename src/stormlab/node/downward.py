@@ -41,7 +41,7 @@ def of_item(item: Object, pod: PodSpec) -> bytes:
     """Content of one file of a `downwardAPI` volume. Raises ConfigError."""
     if "resourceFieldRef" in item:
         reference = item["resourceFieldRef"]
-        named = {container.name: container for container in pod.containers}
+        named = {container.name: container for container in pod.every_container}
         if reference.get("containerName") not in named:
             raise ConfigError(
                 f"resourceFieldRef of container {reference.get('containerName')}, which is not there"

@@ -14,6 +14,7 @@ from aiohttp import web
 from stormlab.node import execstream, logs
 from stormlab.node.context import NodeContext
 from stormlab.node.kubelet import Kubelet
+from stormlab.node.run import ContainerRun
 from stormlab.node.worker import PodWorker
 
 
@@ -54,19 +55,20 @@ class NodeHttp:
         pods = self._kubelet.unsettled()
         return web.Response(text="\n".join(pods), status=503 if pods else 200)
 
-    def _find(self, request: web.Request) -> tuple[PodWorker, str]:
+    def _find(self, request: web.Request) -> tuple[PodWorker, ContainerRun]:
         found = request.match_info
         worker = self._kubelet.worker(found["namespace"], found["pod"])
-        if worker is None or worker.spec is None:
+        if worker is None or worker.runs is None:
             raise web.HTTPNotFound(text=f"pod {found['namespace']}/{found['pod']} is not on this node")
         name = found["container"]
-        if name not in worker.runs:
+        run = worker.runs.find(name)
+        if run is None:
             raise web.HTTPNotFound(text=f"container {name} is not in pod {found['pod']}")
-        return worker, name
+        return worker, run
 
     async def _logs(self, request: web.Request) -> web.StreamResponse:
-        worker, name = self._find(request)
-        query = request.query
+        worker, run = self._find(request)
+        query, name = request.query, run.container.name
         if query.get("timestamps") not in {None, "", "false"}:
             raise web.HTTPBadRequest(text="timestamps is not supported: the lab's logs hold no times")
         previous = query.get("previous") == "true"
@@ -95,14 +97,14 @@ class NodeHttp:
         return start
 
     async def _exec(self, request: web.Request) -> web.StreamResponse:
-        worker, name = self._find(request)
+        worker, run = self._find(request)
         if not request.query.getall("command", []):
             raise web.HTTPBadRequest(text="you must specify at least 1 command for the container")
         home = worker.home()
-        state = worker.runs[name].state(home.shim) if home else None
+        state = run.state(home.shim) if home else None
         if home is None or state is None or state["finished_at"] is not None:
-            raise web.HTTPBadRequest(text=f"container {name} is not running")
-        return await execstream.serve(request, home, worker.runs[name])
+            raise web.HTTPBadRequest(text=f"container {run.container.name} is not running")
+        return await execstream.serve(request, home, run)
 
 
 def _moment(text: str) -> float:

@@ -29,7 +29,9 @@ def write(place: Path, files: Mapping[str, File]) -> bool:
     place.mkdir(parents=True, exist_ok=True)
     current = place / _DATA
     before = current.resolve() if current.is_symlink() else None
+    names = {name.split("/")[0] for name in files}
     if before is not None and _content(before) == dict(files):
+        _links(place, names)  # a write that was killed may have left some out
         return False
     fresh = Path(tempfile.mkdtemp(prefix="..", dir=place))
     fresh.chmod(0o755)
@@ -42,9 +44,10 @@ def write(place: Path, files: Mapping[str, File]) -> bool:
     link.unlink(missing_ok=True)
     link.symlink_to(fresh.name)
     link.replace(current)
-    _links(place, {name.split("/")[0] for name in files})
-    if before is not None:
-        shutil.rmtree(before, ignore_errors=True)
+    _links(place, names)
+    for other in place.glob("..*"):  # the files of before, and what a write that was killed left
+        if not other.is_symlink() and other.name != fresh.name:
+            shutil.rmtree(other, ignore_errors=True)
     return True
 
 

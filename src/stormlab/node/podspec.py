@@ -102,6 +102,8 @@ class PodSpec:
     namespace: str
     name: str
     containers: tuple[Container, ...]
+    inits: tuple[Container, ...] = ()
+    """They prepare the pod, one after the other, before its containers start."""
     volumes: Mapping[str, Object] = field(default_factory=dict)
     restart_policy: str = "Always"
     grace_s: int = 30
@@ -111,6 +113,11 @@ class PodSpec:
     host_pid: bool = False
     metadata: Object = field(default_factory=dict)
     spec: Object = field(default_factory=dict)
+
+    @property
+    def every_container(self) -> tuple[Container, ...]:
+        """Those that prepare it, and its own."""
+        return (*self.inits, *self.containers)
 
     @property
     def label(self) -> str:
@@ -124,6 +131,7 @@ def parse(pod: Object) -> PodSpec:
     security = spec.get("securityContext") or {}
     try:
         containers = tuple(_container(part, security) for part in spec["containers"])
+        inits = tuple(_container(part, security) for part in spec.get("initContainers") or ())
     except (KeyError, TypeError, ValueError) as error:
         raise UnsupportedPodError(f"cannot be understood: {error!r}") from error
     return PodSpec(
@@ -131,6 +139,7 @@ def parse(pod: Object) -> PodSpec:
         namespace=metadata["namespace"],
         name=metadata["name"],
         containers=containers,
+        inits=inits,
         volumes={volume["name"]: volume for volume in spec.get("volumes") or ()},
         restart_policy=spec.get("restartPolicy") or "Always",
         grace_s=_or(spec.get("terminationGracePeriodSeconds"), 30),

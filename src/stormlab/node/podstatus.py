@@ -47,19 +47,29 @@ def pod_status(
     views: Sequence[View],
     addresses: Mapping[str, str],
     *,
+    first: Sequence[View] = (),
     old: Status,
     now: float,
 ) -> Status:
-    """The whole status. `old` is the present one: conditions that stay keep their time."""
-    phase = _phase(views)
+    """The whole status; `first` are the containers that prepare the pod.
+
+    `old` is the present one: conditions that stay keep their time.
+    """
+    waiting_for = [view for view in first if not view.ready]
+    phase = _first_phase(waiting_for) if waiting_for else _phase(views)
+    if waiting_for:
+        views = [replace(view, waiting=("PodInitializing", "")) for view in views]
+    sandbox = bool(addresses.get("podIP"))
     status: Status = {
         "phase": phase,
-        "conditions": _conditions(phase, views, sandbox=bool(addresses.get("podIP")), old=old, now=now),
+        "conditions": _conditions(phase, views, waiting_for, sandbox=sandbox, old=old, now=now),
         "hostIP": addresses["hostIP"],
         "hostIPs": [{"ip": addresses["hostIP"]}],
         "startTime": old.get("startTime") or timestamp(now),
         "containerStatuses": [_container(pod, view) for view in views],
     }
+    if first:
+        status["initContainerStatuses"] = [_container(pod, view) for view in first]
     if addresses.get("podIP"):
         status |= {"podIP": addresses["podIP"], "podIPs": [{"ip": addresses["podIP"]}]}
     return status
@@ -87,6 +97,13 @@ def refused_status(pod: Mapping[str, Any], reason: str, message: str, now: float
     }
 
 
+def _first_phase(waiting_for: Sequence[View]) -> str:
+    """Of a pod that is not prepared yet."""
+    view = waiting_for[0]
+    failed = view.state is not None and not view.running and not view.will_restart
+    return "Failed" if failed else "Pending"
+
+
 def _phase(views: Sequence[View]) -> str:
     if any(view.state is None for view in views):
         return "Pending"
@@ -98,7 +115,7 @@ def _phase(views: Sequence[View]) -> str:
 
 
 def _conditions(
-    phase: str, views: Sequence[View], *, sandbox: bool, old: Status, now: float
+    phase: str, views: Sequence[View], first: Sequence[View], *, sandbox: bool, old: Status, now: float
 ) -> list[dict[str, Any]]:
     unready = [view.container.name for view in views if not view.ready]
     reason = {"Succeeded": "PodCompleted", "Failed": "PodFailed"}.get(phase, "ContainersNotReady")
@@ -107,7 +124,7 @@ def _conditions(
         why["message"] = f"containers with unready status: [{' '.join(unready)}]"
     wanted: list[tuple[str, bool, dict[str, str | None]]] = [
         ("PodReadyToStartContainers", sandbox and phase in {"Pending", "Running"}, {}),
-        ("Initialized", True, {}),
+        ("Initialized", not first, _uninitialized(first)),
         ("Ready", not unready, why if unready else {}),
         ("ContainersReady", not unready, why if unready else {}),
     ]
@@ -121,6 +138,13 @@ def _conditions(
         cleared: dict[str, str | None] = {key: None for key in ("reason", "message") if present.get(key)}
         found.append({"type": kind, "status": status, "lastTransitionTime": since, **cleared, **extra})
     return found
+
+
+def _uninitialized(first: Sequence[View]) -> dict[str, str | None]:
+    if not first:
+        return {}
+    names = " ".join(view.container.name for view in first)
+    return {"reason": "ContainersNotInitialized", "message": f"containers with incomplete status: [{names}]"}
 
 
 def _container(pod: PodSpec, view: View) -> dict[str, Any]:

@@ -25,10 +25,16 @@ _LOOK_S = 0.5
 
 
 class ContainerRun:
-    """The runs of one container. `wake` is called when its status may differ."""
+    """The runs of one container. `wake` is called when its status may differ.
 
-    def __init__(self, container: Container, wake: Any, settings: KubeletSettings) -> None:
+    `first`: it prepares the pod, so it has to succeed once.
+    """
+
+    def __init__(
+        self, container: Container, wake: Any, settings: KubeletSettings, *, first: bool = False
+    ) -> None:
         self.container = container
+        self._first = first
         self._wake = wake
         self._backoff = RestartBackoff(settings.max_container_restart_period_s)
         self._waiting = ("ContainerCreating", "")
@@ -47,6 +53,17 @@ class ContainerRun:
     def state(self, shim: ShimClient | None) -> State | None:
         """Last known state, None before the first start."""
         return (shim.states.get(self.container.name) if shim else None) or self.lost
+
+    def succeeded(self, shim: ShimClient | None) -> bool:
+        """Whether its last run ended well."""
+        state = self.state(shim)
+        return state is not None and state["finished_at"] is not None and state["exit_code"] == 0
+
+    def failed(self, pod: PodSpec, shim: ShimClient | None) -> bool:
+        """Whether it ended badly and is not tried again."""
+        state = self.state(shim)
+        ended = state is not None and state["finished_at"] is not None
+        return ended and not self.succeeded(shim) and not self._restarts(pod, state or {})
 
     async def tend(self, home: Home) -> float | None:
         """Do what is due now; seconds until something is due again, None when nothing is."""
@@ -77,9 +94,9 @@ class ContainerRun:
         return await self._start(home, state["attempt"] + 1, state)
 
     def _restarts(self, pod: PodSpec, state: State) -> bool:
-        return pod.restart_policy == "Always" or (
-            pod.restart_policy == "OnFailure" and state["exit_code"] != 0
-        )
+        if pod.restart_policy == "Always" and not self._first:
+            return True
+        return pod.restart_policy != "Never" and state["exit_code"] != 0
 
     async def _start(self, home: Home, attempt: int, last: State | None) -> float | None:
         try:
@@ -176,14 +193,15 @@ class ContainerRun:
             container=self.container,
             state=state,
             waiting=self._waiting,
-            ready=bool(running and health and health.ready),
+            ready=self.succeeded(shim) if self._first else bool(running and health and health.ready),
             started=bool(running and health and health.started),
             will_restart=state is not None and not running and self._restarts(pod, state),
         )
 
     def change_image(self, image: str) -> None:
         """The pod names another image: what runs is ended for it."""
-        self.container = replace(self.container, image=image)
+        if image != self.container.image:
+            self.container = replace(self.container, image=image)
 
     def close(self) -> None:
         """Stop probing."""

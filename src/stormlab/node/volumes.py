@@ -49,7 +49,7 @@ async def prepare(pod: PodSpec, store: Store, sources: Sources) -> dict[str, Vol
 
     Raises ConfigError when a ConfigMap, Secret, key or claim is not there (yet), VolumeError.
     """
-    used = {mount.volume for container in pod.containers for mount in container.mounts}
+    used = {mount.volume for container in pod.every_container for mount in container.mounts}
     unknown = used - pod.volumes.keys()
     if unknown:
         raise VolumeError(f"no volume called {', '.join(sorted(unknown))}")
@@ -58,7 +58,7 @@ async def prepare(pod: PodSpec, store: Store, sources: Sources) -> dict[str, Vol
 
 async def refresh(pod: PodSpec, store: Store, sources: Sources) -> bool:
     """Write anew what mounted volumes show of the API; whether anything changed. Raises as `prepare`."""
-    used = {mount.volume for container in pod.containers for mount in container.mounts}
+    used = {mount.volume for container in pod.every_container for mount in container.mounts}
     changed = False
     for name in used & pod.volumes.keys():
         place = _of_pod(store, name)

@@ -18,7 +18,7 @@ from stormlab.node.home import Home, plan
 from stormlab.node.podspec import PodSpec, UnsupportedPodError, parse
 from stormlab.node.podstatus import pod_status, refused_status
 from stormlab.node.projection import VolumeError, sources_of
-from stormlab.node.run import ContainerRun
+from stormlab.node.runs import PodRuns
 from stormlab.node.statuswriter import StatusWriter
 from stormlab.node.volumes import refresh
 from stormlab.pod import sandbox as sandboxes
@@ -40,7 +40,7 @@ class PodWorker:
         self.namespace: str = pod["metadata"]["namespace"]
         self.label = f"{self.namespace}/{pod['metadata']['name']}"
         self.spec: PodSpec | None = None
-        self.runs: dict[str, ContainerRun] = {}
+        self.runs: PodRuns | None = None
         self._sandbox = found
         self._shim: ShimClient | None = None
         self._objects = CachedObjects(node.client)
@@ -64,8 +64,8 @@ class PodWorker:
         if self.spec is not None and _told(self.spec.metadata) != _told(metadata):
             self.spec = replace(self.spec, metadata=metadata)
             self._stale = True
-        for part in pod["spec"]["containers"] if self.runs else ():
-            self.runs[part["name"]].change_image(part.get("image") or "")
+        if self.runs is not None:
+            self.runs.change_images(pod["spec"])
         if metadata.get("deletionTimestamp"):
             grace_s = metadata.get("deletionGracePeriodSeconds") or 0
             until = time.monotonic() + grace_s
@@ -125,11 +125,9 @@ class PodWorker:
         """Work until the pod is gone from this machine and from the API."""
         try:
             self.spec = parse(self._object)
-            settings = self._node.estate.kubelet
-            self.runs = {
-                part.name: ContainerRun(part, self._wake.set, settings) for part in self.spec.containers
-            }
-            self._inherit()
+            self.runs = PodRuns(self.spec, self._wake.set, self._node.estate.kubelet)
+            if self._sandbox is not None:
+                self.runs.inherit(self._object.get("status") or {})
         except UnsupportedPodError as error:
             self._node.events.say(self._object["metadata"], "Warning", "UnsupportedPodSpec", str(error))
             self._status.want(refused_status(self._object, "UnsupportedPodSpec", str(error), time.time()))
@@ -141,17 +139,10 @@ class PodWorker:
                 self._wake.clear()
         finally:
             await self._status.close()
-            for run in self.runs.values():
-                run.close()
+            if self.runs is not None:
+                self.runs.close()
             if self._shim is not None:
                 self._shim.close()
-
-    def _inherit(self) -> None:
-        for status in (self._object.get("status") or {}).get("containerStatuses") or ():
-            run = self.runs.get(status["name"])
-            if run is not None and self._sandbox is not None and "running" in status.get("state", {}):
-                health = bool(status.get("ready")), bool(status.get("started"))
-                run.inherited[status.get("restartCount") or 0] = health
 
     async def _finished(self) -> bool:
         if self._gone_from_api or self._status.pod_is_gone:
@@ -163,13 +154,13 @@ class PodWorker:
 
     async def _step(self) -> float | None:
         """Do what is due; seconds until something is due again."""
-        if self.spec is None:
+        if self.spec is None or self.runs is None:
             return None
         try:
             home = await self._settle(self.spec)
             await self._freshen(home)
-            due = [await run.tend(home) for run in self.runs.values() if self._grace_until is None]
-            if not self._serves and all(run.view(self.spec, home.shim).ready for run in self.runs.values()):
+            due = await self.runs.tend(home) if self._grace_until is None else []
+            if not self._serves and self.runs.serve(home):
                 self._serves = True
                 sandboxes.serve(home.sandbox)
             self._failures = 0
@@ -217,12 +208,8 @@ class PodWorker:
     async def _lose(self, sandbox: Sandbox) -> None:
         """Somebody killed the pod's first process: what ran in it ended, the pod gets a new one."""
         if self._shim is not None:
-            for name, run in self.runs.items():
-                state = self._shim.states.get(name)
-                if state is not None:
-                    killed = {"finished_at": time.time(), "exit_code": 137, "signal": 9}
-                    run.lost = {**state, **killed} if state["finished_at"] is None else state
-                run.close()
+            if self.runs is not None:
+                self.runs.lose(self._shim.states)
             self._shim.close()
             self._shim = None
         node = self._node
@@ -241,14 +228,17 @@ class PodWorker:
         home = self.home()
         if home is None:
             return
-        await asyncio.gather(*(self._end(home, self.runs[name]) for name in home.shim.states))
+        await asyncio.gather(*(self._end(home, name) for name in home.shim.states))
         if self._gone_from_api or home.shim.gone.is_set():
             return
         self._report(final=True)
         await self._status.flush(2.0)
 
-    async def _end(self, home: Home, run: ContainerRun) -> None:
-        home.say("Normal", "Killing", f"Stopping container {run.container.name}")
+    async def _end(self, home: Home, name: str) -> None:
+        run = self.runs.find(name) if self.runs is not None else None
+        if run is None:
+            return
+        home.say("Normal", "Killing", f"Stopping container {name}")
         run.close()
         try:
             # The delete says how long it may take, not the pod.
@@ -259,8 +249,8 @@ class PodWorker:
 
     async def _remove(self) -> bool:
         """Remove what is left of the pod on this machine; whether it is gone."""
-        for run in self.runs.values():
-            run.close()
+        if self.runs is not None:
+            self.runs.close()
         if self._sandbox is not None:
             directory = self._node.pod_directory(self.uid)
             try:
@@ -290,16 +280,16 @@ class PodWorker:
         return True
 
     def _report(self, *, final: bool = False) -> None:
-        if self.spec is None:
+        if self.spec is None or self.runs is None:
             return
-        views = [run.view(self.spec, self._shim) for run in self.runs.values()]
+        first, views = self.runs.views(self.spec, self._shim)
         if final:
-            views = [view.ended() for view in views]
+            first, views = [view.ended() for view in first], [view.ended() for view in views]
         addresses = {"hostIP": self._node.zone.address}
         if self._sandbox is not None:
             addresses["podIP"] = self._sandbox.address
         old = self._status.current
-        self._status.want(pod_status(self.spec, views, addresses, old=old, now=time.time()))
+        self._status.want(pod_status(self.spec, views, addresses, first=first, old=old, now=time.time()))
 
 
 def _told(metadata: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -66,11 +66,14 @@ def test_whoever_must_go_at_once_is_not_asked(machine, named):
     assert took_s < 2
 
 
-def test_it_is_not_ready_before_its_start_is_over(machine, named):
+def test_it_does_not_count_as_running_before_its_start_is_over(machine, named):
     container = hooks(postStart="sleep 1; touch /run/started")
-    machine.run(named, "city1-a", "sh", "-c", "sleep 0.2; exec sleep 740", container=container, ready=False)
-    until(lambda: machine.container(named).get("state", {}).get("running"), "runs", 5)
-    assert not machine.condition(machine.pod(named), "Ready")
+    pod = machine.run(
+        named, "city1-a", "sh", "-c", "echo up; exec sleep 740", container=container, ready=False
+    )
+    log = machine.state / "pods" / pod["metadata"]["uid"] / "c.log"
+    until(lambda: log.exists() and "up" in log.read_text(), "its program runs", 10)
+    assert machine.container(named)["state"] == {"waiting": {"reason": "ContainerCreating"}}
     until(lambda: machine.condition(machine.pod(named), "Ready"), "ready", 10)
     assert machine.execute(named, "ls", "/run/started")[0] == 0
 

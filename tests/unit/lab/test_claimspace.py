@@ -102,11 +102,13 @@ def test_who_looked_in_before_sees_what_comes_and_goes(state):
         go, told = os.pipe()
         pid = os.fork()
         if pid == 0:
+            os.close(told)  # so that it ends with the other
             kernel.unshare(kernel.CLONE_NEWNS)
             kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_SLAVE)
             os.write(answering, b"r")
             for _ in range(2):
-                os.read(go, 1)
+                if not os.read(go, 1):
+                    break
                 os.write(answering, b"1" if os.path.ismount(place) else b"0")
             os._exit(0)
         assert os.read(asking, 1) == b"r"

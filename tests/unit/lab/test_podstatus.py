@@ -93,3 +93,44 @@ def test_who_was_killed_for_memory_says_so_in_both_states():
     assert done["containerStatuses"][0]["state"]["terminated"]["reason"] == "OOMKilled"
     other = status(state=state(finished_at=150.0, exit_code=137, signal=9, oom_killed=False), ready=False)
     assert other["containerStatuses"][0]["state"]["terminated"]["reason"] == "Error"
+
+
+INITS = parse(
+    {
+        **POD,
+        "spec": {
+            **POD["spec"],
+            "initContainers": [{"name": n, "image": "i:1", "command": ["x"]} for n in "ij"],
+        },
+    }
+)
+
+
+def preparing(*states, now=200.0, will_restart=True):
+    """Status of a pod with two containers that prepare it, in these states."""
+    base = {"waiting": ("ContainerCreating", ""), "started": False, "will_restart": will_restart}
+    first = [
+        View(container, state=found, ready=found is not None and found["exit_code"] == 0, **base)
+        for container, found in zip(INITS.inits, states, strict=True)
+    ]
+    main = View(INITS.containers[0], state=None, ready=False, **base)
+    return pod_status(INITS, [main], ADDRESSES, first=first, old={}, now=now)
+
+
+def test_a_pod_that_is_being_prepared():
+    done = state(finished_at=150.0, exit_code=0)
+    found = preparing(done, state())
+    assert found["phase"] == "Pending"
+    assert condition(found, "Initialized")["reason"] == "ContainersNotInitialized"
+    assert condition(found, "Initialized")["message"] == "containers with incomplete status: [j]"
+    assert [item["ready"] for item in found["initContainerStatuses"]] == [True, False]
+    assert found["containerStatuses"][0]["state"] == {"waiting": {"reason": "PodInitializing"}}
+    both = preparing(done, done)
+    assert condition(both, "Initialized")["status"] == "True"
+    assert both["containerStatuses"][0]["state"] == {"waiting": {"reason": "ContainerCreating"}}
+
+
+def test_a_pod_whose_preparation_failed_for_good():
+    failed = state(finished_at=150.0, exit_code=3)
+    assert preparing(failed, None)["phase"] == "Pending"
+    assert preparing(failed, None, will_restart=False)["phase"] == "Failed"

@@ -148,10 +148,14 @@ def test_all_files_change_at_one_moment(tmp_path):
     old = {f"f{i}": File(b"old", 0o644) for i in range(3)}
     payload.write(tmp_path, old)
     held = (tmp_path / "..data").resolve()
+    (tmp_path / "..half-written").mkdir()
     assert payload.write(tmp_path, {name: File(b"new", 0o644) for name in old})
     assert {(tmp_path / name).resolve().parent for name in old} == {(tmp_path / "..data").resolve()}
     assert not held.exists(), "what nobody can reach is gone"
     assert len(list(tmp_path.glob("..*"))) == 2, "the link and one directory"
+    (tmp_path / "f1").unlink()
+    assert not payload.write(tmp_path, {name: File(b"new", 0o644) for name in old})
+    assert (tmp_path / "f1").read_bytes() == b"new", "a write that was killed is made whole"
 
 
 @pytest.mark.parametrize(

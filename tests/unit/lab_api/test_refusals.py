@@ -57,7 +57,12 @@ def affinity(term):
     ("said", "field"),
     [
         ({"hostIPC": True}, "hostIPC"),
-        ({"initContainers": [{"name": "x"}]}, "initContainers"),
+        ({"initContainers": [{"name": "x", "restartPolicy": "Always"}]}, "initContainers[0].restartPolicy"),
+        (
+            {"initContainers": [{"name": "x", "livenessProbe": {"exec": {}}}]},
+            "initContainers[0].livenessProbe",
+        ),
+        ({"ephemeralContainers": [{"name": "x"}]}, "ephemeralContainers"),
         ({"activeDeadlineSeconds": 0}, "activeDeadlineSeconds"),
         ({"runtimeClassName": "kata"}, "runtimeClassName"),
         ({"dnsPolicy": "None"}, "dnsPolicy"),

@@ -40,6 +40,7 @@ def _struct(name: str, value: Tree, path: str) -> Iterator[Cause]:
             yield from _inside(fields[key], item, where)
     if name == "PodSpec":
         yield from _host_ports(value, path)
+        yield from _of_init(value, path)
 
 
 def _inside(kind: Type, value: Any, path: str) -> Iterator[Cause]:
@@ -58,6 +59,14 @@ def _host_ports(spec: Tree, path: str) -> Iterator[Cause]:
             if port.get("hostPort"):
                 where = f"{path}.containers[{number}].ports[{index}].hostPort"
                 yield forbidden_field(where, f"{NOT_DONE} without hostNetwork")
+
+
+def _of_init(spec: Tree, path: str) -> Iterator[Cause]:
+    for number, container in enumerate(spec.get("initContainers") or ()):
+        for key in ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe"):
+            if container.get(key):
+                why = "may not be set for init containers without restartPolicy=Always"
+                yield forbidden_field(f"{path}.initContainers[{number}].{key}", why)
 
 
 def _only(*allowed: Any) -> Callable[[Any], str]:

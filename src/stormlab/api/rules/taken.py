@@ -7,9 +7,10 @@ relies on something that does not happen. Every struct that these fields lead to
 from __future__ import annotations
 
 HONOURED: dict[str, str] = {
-    "PodSpec": "containers volumes restartPolicy terminationGracePeriodSeconds hostname subdomain hostAliases "
-    "hostNetwork hostPID shareProcessNamespace securityContext nodeName nodeSelector affinity tolerations "
-    "topologySpreadConstraints schedulerName serviceAccount serviceAccountName automountServiceAccountToken dnsPolicy",
+    "PodSpec": "containers initContainers volumes restartPolicy terminationGracePeriodSeconds hostname "
+    "subdomain hostAliases hostNetwork hostPID shareProcessNamespace securityContext nodeName nodeSelector "
+    "affinity tolerations topologySpreadConstraints schedulerName serviceAccount serviceAccountName "
+    "automountServiceAccountToken dnsPolicy",
     "HostAlias": "ip hostnames",
     "Container": "name image command args env envFrom ports volumeMounts workingDir startupProbe readinessProbe "
     "livenessProbe lifecycle resources securityContext",

@@ -88,8 +88,8 @@ def validate_pod_spec(spec: Tree, path: str) -> list[Cause]:
     if not containers:
         causes.append(required(f"{path}.containers"))
     volumes = {volume.get("name") for volume in spec.get("volumes", ())}
+    seen: set[str] = set()
     for field in ("initContainers", "containers"):
-        seen: set[str] = set()
         for index, container in enumerate(spec.get(field, ())):
             causes += _container(container, f"{path}.{field}[{index}]", seen, volumes)
     if (policy := spec.get("restartPolicy")) not in RESTART_POLICIES:

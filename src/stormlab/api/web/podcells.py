@@ -30,11 +30,24 @@ def _container_reason(status: Tree) -> str:
     return ""
 
 
+def _preparing(tree: Tree) -> str:
+    """Return `Init:1/2`, or what keeps an init container from running; nothing once all have succeeded."""
+    first = _statuses(tree, "initContainerStatuses")
+    for number, container in enumerate(first):
+        if at(container, "state", "terminated", "exitCode") == 0:
+            continue
+        reason = _container_reason(container)
+        return f"Init:{reason if reason not in {'', 'PodInitializing'} else f'{number}/{len(first)}'}"
+    return ""
+
+
 def status(tree: Tree, _now: dt.datetime) -> str:
     """Return the pod's state in one word: the phase, or what keeps a container from running."""
-    reason = at(tree, "status", "reason") or at(tree, "status", "phase", default="Unknown")
+    reason = (
+        _preparing(tree) or at(tree, "status", "reason") or at(tree, "status", "phase", default="Unknown")
+    )
     running = False
-    for container in reversed(_statuses(tree)):
+    for container in [] if _preparing(tree) else reversed(_statuses(tree)):
         if found := _container_reason(container):
             reason = found
         elif container.get("ready") and "running" in (container.get("state") or {}):
