@@ -31,8 +31,11 @@ endif
 soak: setup ## the tests that take long: repeated kills of a lab and in drills, more random plans; ARGS=... for some
 	@$(AS_ROOT) $(BIN)/python -m pytest -m long $(or $(ARGS),tests)
 
-contract: setup ## what is asked of a Kubernetes API; CONTRACT_KUBECONFIG=FILE asks another than the lab's
-	@$(BIN)/python -m pytest tests/contract $(ARGS)
+# Only what is said on the command line counts: an exported KUBECONFIG may lead to a cluster that is not meant.
+ON_COMMAND_LINE = $(if $(filter command line,$(origin $(1))),$(2) "$($(1))")
+contract: setup ## what is asked of a Kubernetes API; KUBECONFIG=FILE CONTEXT=NAME asks another than the lab's
+	@$(BIN)/python -m pytest tests/contract $(call ON_COMMAND_LINE,KUBECONFIG,--kubeconfig) \
+	  $(call ON_COMMAND_LINE,CONTEXT,--kube-context) $(call ON_COMMAND_LINE,IMAGE,--pod-image) $(ARGS)
 
 check: setup ## ruff, mypy strict, import directions, content files
 	@$(BIN)/ruff check .

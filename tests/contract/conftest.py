@@ -1,14 +1,16 @@
 """The API under test: a region as `lab up` starts it, in this process, or whatever a kubeconfig leads to.
 
-Ours has TLS, tokens, a kubeconfig, and two fake kubelets that run nothing. With `--kubeconfig` (or CONTRACT_KUBECONFIG)
-the same tests run against another cluster, each in a namespace that it makes and deletes; those marked `own_server`
-need what only ours gives, and are skipped.
+Ours has TLS, tokens, a kubeconfig, and two fake kubelets that run nothing. With `--kubeconfig` (`make contract
+KUBECONFIG=FILE`, or the variable CONTRACT_KUBECONFIG) the same tests run against another cluster, each in a namespace
+that it makes and deletes; those marked `own_server` need what only ours gives, and are skipped. docs/contract.md says
+how to run them and what they need.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import re
 import secrets
@@ -25,16 +27,21 @@ from typing import Any
 import pytest
 
 from stormlab import pki
+from stormlab.api.bootstrap import bootstrap
 from stormlab.api.main import Settings, serve
+from stormlab.api.objects import Objects
 from stormlab.api.server import listen
+from stormlab.api.store import Store
 from stormlab.wait import until
 
 from .kubelet import LINES, FakeKubelet
 
 NODES = {"city1-a": "city1-a", "city1-b": "city1-b"}
+SERVICES = "10.96.0.0/16"
 HEARTBEAT_S = 5.0
 """Nodes that nobody has heard of for 40 s get no pods, and the region may live longer than that."""
 LABEL = "stormdrill.io/contract-run"
+_COUNT = itertools.count(1)
 # What pods run, where they really run: it says what the fake kubelets say, and ends when told to.
 PROGRAM = [
     "sh",
@@ -58,6 +65,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "own_server(why): needs what only the server of these tests gives")
+    if option(config, "kube_context", "CONTEXT") and not option(config, "kubeconfig", "KUBECONFIG"):
+        raise pytest.UsageError(
+            "a context of which kubeconfig? CONTEXT (--kube-context) needs KUBECONFIG (--kubeconfig)"
+        )
+    config.addinivalue_line("markers", "cites(*sections): the documentation that it encodes, see cited.py")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    given = option(config, "kubeconfig", "KUBECONFIG")
+    context = option(config, "kube_context", "CONTEXT") or "its current context"
+    return f"API under test: {f'{given}, {context}' if given else 'a region of the lab, started here'}"
 
 
 def option(config: pytest.Config, name: str, variable: str) -> str:
@@ -126,7 +144,7 @@ def prepare_state(directory: Path) -> Region:
 
 
 async def run_region(region: Region, stop: asyncio.Event, ready: Future[None]) -> None:
-    settings = Settings(region.state, "city1", region.port, "10.96.0.0/16")
+    settings = Settings(region.state, "city1", region.port, SERVICES)
     trust = ssl.create_default_context(cafile=str(region.state / "pki" / "ca.crt"))
     token = pki.token(region.state, "node")
     listening = asyncio.Event()
@@ -176,14 +194,25 @@ def _must_answer(region: Region) -> None:
     from urllib3.exceptions import HTTPError
 
     try:
-        client.VersionApi(api_client(region)).get_code(_request_timeout=10)
+        client.CoreV1Api(api_client(region)).read_namespace("kube-system", _request_timeout=10)
     except (ApiException, ConfigException, HTTPError, OSError) as error:
-        pytest.exit(f"{region.kubeconfig} {region.context}: {error}", returncode=2)
+        where = f"{region.kubeconfig} {region.context}".rstrip()
+        refused = isinstance(error, ApiException) and error.status in {401, 403}
+        hint = "; these tests need the rights of an administrator" if refused else ""
+        pytest.exit(f"{where}: {error}{hint}", returncode=2)
+
+
+def _live_before(region: Region) -> None:
+    """Let the region have been up once: of what was written then there is no history any more."""
+    objects = Objects(Store(region.state / f"api-{region.context}.db"))
+    bootstrap(objects, service_network=SERVICES, address="127.0.0.1", port=region.port)
+    objects.store.close()
 
 
 @contextlib.contextmanager
 def own_region(state: Path) -> Iterator[Region]:
     made = prepare_state(state)
+    _live_before(made)
     loop = asyncio.new_event_loop()
     stop, ready = asyncio.Event(), Future[None]()
 
@@ -227,7 +256,8 @@ def namespace(region: Region, run_id: str, request: pytest.FixtureRequest) -> It
 
     core = client.CoreV1Api(api_client(region))
     words = re.sub("[^a-z0-9]+", "-", request.node.name.lower())
-    name = f"contract-{run_id}-{words}"[:63].rstrip("-")
+    # Numbered: names that are cut off may be alike, and a namespace takes its time to go.
+    name = f"contract-{run_id}-{next(_COUNT)}-{words}"[:63].rstrip("-")
     core.create_namespace({"metadata": {"name": name, "labels": {LABEL: run_id}}})
 
     def furnished() -> bool:

@@ -12,9 +12,10 @@ from stormlab.apply import Applier
 from stormlab.client import Client
 from stormlab.errors import LabError
 
+from .cited import FIELD_VALIDATION, cites
 from .conftest import Region
 
-pytestmark = pytest.mark.own_server("the lab applies objects to its own API only")
+pytestmark = [pytest.mark.own_server("the lab applies objects to its own API only"), cites(FIELD_VALIDATION)]
 
 
 def apply(region: Region, *objects: dict[str, Any]) -> None:

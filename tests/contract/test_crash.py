@@ -19,9 +19,10 @@ from urllib3.exceptions import HTTPError
 
 from stormlab.wait import until
 
+from .cited import GONE, RESOURCE_VERSIONS, cites
 from .conftest import Region, api_client, prepare_state
 
-pytestmark = pytest.mark.own_server("it kills the server")
+pytestmark = [pytest.mark.own_server("it kills the server"), cites(GONE, RESOURCE_VERSIONS)]
 
 PROGRAM = """
 import asyncio, sys

@@ -19,8 +19,11 @@ from kubernetes.client.exceptions import ApiException
 
 from stormdrill import faultspec
 
+from .cited import CUSTOM_COLUMNS, CUSTOM_VALIDATION, PRUNING, SCHEMAS, STATUS_SUBRESOURCE, cites
 from .conftest import Region, api_client, needs_kubectl
 from .customs import FAULTS, MANIFEST, Faults, definition, extensions, fault, until_established, until_gone
+
+pytestmark = cites(STATUS_SUBRESOURCE, SCHEMAS, PRUNING, CUSTOM_VALIDATION, CUSTOM_COLUMNS)
 
 
 @pytest.fixture(scope="module")

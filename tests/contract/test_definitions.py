@@ -18,6 +18,7 @@ from kubernetes.client.exceptions import ApiException
 
 from stormdrill import faultspec
 
+from .cited import CUSTOM_DELETION, SCHEMAS, cites
 from .conftest import Region, api_client, prepare_state
 from .customs import (
     GONE,
@@ -32,6 +33,8 @@ from .customs import (
     until_gone,
 )
 from .test_crash import start
+
+pytestmark = cites(CUSTOM_DELETION, SCHEMAS)
 
 
 def test_a_definition_takes_its_objects_and_watchers_with_it(region: Region, namespace: str) -> None:

@@ -12,9 +12,13 @@ import pytest
 from stormlab.api import kinds
 from stormlab.api.record import Event
 
+from .cited import DEPLOYMENTS, cites
 from .controlled import Cluster, is_ready, run, stubborn, template
 
-pytestmark = pytest.mark.own_server("it looks into the server's store, and its pods run as it likes")
+pytestmark = [
+    pytest.mark.own_server("it looks into the server's store, and its pods run as it likes"),
+    cites(DEPLOYMENTS),
+]
 
 
 def test_a_deployment_replaces_a_pod_while_the_old_one_still_ends() -> None:

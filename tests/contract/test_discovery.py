@@ -11,9 +11,12 @@ import pytest
 
 from stormlab.api import kinds
 
+from .cited import DISCOVERY, RECORDING, cites
 from .conftest import Region
 from .replay import RECORDED
 from .wire import wire
+
+pytestmark = cites(DISCOVERY, RECORDING)
 
 CALLS = {call["id"]: call for call in json.loads((RECORDED / "01-discovery.json").read_text())}
 LISTS = {2: "api/v1", 3: "apis/apps/v1", 5: "apis/coordination.k8s.io/v1", 6: "apis/policy/v1",

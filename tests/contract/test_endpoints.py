@@ -9,9 +9,13 @@ import pytest
 
 from stormlab.api import kinds
 
+from .cited import ENDPOINT_SLICES, cites
 from .controlled import Cluster, endpoints_of, run, stubborn, template
 
-pytestmark = pytest.mark.own_server("it looks into the server's store, and its pods run as it likes")
+pytestmark = [
+    pytest.mark.own_server("it looks into the server's store, and its pods run as it likes"),
+    cites(ENDPOINT_SLICES),
+]
 
 
 def test_endpoints_follow_readiness_and_termination() -> None:

@@ -7,9 +7,10 @@ import re
 
 import pytest
 
+from .cited import KUBECTL, cites
 from .conftest import PROGRAM, Region, needs_kubectl, nodes_of
 
-pytestmark = needs_kubectl
+pytestmark = [needs_kubectl, cites(KUBECTL)]
 
 MANIFEST = """
 apiVersion: apps/v1

@@ -11,9 +11,13 @@ import pytest
 
 from stormlab.api import kinds
 
+from .cited import DAEMON_SETS, HEARTBEATS, PLACEMENT, TAINTS, cites
 from .controlled import Cluster, endpoints_of, is_ready, run, stubborn, template
 
-pytestmark = pytest.mark.own_server("it looks into the server's store, and its pods run as it likes")
+pytestmark = [
+    pytest.mark.own_server("it looks into the server's store, and its pods run as it likes"),
+    cites(HEARTBEATS, TAINTS, DAEMON_SETS, PLACEMENT),
+]
 
 
 def test_a_daemonset_has_one_pod_on_each_node_even_a_cordoned_one() -> None:

@@ -10,11 +10,12 @@ from typing import Any
 import aiohttp
 import pytest
 
+from .cited import EXEC, LOGS, cites
 from .kubelet import FakeKubelet
 from .served import Served, serve
 from .setups import Setup
 
-pytestmark = pytest.mark.own_server("its pods answer what they are told to")
+pytestmark = [pytest.mark.own_server("its pods answer what they are told to"), cites(LOGS, EXEC)]
 
 EXEC = "/api/v1/namespaces/default/pods/one/exec"
 

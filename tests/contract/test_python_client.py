@@ -10,7 +10,10 @@ import pytest
 from kubernetes import client, stream, watch
 from kubernetes.client.exceptions import ApiException
 
+from .cited import VERBS, WATCH, cites
 from .conftest import PROGRAM, Region, api_client, nodes_of
+
+pytestmark = cites(VERBS, WATCH)
 
 
 @pytest.fixture(scope="module")

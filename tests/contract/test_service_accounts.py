@@ -14,9 +14,10 @@ from kubernetes.client.exceptions import ApiException
 
 from stormlab import accounts
 
+from .cited import RBAC, RBAC_NAMES, TOKENS, cites
 from .conftest import Region, api_client
 
-pytestmark = pytest.mark.own_server("it signs tokens with the lab's key")
+pytestmark = [pytest.mark.own_server("it signs tokens with the lab's key"), cites(TOKENS, RBAC, RBAC_NAMES)]
 RBAC_GROUP = "rbac.authorization.k8s.io"
 
 

@@ -9,9 +9,13 @@ import pytest
 
 from stormlab.api import kinds
 
+from .cited import STATEFUL_SETS, cites
 from .controlled import Cluster, is_ready, run, stubborn, template
 
-pytestmark = pytest.mark.own_server("it looks into the server's store, and its pods run as it likes")
+pytestmark = [
+    pytest.mark.own_server("it looks into the server's store, and its pods run as it likes"),
+    cites(STATEFUL_SETS),
+]
 
 
 def test_a_statefulset_makes_its_members_in_order_with_volumes_of_their_own() -> None:

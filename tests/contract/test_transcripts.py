@@ -16,12 +16,15 @@ import yaml
 from stormlab.api.web.users import User
 
 from . import amended
+from .cited import RECORDING, cites
 from .conftest import Region
 from .ignored import IGNORE
 from .replay import Difference, Replay
 from .served import serve
 from .topics import prepared
 from .wire import wire
+
+pytestmark = cites(RECORDING)
 
 WHOLE = pytest.mark.own_server(
     "the recorded conversations need nodes, pods and a history as they were recorded"

@@ -7,12 +7,10 @@ lab does not claim to survive that.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from stormlab.api.jsontree import Tree
 from stormlab.api.record import Record
 
 _SCHEMA = """
@@ -40,12 +38,12 @@ class Log:
         self._db.execute("PRAGMA synchronous=OFF")
         self._db.executescript(_SCHEMA)
 
-    def load(self) -> tuple[int, Iterator[tuple[str, int, Tree]]]:
-        """Return the last version given out and (resource, version, tree) of every object."""
+    def load(self) -> tuple[int, Iterator[tuple[str, int, bytes]]]:
+        """Return the last version given out and (resource, version, encoded object) of every object."""
         version = self._db.execute("SELECT value FROM counter WHERE name = 'version'").fetchone()[0]
         newest = self._db.execute("SELECT coalesce(max(version), 0) FROM object").fetchone()[0]
         rows = self._db.execute("SELECT resource, version, body FROM object")
-        return max(version, newest), ((res, ver, json.loads(body)) for res, ver, body in rows)
+        return max(version, newest), rows
 
     def put(self, record: Record) -> None:
         """Keep a record; when this returns, it survives the process."""

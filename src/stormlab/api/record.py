@@ -19,12 +19,13 @@ def key_of(namespace: str, name: str) -> str:
 class Record:
     """An object at one version. `tree` has no kind and apiVersion and is never changed.
 
-    The encoded bytes are made once, when first asked for, and shared by lists, gets and watches.
+    The encoded bytes (`item`, where they are known already) are made once, when first asked for, and shared by
+    lists, gets and watches.
     """
 
-    __slots__ = ("_body", "key", "kind", "name", "namespace", "tree", "version")
+    __slots__ = ("_item", "key", "kind", "name", "namespace", "tree", "version")
 
-    def __init__(self, kind: Kind, tree: Tree, version: int) -> None:
+    def __init__(self, kind: Kind, tree: Tree, version: int, item: bytes | None = None) -> None:
         metadata = tree["metadata"]
         self.kind = kind
         self.namespace: str = metadata.get("namespace", "")
@@ -32,7 +33,7 @@ class Record:
         self.key = key_of(self.namespace, self.name)
         self.tree = tree
         self.version = version
-        self._body: bytes | None = None
+        self._item = item
 
     @property
     def uid(self) -> str:
@@ -52,9 +53,9 @@ class Record:
     @property
     def item(self) -> bytes:
         """Return the bytes of the object without kind and apiVersion, as built-in kinds are listed."""
-        if self._body is None:
-            self._body = encode(self.tree)
-        return self._body
+        if self._item is None:
+            self._item = encode(self.tree)
+        return self._item
 
     @property
     def listed(self) -> bytes:

@@ -6,6 +6,7 @@ writing nothing else happens. A write reaches the log on disk first, then memory
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -71,13 +72,13 @@ class Store:
         self._shelves = {kind: _Shelf(self.version) for kind in KINDS}
         self._load(list(rows))
 
-    def _load(self, rows: list[tuple[str, int, Tree]]) -> None:
+    def _load(self, rows: list[tuple[str, int, bytes]]) -> None:
         # Definitions first: they say what the other rows are. A definition goes after all its objects.
-        for resource, version, tree in sorted(rows, key=lambda row: row[0] != DEFINITION.resource):
+        for resource, version, item in sorted(rows, key=lambda row: row[0] != DEFINITION.resource):
             kind = self.catalog.named(resource)
             if kind is None:
                 raise ValueError(f"the log holds objects of {resource}, which nothing defines")
-            record = Record(kind, tree, version)
+            record = Record(kind, json.loads(item), version, item)
             self._shelves[kind].set(record)
             self._define(record)
 

@@ -15,6 +15,8 @@ from stormlab.api.web.negotiation import JSON, Form
 from stormlab.api.web.route import Target
 from stormlab.api.web.users import User
 
+_PART_BYTES = 256 * 1024
+
 
 @dataclass(slots=True)
 class Call:
@@ -56,12 +58,29 @@ class Call:
 
     def answer(self, body: bytes, status: int = 200) -> web.Response:
         """Return a JSON answer with the warnings gathered so far."""
+        return web.Response(body=body, status=status, headers=self._headers)
+
+    @property
+    def _headers(self) -> dict[str, str]:
         headers = {"Content-Type": JSON}
         if self.warnings:
             # One header with all of them, quoted as RFC 7234 wants.
             told = [text.replace("\\", "\\\\").replace('"', '\\"') for text in self.warnings]
             headers["Warning"] = ", ".join(f'299 - "{text}"' for text in told)
-        return web.Response(body=body, status=status, headers=headers)
+        return headers
+
+    async def answer_in_parts(self, body: bytes) -> web.StreamResponse:
+        """Send a long JSON answer part by part: others have their turn meanwhile, and the client reads already."""
+        if len(body) <= _PART_BYTES:
+            return self.answer(body)
+        response = web.StreamResponse(headers=self._headers)
+        response.content_length = len(body)
+        await response.prepare(self.request)
+        whole = memoryview(body)
+        for start in range(0, len(body), _PART_BYTES):
+            await response.write(whole[start : start + _PART_BYTES])
+        await response.write_eof()
+        return response
 
     def answer_tree(self, tree: object, status: int = 200) -> web.Response:
         """Return a tree as JSON."""

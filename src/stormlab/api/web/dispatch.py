@@ -15,6 +15,7 @@ from stormlab.api.objects import Objects
 from stormlab.api.status import ApiError, method_not_allowed, no_such_resource
 from stormlab.api.web import discovery, parts, query, reading, reviews, writing
 from stormlab.api.web.call import Call
+from stormlab.api.web.impersonation import acting
 from stormlab.api.web.negotiation import JSON, negotiate
 from stormlab.api.web.rights import authorize, authorize_path
 from stormlab.api.web.route import Target, parse, require_kind, require_verb
@@ -54,6 +55,7 @@ class Dispatcher:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         user = authenticate(request.headers.get("Authorization", ""), self.tokens, self.account)
+        user = acting(self.objects.store, user, request)
         target = parse(request.path)
         if target is None:
             authorize_path(self.objects.store, user, request.path, request.method)

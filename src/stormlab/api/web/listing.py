@@ -89,7 +89,8 @@ def take_page(store: Store, kind: Kind, options: ListOptions) -> Page:
     start, version = "", None
     if options.continue_from:
         version, start = _read_token(options.continue_from)
-    elif options.match == "Exact":
+    elif options.match == "Exact" or (options.limit and options.version and not options.match):
+        # The first of several pages shows the version that was asked for, too.
         version = options.version
     at_version = None if version in {None, -1} else version
     try:

@@ -19,7 +19,7 @@ def negotiate(accept: str) -> Form:
         if media.lower() not in {JSON, "application/*", "*/*"}:
             continue
         form = parameters.get("as", "")
-        if form == "Table" and parameters.get("g") == "meta.k8s.io":
+        if form == "Table" and (parameters.get("g"), parameters.get("v")) == ("meta.k8s.io", "v1"):
             return "table"
         if not form:
             return "object"

@@ -43,4 +43,4 @@ async def list_or_watch(call: Call, *, watch: bool) -> web.StreamResponse:
     if call.form == "table":
         shown = table.table(call.kind, page.records, page.metadata, call.objects.now(), call.query)
         return call.answer_tree(shown)
-    return call.answer(listing.encode_page(call.kind, page))
+    return await call.answer_in_parts(listing.encode_page(call.kind, page))

@@ -22,6 +22,8 @@ from stormlab.api.web.query import ListOptions
 from stormlab.wait import event_within
 
 BOOKMARK_S = 60.0
+# A watch that is about to end says first how far it has come, so that its client need not list again.
+LAST_BOOKMARK_S = 2.0
 DEFAULT_TIMEOUT_S = (1800, 3600)
 # A client that does not read is cut off before it fills the memory; it lists again.
 MAX_BEHIND_BYTES = 64 * 1024 * 1024
@@ -124,13 +126,19 @@ async def end_all(app: web.Application) -> None:
         watch.end()
 
 
+def _next_bookmark(now: float, end: float) -> float:
+    """Return when the next bookmark is due: every minute, and once more shortly before the end."""
+    last = end - LAST_BOOKMARK_S
+    return min(now + BOOKMARK_S, last) if now < last else now + BOOKMARK_S
+
+
 async def stream(request: web.Request, watch: Watch, options: ListOptions) -> web.StreamResponse:
     """Send a watch until its time is up, the client goes, or the server closes."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     loop = asyncio.get_running_loop()
     timeout_s = options.timeout_s if options.timeout_s is not None else random.randint(*DEFAULT_TIMEOUT_S)
     end = loop.time() + timeout_s
-    next_bookmark = loop.time() + BOOKMARK_S
+    next_bookmark = _next_bookmark(loop.time(), end)
     request.app[OPEN].add(watch)
     try:
         await response.prepare(request)
@@ -143,7 +151,7 @@ async def stream(request: web.Request, watch: Watch, options: ListOptions) -> we
             await event_within(watch.ready, max(wait_s, 0.0))
             if options.bookmarks and loop.time() >= next_bookmark:
                 watch.bookmark()
-                next_bookmark = loop.time() + BOOKMARK_S
+                next_bookmark = _next_bookmark(loop.time(), end)
         await response.write_eof()
     except (ConnectionError, asyncio.CancelledError):
         # The client left or the server closes; there is nobody to tell.
