@@ -7,11 +7,12 @@ from pathlib import Path
 import yaml
 
 SHIPPED = Path(__file__).parents[1] / "topology"
+FULL = Path(__file__).parent / "unit" / "estate" / "small-in-full.yaml"
 
 
 def topology(change=lambda raw: None):
     """Its text, after `change` of its plain values."""
-    raw = yaml.safe_load((SHIPPED / "small.yaml").read_text())
+    raw = yaml.safe_load(FULL.read_text())
     raw.pop("lab")
     raw["cells"] = {f"cell{n}": {"customers": {"of": 2, "remainder": n}} for n in (0, 1)}
     second = copy.deepcopy(raw["databases"]["cell0"])

@@ -16,7 +16,9 @@ from stormbank.problem import Unavailable
 from stormbank.wait import pause, until_set
 
 LOOK_EVERY_S: Final = 0.3
-AGAIN_S: Final = 0.1  # after a look that brought nothing
+AGAIN_S: Final = (
+    0.1  # where a look brings nothing any more; where none ever did, a standby is waiting for its day
+)
 GAP_S: Final = 0.02  # between two looks, however many refusals ask for one
 
 log = logging.getLogger(__name__)
@@ -94,7 +96,8 @@ class CellMap:
                 self._doubted[cell].clear()
                 learnt = await self._look(cell, lookout)
                 await pause(GAP_S)
-                await until_set(self._doubted[cell], LOOK_EVERY_S if learnt else AGAIN_S)
+                missed = not learnt and self._known[cell] is not None
+                await until_set(self._doubted[cell], AGAIN_S if missed else LOOK_EVERY_S)
         finally:
             await lookout.close()
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from stormdrill.content import Fields, Node, open_document
+from stormdrill.content import Fields, Node, lines_of, open_document
 from stormdrill.units import parse_duration_s, parse_ratio
 
 SCHEMA = "stormdrill.continuity/1"
@@ -78,6 +78,10 @@ class Continuity:
     reportable: Mapping[str, Figure]
     windows: Mapping[str, Figure]
     second_site: Mapping[str, Figure]
+    lines: Mapping[str, int] = field(
+        default_factory=dict, compare=False, repr=False, metadata={"plain": False}
+    )
+    """Where each value stands in the file, for what shows only beside others."""
 
     def objective(self, fault_class: str, tier: str) -> Objective | None:
         """The objective of a tier: its own entry, else that of its letter (`A1` falls back to `A`)."""
@@ -110,7 +114,7 @@ def load(path: Path) -> Continuity:
             second_site=_figures(top.get("second_site")),
         )
     document.problems.raise_if_any()
-    return continuity
+    return replace(continuity, lines=lines_of(document.root))
 
 
 def _fault_class(name: str, node: Node) -> FaultClass:

@@ -25,6 +25,7 @@ from stormdrill.continuity import Continuity
 from stormdrill.errors import Problem
 from stormdrill.estate import Topology
 from stormdrill.plan_moves import move_problems
+from stormdrill.plan_objectives import objective_problems
 from stormdrill.population import Population
 from stormdrill.profile import Profile
 from stormdrill.scenario import Activity, ActivityKind, Experiment
@@ -43,7 +44,7 @@ def check(
         *_rollback_problems(experiment),
         *_heal_problems(experiment),
         *move_problems(experiment, topology),
-        *_objective_problems(experiment, topology, continuity),
+        *objective_problems(experiment, topology, continuity),
         *_metric_problems(experiment, topology),
         *metric_names.problems(experiment),
         *_profile_problems(experiment, topology, profile),
@@ -178,33 +179,6 @@ _SCALARS: dict[Kind, Callable[[Any], str | None]] = {
     Kind.FENCE: lambda value: None if value == SKIPPED else f"must be {SKIPPED!r}, or left out: {value!r}",
     Kind.FLAG: lambda value: None if isinstance(value, bool) else f"must be true or false: {value!r}",
 }
-
-
-def _objective_problems(
-    experiment: Experiment, topology: Topology, continuity: Continuity
-) -> Iterable[Problem]:
-    file = str(experiment.path)
-    if experiment.fault_class not in continuity.fault_classes:
-        message = unknown("fault class", experiment.fault_class, continuity.fault_classes)
-        yield Problem(file, experiment.lines.get("fault_class", 0), f"{message} in {continuity.path.name}")
-    tiers = {*topology.tiers, *(tier[:1] for tier in topology.tiers)}
-    stated = {
-        "recovery_time": experiment.objectives.recovery_time_s,
-        "data_loss": experiment.objectives.data_loss_s,
-        "hurt": experiment.objectives.hurt,
-        "success": experiment.objectives.success,
-    }
-    for name, table in stated.items():
-        for tier in set(table) - tiers:
-            place = f"objectives.{name}.{tier}"
-            yield Problem(
-                file, experiment.lines.get(place, 0), f"{place}: {unknown('tier', tier, sorted(tiers))}"
-            )
-    order = experiment.flow_control.order if experiment.flow_control else ()
-    for tier in order:
-        if tier not in tiers:
-            line = experiment.lines.get("flow_control.order", 0)
-            yield Problem(file, line, f"flow_control.order: {unknown('tier', tier, sorted(tiers))}")
 
 
 def _metric_problems(experiment: Experiment, topology: Topology) -> Iterable[Problem]:

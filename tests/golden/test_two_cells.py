@@ -186,3 +186,25 @@ def test_the_story_names_the_cells(whole: tuple[Run, Measurements, Verdict]) -> 
     ):
         assert words in page, words
     assert "Old timeline of cell1" in (run.path / "report.html").read_text()
+
+
+def test_a_cell_that_was_not_promoted_fails_by_itself(tmp_path: Path) -> None:
+    scene = two.remote()
+    told = tuple(
+        one for one in scene.told
+        if one[1] != "return" and not (one[2].startswith("promote.") and one[3]["database"] == "cell1")
+    )  # fmt: skip
+    outages = (*scene.outages[:1], replace(scene.outages[1], end_s=90.0))
+    run, _ = build(tmp_path / "run", replace(scene, told=told, outages=outages, return_s=None), two.plan())
+    measured = measure(run)
+    verdict = judge(run)
+    assert verdict.verdict is Outcome.FAIL
+    assert check(verdict, "recovery.transfer.cell0").verdict is Outcome.PASS
+    failed = check(verdict, "recovery.transfer.cell1")
+    assert (failed.verdict, "never recovered" in failed.why) == (Outcome.FAIL, True)
+    assert check(verdict, "dual_writes.cell1").verdict is Outcome.NOT_EXERCISED
+    assert [one.cell for one in measured.failover.takeovers] == ["cell0"]
+    entry = next(one for one in measured.recoveries if (one.operation, one.cell) == ("transfer", "cell0"))
+    assert "unexplained" not in [part.name for part in entry.parts]
+    render(run)
+    assert "not every operation of tier A was seen to recover" in (run.path / "report.md").read_text()

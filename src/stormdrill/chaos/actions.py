@@ -95,6 +95,7 @@ def fail_over(
 ) -> Any:
     """Move the database of `cell` to its other site: close the lost one, promote, lead phones there.
 
+    Without a cell those of every cell that has two sites and is at home in the region that was lost, together.
     The experiment decides, `after` so long from the fault. The region must have been lost with `return: fenced`.
     `fence: skipped` promotes without closing anything, so that both sites take writes: to show, in a lab, what comes
     of that. It needs `i_accept_dual_writes: true`, and no region has to be lost.
@@ -104,7 +105,10 @@ def fail_over(
 
 
 def fail_back(why: str, cell: str = "") -> Any:
-    """Come back, as the method's last action: wait until customers are served, end all faults, rebuild, switch back."""
+    """Come back, as the method's last action: wait until customers are served, end all faults, rebuild, switch back.
+
+    Without a cell: with all that were failed over. With one, that must be the only one.
+    """
     return call("fail_back", cell=cell, why=why)
 
 

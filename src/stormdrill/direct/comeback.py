@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from stormdrill import wait
+from stormdrill.direct.cut_off import lead_again
 from stormdrill.direct.failover import close, retried
 from stormdrill.direct.following import behind, followed_within
 from stormdrill.direct.rebuild import FOLLOWS_WITHIN_S, Wanted, rebuild
 from stormdrill.direct.routes import Routes
 from stormdrill.direct.side import Side
-from stormdrill.direct.switchback import Leg, Switched, lead_again, switch_together
+from stormdrill.direct.switchback import Leg, Switched, switch_together
 from stormdrill.errors import ActionError, DeadlineError, TargetError
 from stormdrill.fence import State
 from stormdrill.fence.site import Tell

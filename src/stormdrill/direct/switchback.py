@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from stormdrill import wait
+from stormdrill.direct.cut_off import give_back
 from stormdrill.direct.following import followed_within, keep_slot, need_following, standby_of
 from stormdrill.direct.side import Side
 from stormdrill.direct.steps import Steps
@@ -21,8 +22,6 @@ from stormdrill.errors import ActionError, DeadlineError, TargetError
 from stormdrill.fence.site import Tell
 
 _DEMOTED_S = 30.0
-_KNOWN_S = 10.0
-"""For two sites to answer how far their logs reach: one that is slow to answer is no reason to hold."""
 _FOLLOWS_S = 90.0
 _POLL_S = 0.1
 
@@ -136,7 +135,7 @@ class _Part:
 
     def undo(self) -> None:
         """Give the leading site its writes back."""
-        _give_back(self._leading, self._to, self._by, self._tell)
+        give_back(self._leading, self._to, self._by, self._tell)
 
     def promote(self, begun: float) -> Switched:
         """Let the other lead; the pause of writes runs from `begun` (monotonic) to its first."""
@@ -221,44 +220,6 @@ def _still_follows(leading: Side) -> None:
         raise ActionError(
             f"somebody else gave {leading.region} its writes back during the switch: it goes on leading"
         )
-
-
-def lead_again(home: Side, away: Side, by: str, tell: Tell) -> Side:
-    """End a switch that was cut off while each follows the other: whoever has the log to its end leads again.
-
-    The side that leads. ActionError, with nothing changed, when one leads already or their logs cannot be compared.
-    """
-    for side in (home, away):
-        if not side.follows_now():
-            raise ActionError(f"{side.region} leads already: there is nothing to give back")
-    ends: dict[str, int | None] = {}
-
-    def known() -> bool:
-        ends.update((side.region, _end(side)) for side in (home, away))
-        return None not in ends.values()
-
-    try:
-        wait.until(known, deadline_s=_KNOWN_S, what="the ends of both logs", poll_s=_POLL_S)
-    except DeadlineError:
-        unknown = [region for region, end in ends.items() if end is None]
-        raise ActionError(f"how far the log of {' and '.join(unknown)} reaches is not known: hold") from None
-    # On equal terms the one that led last: what it has not sent, nobody misses.
-    leading = home if (ends[home.region] or 0) > (ends[away.region] or 0) else away
-    _give_back(leading, away if leading is home else home, by, tell)
-    return leading
-
-
-def _end(side: Side) -> int | None:
-    """The end of a standby leader's log in bytes."""
-    members = side.director.cluster().members
-    return next((one.lsn for one in members if one.role == "standby_leader" and one.reachable), None)
-
-
-def _give_back(leading: Side, to: Side, by: str, tell: Tell) -> None:
-    """Undo the demotion: nobody has been promoted, so the old leader may lead again."""
-    leading.config.patch({"standby_cluster": None})
-    proof = leading.writes_within(_DEMOTED_S)
-    tell("switch.undone", by, database=to.cell, region=leading.region, proof=proof.to_json())
 
 
 def _synchronous(to: Side) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 from stormdrill.direct.bench import clear
 from stormdrill.direct.comeback import Journey, come_back
+from stormdrill.direct.cut_off import lead_again
 from stormdrill.direct.failover import call_off, close
 from stormdrill.direct.rebuild import Wanted
 from stormdrill.direct.routes import Routes
 from stormdrill.direct.side import Pair, pair_of
 from stormdrill.direct.standing import Place, Standing, stand
-from stormdrill.direct.switchback import lead_again
 from stormdrill.drill.sayings import worth_saying
 from stormdrill.errors import InputError, StormdrillError
 from stormdrill.estate import Topology

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -155,6 +156,63 @@ def test_a_request_that_a_ledger_holds_across_a_remap_is_not_booked(bank, fast, 
     assert bank.postgres.query("SELECT count(*) FROM movement") == [(0,)]
     eventually(lambda: epoch_at(gateway) == (1, 1), 1, "the gateway has followed")
     assert gateway.pay(token).status == 201
+
+
+def test_remaps_under_load_lose_nothing_and_hurt_few(bank, books_agree):
+    """Phones that repeat what is refused, with the same key, at two gateways that learn of it by themselves."""
+    ledgers = [bank.ledger(), bank.ledger()]
+    gateways = [bank.gateway(*ledgers), bank.gateway(*ledgers)]
+    over, remaps = threading.Event(), 8
+
+    def phone(number):
+        gateway = gateways[number % 2]
+        token, paid, refused = gateway.login(number + 1), [], 0
+        while not over.is_set():
+            key = str(uuid.uuid4())
+            while (reply := gateway.pay(token, key)).status != 201:
+                assert (reply.status, reply.json["reason"]) == (503, "stale_epoch"), reply.body
+                refused += 1
+            paid.append(key)
+        return paid, refused
+
+    with ThreadPoolExecutor(4) as pool:
+        phones = [pool.submit(phone, number) for number in range(4)]
+        for _ in range(remaps):
+            time.sleep(0.2)
+            assert bank.postgres.query("SELECT bank_remap('city1-b')")
+        time.sleep(0.2)
+        over.set()
+        done = [each.result() for each in phones]
+    paid = sorted(key for keys, _ in done for key in keys)
+    assert bank.postgres.query("SELECT key::text FROM movement ORDER BY 1") == [(key,) for key in paid]
+    # Each phone asks again without a pause, until its gateway has looked.
+    assert sum(refused for _, refused in done) < remaps * 40
+    assert bank.postgres.query("SELECT count(DISTINCT version) > 4, max(version) FROM movement") == [
+        (True, 8)
+    ]
+    books_agree(bank.postgres)
+
+
+def test_a_remap_during_a_failover_lands_on_the_new_primary(bank, standby):
+    bank.ledger().stop()
+    both = f"postgresql://bank@127.0.0.1:{bank.postgres.port},127.0.0.1:{standby.port}/bank"
+    reached = (
+        f"SELECT pg_last_wal_replay_lsn() >= '{bank.postgres.query('SELECT pg_current_wal_lsn()')[0][0]}'"
+    )
+    until_s = time.monotonic() + 10
+    while standby.query(reached, database="postgres") != [(True,)]:
+        assert time.monotonic() < until_s
+    bank.postgres.kill()
+    try:
+        with ThreadPoolExecutor(1) as operator:
+            remap = operator.submit(bank.remap, "city1-b", "--timeout", "20", BANK_DB_DSN=both)
+            assert not remap.done()
+            standby.promote()
+            assert remap.result().returncode == 0, remap.result().stderr
+            told = json.loads(remap.result().stdout)
+        assert (told["promotion"], told["version"], told["home"]) == (2, 1, "city1-b")
+    finally:
+        whole_again(bank.postgres)
 
 
 @pytest.fixture

@@ -90,9 +90,14 @@ def planned(tmp_path, source, *changes, topology_change=lambda raw: None):
     return plan.load(tmp_path / "changed.yaml", chosen)
 
 
+@pytest.mark.parametrize("preset", ["small", "full"])
 @pytest.mark.parametrize("experiment", sorted(path.name for path in (ROOT / "experiments").glob("*.yaml")))
-def test_every_experiment_fits_an_estate_of_two_cells(tmp_path, experiment):
-    assert planned(tmp_path, f"experiments/{experiment}").topology.path.name == "two.yaml"
+def test_every_experiment_fits_every_preset(preset, experiment):
+    chosen = Overrides(topology=ROOT / "topology" / f"{preset}.yaml")
+    made = plan.load(ROOT / "experiments" / experiment, chosen)
+    assert made.topology.name == preset
+    assert made.topology.first_database == "cell0"
+    assert len(made.topology.cells) == {"small": 1, "full": 2}[preset]
 
 
 FAILOVER = "experiments/remote-failover.yaml"

@@ -13,6 +13,7 @@ from stormdrill import wait
 from stormdrill.audit import reader_of
 from stormdrill.errors import TargetError
 from stormdrill.estate_books import Invariant, SqlAudit
+from stormdrill.measure.books import parse_books
 
 from .postgres import BIN, Database
 
@@ -106,6 +107,36 @@ def test_what_cannot_be_read_is_incomplete(database, changes, why):
     assert not books.complete
     assert books.why.startswith(why) or why in books.why
     assert books.movements == ()
+
+
+def two_cells(database, **changes):
+    return audit(database, dsn="", cells={"even": database.dsn, "odd": database.dsn, **changes})
+
+
+def test_the_books_of_two_cells_are_put_together_each_row_with_its_cell(database):
+    reader = two_cells(database)
+    assert reader.high_water() == {"even": 2, "odd": 2}
+    books = reader.read({"even": 1, "odd": 0}, [])
+    assert (books.complete, books.unread) == (True, ())
+    assert [(row.id, row.cell) for row in books.movements] == [(2, "even"), (1, "odd"), (2, "odd")]
+    assert [(one.id, one.cell) for one in books.invariants] == [("one", "even"), ("one", "odd")]
+    stored = books.to_json()
+    assert stored["movements"][0] == [KEYS[1], 250, None, -3, 2, "even"]
+    read = parse_books({**stored, "since": 0})
+    assert (read.cells, read.unread, read.invariants[1].cell) == (("even", "odd", "odd"), (), "odd")
+
+
+def test_a_cell_that_cannot_be_read_is_named_and_the_other_is_read_all_the_same(database):
+    reader = two_cells(database, odd="host=127.0.0.1 port=1 user=auditor dbname=postgres")
+    with pytest.raises(TargetError, match=r"^odd: audit database: .*Connection refused"):
+        reader.high_water()
+    books = reader.read(0, [])
+    assert (books.complete, books.unread) == (False, ("odd",))
+    assert books.why.startswith("odd: audit database:")
+    assert [row.cell for row in books.movements] == ["even", "even"]
+    assert parse_books(books.to_json()).unread == ("odd",)
+    nobody = two_cells(database, odd="host=127.0.0.1 port=1", even="host=127.0.0.1 port=1").read(0, [])
+    assert (nobody.complete, nobody.unread, nobody.movements) == (False, (), ())
 
 
 def test_a_dead_host_of_the_list_is_passed_over(database):

@@ -72,7 +72,7 @@ def test_both_are_closed_then_promoted_then_phones_are_led_once(drill):
     decided = [data["what"] for kind, data in drill.told if kind == "decision"]
     assert decided[0] == "fail over main and second from city1 to city2"
     assert sorted(decided[1:]) == ["promote city2 (main)", "promote city2 (second)"]
-    closed = {data["database"] for kind, data in drill.told if kind == "fence.closed"}
+    closed = {data["cell"] for kind, data in drill.told if kind == "fence.closed"}
     assert closed == drill.switching.closed == {"main", "second"}
 
 

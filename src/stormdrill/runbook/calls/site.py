@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from stormdrill.content import Node
 from stormdrill.estate import Topology
+from stormdrill.plan_moves import cells_at_home_in
 from stormdrill.runbook.calls import Finding
 from stormdrill.runbook.surroundings import Surroundings
 
@@ -31,6 +32,8 @@ IS = {
 class Site:
     """What is done to the two sites of `cell` after `lost` was lost, or (`changes` false) asked of them.
 
+    An empty `cell` is every cell with two sites that is at home in `lost`.
+
     `why` goes into the record of a promotion or a switch. `declared` is people's word that the lost site takes no
     writes, `unread` their word that volumes may be overwritten which could not be read.
     """
@@ -46,7 +49,8 @@ class Site:
     @property
     def text(self) -> str:
         """What it does or wants, and on whose word."""
-        said = (DO if self.changes else IS)[self.what].format(cell=self.cell, lost=self.lost)
+        cell = self.cell or "every cell at home there"
+        said = (DO if self.changes else IS)[self.what].format(cell=cell, lost=self.lost)
         words = [f"on this word: {word}" for word in (self.declared, self.unread) if word]
         return "; ".join([said, *words])
 
@@ -56,8 +60,16 @@ class Site:
 
         return site_work.run(self, around)
 
+    def cells(self, topology: Topology) -> list[str]:
+        """The cells meant."""
+        return [self.cell] if self.cell else cells_at_home_in(topology, [self.lost])
+
     def problems(self, topology: Topology) -> Iterator[str]:
         """What the topology does not have."""
+        if not self.cell:
+            if not self.cells(topology):
+                yield f"{topology.path.name} has no cell with two sites at home in {self.lost}"
+            return
         database = topology.databases.get(self.cell)
         sites = [site.region for site in (database.home, database.standby) if site] if database else []
         if len(sites) != 2:
@@ -69,7 +81,7 @@ class Site:
 def decode(node: Node) -> Site:
     """From a step's block."""
     with node.fields() as fields:
-        cell, lost = fields.need("cell").text(), fields.need("lost").text()
+        cell, lost = fields.get("cell").text(), fields.need("lost").text()
         doing, being = fields.get("do"), fields.get("is")
         if doing.present == being.present:
             node.problem("give exactly one of 'do' and 'is'")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,7 @@ _SHOWN = 10
 
 @dataclass(frozen=True)
 class _Case:
-    """`old` is the site that was lost, `new` the other."""
+    """One cell's: `old` is the site that was lost, `new` the other."""
 
     call: Site
     around: Surroundings
@@ -39,7 +39,7 @@ class _Case:
     def wanted(self) -> Wanted:
         audit, kept = self.around.estate("site").audit, self.around.kept or Path()
         books = audit if isinstance(audit, SqlAudit) else None
-        return Wanted(self.around.actor, kept / f"fork-{self.call.cell}.json", books, unread=self.call.unread)
+        return Wanted(self.around.actor, kept / f"fork-{self.old.cell}.json", books, unread=self.call.unread)
 
     @property
     def journey(self) -> Journey:
@@ -47,15 +47,38 @@ class _Case:
 
 
 def run(call: Site, around: Surroundings) -> Finding:
-    """One act or one look. What is refused, and what does not answer, does not hold, with the reason."""
+    """One act or one look, at one cell or at all. What is refused, and what does not answer, does not hold."""
     estate = around.estate("site")
     try:
         clusters = {name: around.cluster(name) for name in estate.regions}
-        old, new = pair_of(estate, call.cell, clusters, around.tell).in_region(call.lost)
-        case = _Case(call, around, old, new, Routes.of(estate))
-        return (_ACTS if call.changes else _LOOKS)[call.what](case)
+        routes = Routes.of(estate)
+        cases = [
+            _Case(call, around, *pair_of(estate, cell, clusters, around.tell).in_region(call.lost), routes)
+            for cell in call.cells(estate)
+        ]
+        if call.changes and call.what == "switch_back":
+            return _switch_back(cases)
+        return _each((_ACTS if call.changes else _LOOKS)[call.what], cases)
     except (ActionError, TargetError) as error:
         return Finding(False, str(error))
+
+
+def _each(work: Callable[[_Case], Finding], cases: Sequence[_Case]) -> Finding:
+    """Of several cells one after the other, all of them whatever becomes of one; it holds when each does."""
+    if len(cases) == 1:
+        return work(cases[0])
+    if work in (_lead, _is_led):  # phones are led for all at once
+        return work(cases[0])
+    found = {}
+    for case in cases:
+        try:
+            found[case.old.cell] = work(case)
+        except (ActionError, TargetError) as error:
+            found[case.old.cell] = Finding(False, str(error))
+    said = "; ".join(f"{cell}: {one.saw}" for cell, one in found.items())
+    return Finding(
+        all(one.holds for one in found.values()), said, {cell: one.evidence for cell, one in found.items()}
+    )
 
 
 def _close(case: _Case) -> Finding:
@@ -64,6 +87,8 @@ def _close(case: _Case) -> Finding:
 
 
 def _promote(case: _Case) -> Finding:
+    if not case.call.cell and not case.new.follows_now():  # of several, an earlier attempt came so far
+        return _is_promoted(case)
     decision = Decision(case.around.actor, case.call.why, case.call.declared)
     done = promote(case.new, case.old, decision, case.around.tell, check=case.around.check)
     return _written(done.proof, f"{done.region} takes writes behind a fence that is {done.fence.how}")
@@ -94,13 +119,18 @@ def _rebuild(case: _Case) -> Finding:
     return Finding(True, f"{case.old.region} follows {case.new.region}")
 
 
-def _switch_back(case: _Case) -> Finding:
-    if not follows(case.old):
-        raise ActionError(f"{case.old.region} does not follow {case.new.region}: rebuild it first")
-    (switched,) = come_back([case.journey], case.call.why, case.around.tell)
-    return _written(
-        switched.proof, f"{switched.region} leads; nobody could write for {switched.pause_s:.1f} s"
-    )
+def _switch_back(cases: Sequence[_Case]) -> Finding:
+    """All at once, but for those that an earlier attempt brought home."""
+    away = [case for case in cases if len(cases) == 1 or case.new.takes_writes() is not None]
+    if not away:
+        return _each(_is_home, cases)
+    for case in away:
+        if not follows(case.old):
+            raise ActionError(f"{case.old.text} does not follow {case.new.region}: rebuild it first")
+    around, why = away[0].around, away[0].call.why
+    switched = come_back([case.journey for case in away], why, around.tell)
+    last = max(switched, key=lambda one: one.pause_s)
+    return _written(last.proof, f"{last.region} leads; nobody could write for {last.pause_s:.1f} s")
 
 
 def _is_closed(case: _Case) -> Finding:
@@ -153,7 +183,6 @@ def _written(proof: WriteProof, said: str) -> Finding:
 
 _ACTS: Mapping[str, Callable[[_Case], Finding]] = {
     "close": _close, "promote": _promote, "lead": _lead, "export": _export, "rebuild": _rebuild,
-    "switch_back": _switch_back,
 }  # fmt: skip
 _LOOKS: Mapping[str, Callable[[_Case], Finding]] = {
     "closed": _is_closed, "promoted": _is_promoted, "led": _is_led, "rebuilt": _is_rebuilt, "home": _is_home,
