@@ -78,6 +78,9 @@ ROUNDS: tuple[tuple[Part, ...], ...] = (
                 "tests/lab/test_two_labs.py",
                 "tests/lab/test_machine_untouched.py",
                 "tests/lab/anykill",
+                "tests/lab/test_full.py",
+                "tests/lab/full",  # long, all of it, like the next
+                "tests/lab/test_contract.py",
             ),
         ),
     ),

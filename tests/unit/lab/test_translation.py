@@ -46,7 +46,7 @@ def node_of(spec, endpoints):
     parts = [{"addresses": [address], "zone": zone} for address, zone in endpoints.items()]
     labels = {"kubernetes.io/service-name": "edge"}
     objects = {
-        "/api/v1/services": {"metadata": {"namespace": "n", "name": "edge"}, "spec": spec},
+        "/api/v1/services": {"metadata": {"namespace": "n", "name": "edge", "uid": "0"}, "spec": spec},
         "/apis/discovery.k8s.io/v1/endpointslices": {
             "metadata": {"namespace": "n", "name": "edge-1", "uid": "1", "labels": labels},
             "endpoints": parts,
@@ -54,14 +54,28 @@ def node_of(spec, endpoints):
         },
     }
 
-    async def watch(path):
+    table = ServiceTable(lambda: None)
+    asyncio.run(_hear(table, objects))
+    return rules(table.frontends("a"), "10.77.1.1", ZONE)
+
+
+async def _hear(table, objects):
+    """Let the table hear of each object once."""
+    told = {path: asyncio.Event() for path in objects}
+
+    async def watch(path, **_):
         yield "ADDED", objects[path]
+        told[path].set()  # what was given has been heard when the next is asked for
+        await asyncio.Event().wait()
 
     node = SimpleNamespace(client=SimpleNamespace(watch=watch))
-    table = ServiceTable(lambda: None)
-    asyncio.run(table.follow_services(node))
-    asyncio.run(table.follow_slices(node))
-    return rules(table.frontends("a"), "10.77.1.1", ZONE)
+    following = [asyncio.create_task(follow(node)) for follow in (table.follow_services, table.follow_slices)]
+    async with asyncio.timeout(10):
+        for each in told.values():
+            await each.wait()
+    for task in following:
+        task.cancel()
+    await asyncio.gather(*following, return_exceptions=True)
 
 
 NODE_PORT = "ip daddr 10.77.1.1 tcp dport 30080"
