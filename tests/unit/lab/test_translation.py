@@ -2,7 +2,6 @@
 
 import asyncio
 from ipaddress import IPv4Network
-from types import SimpleNamespace
 
 import pytest
 
@@ -45,22 +44,15 @@ def node_of(spec, endpoints):
     """What a node in zone a translates for one service, told as an API's watch would tell it."""
     parts = [{"addresses": [address], "zone": zone} for address, zone in endpoints.items()]
     labels = {"kubernetes.io/service-name": "edge"}
-    objects = {
-        "/api/v1/services": {"metadata": {"namespace": "n", "name": "edge"}, "spec": spec},
-        "/apis/discovery.k8s.io/v1/endpointslices": {
-            "metadata": {"namespace": "n", "name": "edge-1", "uid": "1", "labels": labels},
-            "endpoints": parts,
-            "ports": [{"name": "http", "port": 8080}],
-        },
+    service = {"metadata": {"namespace": "n", "name": "edge"}, "spec": spec}
+    slice_ = {
+        "metadata": {"namespace": "n", "name": "edge-1", "uid": "1", "labels": labels},
+        "endpoints": parts,
+        "ports": [{"name": "http", "port": 8080}],
     }
-
-    async def watch(path):
-        yield "ADDED", objects[path]
-
-    node = SimpleNamespace(client=SimpleNamespace(watch=watch))
     table = ServiceTable(lambda: None)
-    asyncio.run(table.follow_services(node))
-    asyncio.run(table.follow_slices(node))
+    asyncio.run(table.service_heard("ADDED", service))
+    asyncio.run(table.slice_heard("ADDED", slice_))
     return rules(table.frontends("a"), "10.77.1.1", ZONE)
 
 
