@@ -53,7 +53,8 @@ def network() -> Iterator[tuple[Estate, Inventory]]:
 def region() -> Iterator[Estate]:
     """The network, the region's API and a node in each zone; not yet said to be ready."""
     with network() as (estate, inventory):
-        pki.ensure(STATE, [one.name for one in estate.regions])
+        hosts = (*pki.DEFAULT_HOSTS, estate.outside.address)
+        pki.ensure(STATE, [one.name for one in estate.regions], hosts=hosts)
         for one in estate.regions:
             _start(inventory, f"api-{one.name}", "--region", one.name)
         for zone in estate.zones:

@@ -69,12 +69,12 @@ def make_lab(inventory: Inventory, name: str, zones: Iterable[str] = ()) -> None
         raise LabError("this kernel cannot kill a control group at once (cgroup.kill, Linux 5.14)")
     cpu = v1_cpu_root()
     nested = [path for zone in zones for path in (zone_path(name, zone), zone_path(name, zone) / PODS)]
+    if v1_memory_root() is None:
+        cgrouplimits.delegate("memory", v2_root(), v2_root() / name, *nested)
     if cpu is not None:
         cpuweight.weigh_v1(cpu / name)
     else:
         cpuweight.weigh_v2(v2_root(), v2_root() / name, daemons, caller=own_v2_group(), nested=nested)
-    if v1_memory_root() is None:
-        cgrouplimits.delegate(v2_root(), v2_root() / name, *nested)
 
 
 def own_v2_group() -> str:

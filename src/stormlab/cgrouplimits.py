@@ -46,11 +46,10 @@ class Held:
     """Limits that this machine cannot hold: cpu, memory."""
 
 
-def delegate(*groups: Path) -> None:
-    """Have v2 groups limit memory and processor for those below them, outermost first, as far as the kernel lets."""
+def delegate(controller: str, *groups: Path) -> None:
+    """Have v2 groups hand `cpu` or `memory` down to those below them, outermost first, as far as the kernel lets."""
     for group in groups:
-        for controller in ("+cpu", "+memory"):
-            _write(group / "cgroup.subtree_control", controller)
+        _write(group / "cgroup.subtree_control", f"+{controller}")
 
 
 def place(pod: Places, container: str, limits: Limits) -> Held:
@@ -66,9 +65,11 @@ def place(pod: Places, container: str, limits: Limits) -> Held:
 def hold(pod: Places, container: str, limits: Limits) -> Held:
     """Make the container's groups and write its limits. Raises OSError when the pod's groups are gone."""
     missing = []
-    if None in {pod.cpu, pod.memory}:
+    under_v2 = [name for name, v1 in (("cpu", pod.cpu), ("memory", pod.memory)) if v1 is None]
+    if limits != Limits() and under_v2:
         (pod.v2 / container).mkdir(exist_ok=True)
-        delegate(pod.v2)
+        for controller in under_v2:
+            delegate(controller, pod.v2)
     if limits.cpu is not None and not _hold_cpu(pod, container, limits.cpu):
         missing.append("cpu")
     if limits.memory is not None and not _hold_memory(pod, container, limits.memory):

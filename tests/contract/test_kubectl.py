@@ -92,6 +92,29 @@ def test_a_cordoned_node_gets_no_pods(region: Region, applied: str) -> None:
     assert "SchedulingDisabled" not in region.kubectl("get", "node", "city1-a")
 
 
+@pytest.mark.own_server("it drains a node that others use")
+def test_a_node_is_drained_as_far_as_the_budget_lets(region: Region, applied: str) -> None:
+    budget = {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": "web", "namespace": applied},
+        "spec": {"minAvailable": 2, "selector": {"matchLabels": {"app": "web"}}},
+    }
+    region.kubectl("create", "--validate=false", "-f", "-", stdin=json.dumps(budget))
+    drain = ("drain", "city1-a", "--force", "--ignore-daemonsets", "--pod-selector=app=web")
+    try:
+        told = region.kubectl(*drain, "--timeout=2s", check=False)
+        assert "Cannot evict pod as it would violate the pod's disruption budget." in told
+        assert len(pods_of(region, applied)) == 2
+        patch = json.dumps({"spec": {"minAvailable": 1}})
+        region.kubectl("-n", applied, "patch", "pdb", "web", "--type=merge", "-p", patch)
+        region.kubectl(*drain, region.timeout)
+        region.kubectl("-n", applied, "rollout", "status", "deploy/web", region.timeout)
+        assert {pod["spec"]["nodeName"] for pod in pods_of(region, applied)} == {"city1-b"}  # type: ignore[index]
+    finally:
+        region.kubectl("uncordon", "city1-a")
+
+
 def test_a_changed_template_rolls_out_and_back(region: Region, applied: str) -> None:
     region.kubectl("-n", applied, "set", "env", "deploy/web", "RELEASE=next")
     region.kubectl("-n", applied, "rollout", "status", "deploy/web", region.timeout)

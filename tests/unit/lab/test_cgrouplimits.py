@@ -41,8 +41,12 @@ def test_what_the_machine_cannot_hold_is_said(tmp_path):
 
 
 def test_without_limits_nothing_is_made(tmp_path):
-    held = hold(Places(tmp_path / "v2", tmp_path / "cpu", tmp_path / "memory"), "c", Limits())
-    assert (held.groups, held.kills, held.missing) == ((), "", ())
+    for places in (
+        Places(tmp_path / "v2", tmp_path / "cpu", tmp_path / "m"),
+        Places(tmp_path / "v2", None, None),
+    ):
+        held = hold(places, "c", Limits())
+        assert (held.groups, held.kills, held.missing) == ((), "", ())
     assert list(tmp_path.iterdir()) == []
 
 

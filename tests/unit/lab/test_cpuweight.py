@@ -36,6 +36,7 @@ def v2(tmp_path, monkeypatch):
         group(root / name, **V2)
     monkeypatch.setattr(cgroup, "v2_root", lambda: root)
     monkeypatch.setattr(cgroup, "v1_cpu_root", lambda: None)
+    monkeypatch.setattr(cgroup, "v1_memory_root", lambda: None)
     monkeypatch.setattr(cgroup, "own_v2_group", lambda: "/user.slice/user-0.slice/session-3.scope")
     return root
 
@@ -122,3 +123,11 @@ def test_v1_weighs_all_pods_by_shares(v2, tmp_path, monkeypatch):
     made(tmp_path)
     assert says(v1 / "stormlab-x", "cpu.shares") == "8192"
     assert says(v2 / "stormlab-x", "cpu.weight") == "100", "v2 has no say there"
+
+
+def test_where_memory_is_under_v2_pods_can_be_limited_there(v2, tmp_path, monkeypatch):
+    v1 = group(tmp_path / "v1")
+    monkeypatch.setattr(cgroup, "v1_cpu_root", lambda: v1)
+    made(tmp_path)
+    for path in (v2, v2 / "stormlab-x", v2 / "stormlab-x" / "a", v2 / "stormlab-x" / "a" / "kubepods"):
+        assert says(path, "cgroup.subtree_control") == "+memory"
