@@ -18,7 +18,7 @@ from .asking import Api, Json, group
 from .cited import CONCURRENCY, LEASES, UPDATES, cites
 from .conftest import Region
 
-DURATION_S = 2
+DURATION_S = 3
 
 
 @pytest.fixture
