@@ -7,6 +7,6 @@ what they report stands at the compact file's lines.
 
 from __future__ import annotations
 
-from stormestate.expand import FULL_SCHEMA, SCHEMA, Expansion, Reader, expand, is_compact
+from stormestate.expand import SCHEMA, Expansion, Reader, expand, is_compact
 
-__all__ = ["FULL_SCHEMA", "SCHEMA", "Expansion", "Reader", "expand", "is_compact"]
+__all__ = ["SCHEMA", "Expansion", "Reader", "expand", "is_compact"]

@@ -4,34 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import yaml
 
-from stormestate import (
-    cells,
-    clashes,
-    harness_half,
-    lab_half,
-    nodes,
-    notes,
-    objectives,
-    overlays,
-    ports,
-    regions,
-)
+from stormestate import cells, clashes, notes, objectives, overlays, ports, regions, tree
 from stormestate.nodes import made
 from stormestate.place import Place, Problem
-from stormestate.shape import Ports, Shape
+from stormestate.shape import Shape
 
 SCHEMA = "stormdrill.estate/1"
-FULL_SCHEMA = "stormdrill.topology/1"
 _NEEDED = ("name", "regions", "cells", "lab", "operations", "audit", "continuity")
 _NEEDED_OF_LAB = ("network", "ports", "prometheus")
-_AS_IT_IS = (
-    "name", "environment", "links", "operations", "metrics", "continuity", "profile", "idempotency", "lock",
-    "canaries", "fence",
-)  # fmt: skip
 _OWN = ("schema", "regions", "cells", "lab", "prometheus", "audit", "services")
 _BASE = "kubernetes/base"
 Reader = Callable[[str], yaml.Node | None]
@@ -84,7 +67,7 @@ def expand(root: yaml.Node, read: Reader | None = None) -> Expansion:
     """Expand the tree of a compact file. With `read` the objectives of its continuity file are held against it."""
     problems: list[Problem] = []
     place = Place(root, "", 1, problems)
-    top = place.fields((*_AS_IT_IS, *_OWN), _NEEDED)
+    top = place.fields((*tree.AS_IT_IS, *_OWN), _NEEDED)
     found = Shape(
         top["name"].name(),
         zones := regions.read(top["regions"]),
@@ -102,9 +85,9 @@ def expand(root: yaml.Node, read: Reader | None = None) -> Expansion:
             objectives.report(asked, name, found, top["cells"], top["operations"])
     base = lab["base"].text(_BASE) if "base" in lab else _BASE
     return Expansion(
-        _tree(root, top, lab, found, given),
+        tree.build(root, top, lab, found, given),
         tuple(sorted(dict.fromkeys(problems))),
-        frozenset(_taken_over(top, lab)),
+        frozenset(tree.taken_over(top, lab)),
         base,
         {} if problems else overlays.of(found),
         notes.of(found),
@@ -115,54 +98,6 @@ def expand(root: yaml.Node, read: Reader | None = None) -> Expansion:
 
 def _absent(place: Place, path: str) -> Place:
     return Place(None, path, place.line, place.problems)
-
-
-def _tree(
-    root: yaml.Node, top: dict[str, Place], lab: dict[str, Place], shape: Shape, given: Ports
-) -> yaml.Node:
-    sections: dict[str, Any] = {"schema": FULL_SCHEMA, "name": "", "environment": "production"}
-    sections["regions"] = _regions(top["regions"], shape)
-    sections |= harness_half.defaults(shape, given)
-    where = top["lab"].node or root
-    sections["lab"] = made(_lab(lab, shape, given, where), where)
-    for name in _AS_IT_IS:
-        if (node := top[name].node) is not None:
-            sections[name] = node
-    sections["services"] = made(
-        sections["services"] | _entries(top["services"]), top["services"].node or root
-    )
-    url = {"url": harness_half.prometheus_url(given)}
-    sections["prometheus"] = made(url | _entries(top["prometheus"]), top["prometheus"].node or root)
-    if (books := top["audit"].node) is not None:
-        stated = _entries(top["audit"])
-        follows = {} if "kind" in stated else harness_half.audit(shape, given, books)
-        sections["audit"] = made(follows | stated, books)
-    return made(sections, root)
-
-
-def _regions(place: Place, shape: Shape) -> dict[str, Any]:
-    parts = place.items()
-    found = {}
-    for region in shape.regions:
-        stated = _entries(parts[region.name])
-        kept: dict[str, Any] = {name: stated[name] for name in ("context", "cluster_id") if name in stated}
-        found[region.name] = made(kept | {"zones": [made(z.name, z.at) for z in region.zones]}, region.at)
-    return found
-
-
-def _lab(lab: dict[str, Place], shape: Shape, given: Ports, at: yaml.Node) -> dict[str, Any]:
-    """The lab's block: what follows, what the file says; lists of both are joined."""
-    found = lab_half.block(shape, given, at)
-    for name, stated in lab.items():
-        if name in ("ports", "base") or stated.node is None:
-            continue
-        more = isinstance(stated.node, yaml.SequenceNode) and isinstance(found.get(name), list)
-        found[name] = [*found[name], *stated.node.value] if more else stated.node
-    return found
-
-
-def _entries(place: Place) -> dict[str, Any]:
-    return {name: child.node for name, child in place.items().items() if child.node is not None}
 
 
 def _files(top: dict[str, Place], lab: dict[str, Place]) -> Iterator[str]:
@@ -183,9 +118,3 @@ def _files(top: dict[str, Place], lab: dict[str, Place]) -> Iterator[str]:
 def _pairs(node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
     """The entries of a mapping that was made here."""
     yield from ((key.value, value) for key, value in node.value)
-
-
-def _taken_over(top: dict[str, Place], lab: dict[str, Place]) -> set[int]:
-    kept = [top[name] for name in (*_AS_IT_IS, "prometheus", "audit", "services")]
-    kept += [part for name, part in lab.items() if name not in ("ports", "base")]
-    return {line for part in kept if part.node is not None for line in (part.line, *nodes.lines(part.node))}

@@ -49,7 +49,7 @@ def audit(shape: Shape, ports: Ports, at: yaml.Node) -> dict[str, Any]:
             cell.name: made({"dsn": _dsn(cell, cell.sites, ports, read_write=True)}, cell.at)
             for cell in shape.cells
         }
-    region = shape.homes[0] if shape.homes else ""
+    region = next(iter(shape.homes), "none")
     return found | {"password": made(_password(region), at)}
 
 

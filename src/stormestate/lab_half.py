@@ -33,8 +33,8 @@ _SERVED = 'sum by (zone) (rate(bank_requests_total{service="gateway"'
 _STATUS = {
     "requests/s by zone": f"{_SERVED}}}[5s]))",
     "not served by zone, %": f'100 * (1 - {_SERVED},code=~"2.."}}[5s])) / ({_SERVED}}}[5s])) > 0))',
-    "behind the primary, bytes": "clamp_min(max by (cell) (patroni_xlog_location) - on (cell) group_right () "
-    "max by (cell, pod) (patroni_xlog_replayed_location > 0), 0)",
+    "behind the primary, bytes": "sum by (pod) (clamp_min(max by (cell) (patroni_xlog_location) - on (cell) "
+    "group_right () max by (cell, pod) (patroni_xlog_replayed_location > 0), 0))",
     "epoch, promotion by cell": "max by (cell) (bank_cell_promotion)",
     "epoch, version by cell": "max by (cell) (bank_cell_version)",
     "alerts firing": 'sum by (alertname) (ALERTS{alertstate="firing"})',

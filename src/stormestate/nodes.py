@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 _TAG = "tag:yaml.org,2002:"
+
+
+@dataclass(frozen=True)
+class Taken:
+    """An entry of a mapping that is taken over as it is: its key too stands where it stood."""
+
+    key: yaml.Node
+    value: yaml.Node
 
 
 def made(value: Any, at: yaml.Node) -> yaml.Node:
@@ -16,7 +25,7 @@ def made(value: Any, at: yaml.Node) -> yaml.Node:
     if isinstance(value, yaml.Node):
         return value
     if isinstance(value, Mapping):
-        pairs = [(_key(key, child, at), made(child, at)) for key, child in value.items()]
+        pairs = [_entry(key, child, at) for key, child in value.items()]
         return yaml.MappingNode(f"{_TAG}map", pairs, start, end, flow_style=_is_flat(value.values()))
     if isinstance(value, Sequence) and not isinstance(value, str):
         flat = _is_flat(value)
@@ -28,13 +37,16 @@ def made(value: Any, at: yaml.Node) -> yaml.Node:
     return yaml.ScalarNode(f"{_TAG}str", str(value), start, end)
 
 
-def _key(key: str, child: Any, at: yaml.Node) -> yaml.Node:
-    return made(key, child if isinstance(child, yaml.Node) else at)
+def _entry(key: str, child: Any, at: yaml.Node) -> tuple[yaml.Node, yaml.Node]:
+    if isinstance(child, Taken):
+        return child.key, child.value
+    return made(key, child if isinstance(child, yaml.Node) else at), made(child, at)
 
 
 def _is_flat(values: Any) -> bool:
     """Whether it fits on a line when it is written out."""
-    return all(isinstance(value, str | int | yaml.ScalarNode) for value in values)
+    plain = (value.value if isinstance(value, Taken) else value for value in values)
+    return all(isinstance(value, str | int | yaml.ScalarNode) for value in plain)
 
 
 def lines(node: yaml.Node) -> range:

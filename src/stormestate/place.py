@@ -17,7 +17,15 @@ Problem = tuple[int, str]
 class Place:
     """One node of the file with the way to it; wrong shapes are reported and read as absent."""
 
-    def __init__(self, node: yaml.Node | None, path: str, line: int, problems: list[Problem]) -> None:
+    def __init__(
+        self,
+        node: yaml.Node | None,
+        path: str,
+        line: int,
+        problems: list[Problem],
+        key: yaml.Node | None = None,
+    ) -> None:
+        self.key = key
         self.node = node if node is None or not node.tag.endswith(":null") else None
         self.path = path
         self.line = line
@@ -47,7 +55,8 @@ class Place:
             return found
         for key, value in self.node.value:
             name = str(key.value) if isinstance(key, yaml.ScalarNode) else ""
-            child = Place(value, f"{self.path}.{name}".lstrip("."), key.start_mark.line + 1, self.problems)
+            path, line = f"{self.path}.{name}".lstrip("."), key.start_mark.line + 1
+            child = Place(value, path, line, self.problems, key)
             if not name:
                 child.problem("keys must be plain text")
             elif name in found:

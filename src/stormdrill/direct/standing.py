@@ -112,17 +112,17 @@ _SAID: dict[Place, Callable[[Standing], str]] = {
     ),
     Place.AWAY: lambda s: (
         f"{s.away} has been promoted and leads; {_fence(s)}. Safe: hold, {s.away} goes on serving; or go forward: "
-        f"rebuild {s.home} as its standby and switch back (`stormdrill recover --come-back {s.cell}`, or the runbook). "
+        f"rebuild {s.home} as its standby and switch back (`stormdrill recover --come-back`, or the runbook). "
         f"Refused: to open {s.home} as it was, a second failover, a drill"
     ),
     Place.RETURNING: lambda s: (
         f"{s.away} leads and {s.home} follows it. Safe: hold; or switch back "
-        f"(`stormdrill recover --come-back {s.cell}`, or the runbook). Refused: a second failover, a drill"
+        f"(`stormdrill recover --come-back`, or the runbook). Refused: a second failover, a drill"
     ),
     Place.NEITHER: lambda s: (
         f"{s.home} and {s.away} follow each other: a switch between them was cut off, nobody leads and nobody takes "
         f"writes; nothing is lost by that. Safe: give them back to the one that has all (`stormdrill recover`), then "
-        f"switch back again (`stormdrill recover --come-back {s.cell}`, or the runbook). Refused: a failover, a drill"
+        f"switch back again (`stormdrill recover --come-back`, or the runbook). Refused: a failover, a drill"
     ),
     Place.OPEN: lambda s: (
         f"{s.away} has been promoted, and nothing keeps {s.home} from writing when it is back. Safe: close {s.home} "

@@ -60,7 +60,7 @@ _SAYINGS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "promote.done": lambda data: f"{data['region']} leads {data['database']}: a write was committed there",
     "route.changed": lambda data: f"the name {data['name']} leads to {', '.join(data['to'])}",
     "failover.done": lambda data: (
-        f"failed over to {data['region']}, first write {data['first_write_s']} s after the decision"
+        f"failed over to {data['region']}{_whose(data)}, first write {data['first_write_s']} s after the decision"
     ),
     "failover.called_off": lambda data: f"nobody was promoted: {data['region']} takes writes again",
     "rebuild.step": lambda data: (

@@ -120,7 +120,10 @@ class Switching:
             name: round((one.proof.mono_ns - begun_ns) / NS_PER_S, 3) for name, one in promoted.items()
         }
         for name, first_s in written_s.items():
-            self._tell("failover.done", self.by, database=name, region=way.new, first_write_s=first_s)
+            whose = moves[name].new.whose
+            self._tell(
+                "failover.done", self.by, database=name, region=way.new, first_write_s=first_s, **whose
+            )
         return {**_named(cells), "region": way.new, "first_write_s": max(written_s.values())}
 
     def fail_back(self, cell: str, why: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """What a recovery time is made of, as far as events and answers tell; the rest is named unexplained.
 
-The marks are the leader seen lost, its restart in its place or another's promotion (or the new pod's readiness,
-when no leader changed), and the first good answer after that; of a failover by decision they are in `decided`. A
-part that no event bounds is not invented: a sum that ends in "unexplained" is a finding.
+The marks are the leader seen lost, its restart in its place or another's promotion (or, when no leader changed, the
+standby that it gave up or the new pod's readiness), and the first good answer after that; those of a failover by
+decision are in `decided`. A part that no event bounds is not invented: a sum that ends in "unexplained" is a finding.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from stormdrill.measure.decided import BEFORE_PROMOTION, Mark, decided_marks
 from stormdrill.measure.values import Part
 from stormdrill.units import NS_PER_S
 
+DROP = "drop standby"
+"""Until a leader that stayed gave up the synchronous standby it had lost: its commits wait for that long."""
 POLL_S = 1.0  # leaders and pods are looked at once a second: a mark may be seen that much late
 
 
@@ -36,9 +38,24 @@ def marks(events: Sequence[Event], t0_ns: int, cell: str) -> tuple[Mark, ...]:
         timeline = f", timeline {new.data['timeline']}" if new.data.get("timeline") is not None else ""
         found.append(Mark(_since_ns(new), name, f"{_member(new)} is {again}leader{timeline}"))
         return tuple(sorted(found, key=lambda mark: mark.at_ns))
+    if not lost:
+        found += _dropped(events, t0_ns, cell)
     ready = [_ready(event) for event in events if event.kind == "pod.replaced"]
     found += [mark for mark in ready if mark.at_ns >= t0_ns]
     return tuple(sorted(found, key=lambda mark: mark.at_ns))
+
+
+def _dropped(events: Sequence[Event], t0_ns: int, cell: str) -> list[Mark]:
+    """When the leader was first seen without the synchronous standby that it had at t0."""
+    synced = [e for e in events if e.kind == "db.sync" and e.data.get("database") == cell]
+    before = next((e.data for e in reversed(synced) if e.mono_ns < t0_ns), None)
+    if not before or not before.get("sync_standbys"):
+        return []
+    alone = next((e for e in synced if e.mono_ns >= t0_ns and not e.data.get("sync_standbys")), None)
+    if alone is None or alone.data.get("leader") != before.get("leader"):
+        return []
+    names = ", ".join(map(str, before["sync_standbys"]))
+    return [Mark(alone.mono_ns, DROP, f"{before['leader']} no longer waits for {names}")]
 
 
 def _restarts(events: Sequence[Event], t0_ns: int, cell: str) -> list[Mark]:
@@ -116,8 +133,8 @@ def _inside(
 ) -> list[tuple[Mark, float, float | None]]:
     """The marks that can have brought the recovery about, with their end and the first good request after.
 
-    What only polling sees is seen late: a promotion seen within a poll after the recovery counts when there
-    was none before, and ends with it. (Not a new pod: its neighbours may have carried on without it.)
+    What only polling sees is seen late: a promotion (or a standby given up) seen within a poll after the recovery
+    counts when there was none before, and ends with it. (Not a new pod: its neighbours may have carried on without it.)
     """
     timed = [
         (mark, (mark.at_ns - t0_ns) / NS_PER_S, good)
@@ -125,7 +142,7 @@ def _inside(
     ]
     inside = [entry for entry in timed if entry[1] <= recovered_s]
     if all(mark.ends in BEFORE_PROMOTION for mark, _, _ in inside):
-        after = [entry for entry in timed[len(inside) :] if "promote" in entry[0].ends]
+        after = [e for e in timed[len(inside) :] if "promote" in e[0].ends or e[0].ends == DROP]
         late = [entry for entry in after if entry[1] <= recovered_s + POLL_S]
         inside += [(mark, recovered_s, None) for mark, _, _ in late[:1]]
     return inside

@@ -119,7 +119,7 @@ def _figures(found: Failover) -> tuple[tuple[str, str, str], ...]:
                 "of a customer, at the new site",
             )
         )
-    several = len({one.cell for one in (*found.redundancy, *found.pauses)}) > 1
+    several = len({one.cell for one in found.redundancy} | {one.cell for one in found.pauses}) > 1
 
     def whose(one: Redundancy | Pause) -> str:
         return f" ({one.cell})" if several else ""

@@ -13,6 +13,7 @@ from statistics import median
 
 from stormlab.errors import LabError
 from stormlab.net import netns
+from stormlab.net.checksum import ones_sum
 
 ECHOES = 5
 """Sent to each site, and so many round trips are measured at most."""
@@ -83,7 +84,7 @@ def _ask(opened: socket.socket, addresses: Mapping[str, str], wait_s: float) -> 
 def _send(opened: socket.socket, address: str, identity: int, number: int) -> None:
     stamp = _SENT.pack(time.time_ns())
     head = _HEADER.pack(_REQUEST, 0, 0, identity, number)
-    head = _HEADER.pack(_REQUEST, 0, _checksum(head + stamp), identity, number)
+    head = _HEADER.pack(_REQUEST, 0, ~ones_sum(head + stamp) & 0xFFFF, identity, number)
     try:
         opened.sendto(head + stamp, (address, 0))
     except OSError:
@@ -114,9 +115,3 @@ def _received_ns(notes: list[tuple[int, int, bytes]]) -> int:
             seconds, nanoseconds = _NS.unpack_from(data)
             return int(seconds * 1_000_000_000 + nanoseconds)
     return time.time_ns()
-
-
-def _checksum(data: bytes) -> int:
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    total = (total & 0xFFFF) + (total >> 16)
-    return ~(total + (total >> 16)) & 0xFFFF

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Collection, Iterator
 
+from stormlab.net.checksum import ones_sum
 from stormlab.net.tun import HEADER_BYTES
 
 _GSO_TCP4, _GSO_NONE, _GSO_ECN = 1, 0, 0x80
@@ -58,7 +59,7 @@ def _part(frame: bytes, first: int, end: int, count: int) -> bytes:
     struct.pack_into("!H", packet, 2, headers + len(data))
     struct.pack_into("!H", packet, 4, (struct.unpack_from("!H", packet, 4)[0] + first) & 0xFFFF)
     struct.pack_into("!H", packet, 10, 0)
-    struct.pack_into("!H", packet, 10, ~_sum(packet[:ip]) & 0xFFFF)
+    struct.pack_into("!H", packet, 10, ~ones_sum(packet[:ip]) & 0xFFFF)
     sequence = struct.unpack_from("!I", packet, ip + 4)[0]
     struct.pack_into("!I", packet, ip + 4, (sequence + first * size) & 0xFFFFFFFF)
     if end < count:
@@ -68,13 +69,5 @@ def _part(frame: bytes, first: int, end: int, count: int) -> bytes:
     # The kernel completes the checksum; what it starts from is the sum of the pseudo header.
     length = headers - ip + len(data)
     pseudo = bytes(packet[12:20]) + struct.pack("!HH", packet[9], length)
-    struct.pack_into("!H", packet, ip + 16, _sum(pseudo))
+    struct.pack_into("!H", packet, ip + 16, ones_sum(pseudo))
     return bytes(head) + data
-
-
-def _sum(data: bytes | memoryview) -> int:
-    """The Internet checksum's sum, not complemented; `data` has an even number of bytes."""
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total > 0xFFFF:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total

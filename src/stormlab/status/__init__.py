@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from stormlab import daemons
@@ -75,7 +76,7 @@ async def _parts(estate: Estate, state: Path) -> list[Part]:
     asked = [
         in_time("links", links.links(estate, state), links.nothing),
         _regions(estate, state),
-        in_time("rows", queries.rows(estate), lambda: queries.nothing(estate)),
+        in_time("rows", queries.rows(estate), partial(queries.nothing, estate)),
     ]
     carried, inside, rows = await asyncio.gather(*asked)
     return [carried, inside, rows]
@@ -99,7 +100,7 @@ async def _regions(estate: Estate, state: Path) -> Part:
 async def _asked_of_apis(estate: Estate, by_region: dict[str, Client]) -> list[Part]:
     watch = estate.preset.watch
     regions = [
-        in_time(one.name, region.region(one, by_region[one.name], watch), lambda one=one: region.nothing(one))
+        in_time(one.name, region.region(one, by_region[one.name], watch), partial(region.nothing, one))
         for one in estate.regions
     ]
     members = [

@@ -120,3 +120,11 @@ def test_shapes_that_are_wrong(estate, text):
     for found in (estate.problems(), estate.problems_of_lab()):
         assert any("must be a mapping" in said for _, said in found), found
         assert any("is missing" in said for _, said in found)
+
+
+def test_what_only_follows_from_a_mistake_is_not_told(estate):
+    """Without a cell nothing is left to read books of, to be ready, or to have a database."""
+    estate.change("  " + CELL1 + "\n", "")
+    line = estate.change("primary: city1-a", "primary: city1-x")
+    assert [at for at, _ in estate.problems()] == [line]
+    assert [at for at, _ in estate.problems_of_lab()] == [line]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import socket
 import threading
 from concurrent.futures import Future
@@ -69,6 +70,8 @@ async def fill(client):
     said = {"site": "one", "by": "alice", "how": "proven", "at": "2026-01-02T03:04:05+00:00"}
     closed = config("stormdrill-fence", state="closed", **{"fence.json": json.dumps(said)})
     await client.create("/api/v1/namespaces/bank/configmaps", closed)
+    of_a_cell = config("stormdrill-fence-cell1", state="closed", **{"fence.json": json.dumps(said)})
+    await client.create("/api/v1/namespaces/bank/configmaps", of_a_cell)
 
 
 async def hurt(client):
@@ -139,10 +142,17 @@ def test_a_lab_of_which_little_is_left(lab):
     assert (report["links"], report["databases"], report["faults"]) == ([], [], []), (
         "a kind that is not known"
     )
+    fence = {
+        "region": "one",
+        "namespace": "bank",
+        "name": "stormdrill-fence",
+        "site": "one",
+        "state": "closed",
+    }
+    fence |= {"how": "proven", "by": "alice", "since": "2026-01-02T03:04:05+00:00"}
     assert report["fences"] == [
-        {"region": "one", "namespace": "bank", "name": "stormdrill-fence", "site": "one", "state": "closed"}
-        | {"how": "proven", "by": "alice", "since": "2026-01-02T03:04:05+00:00"}
-    ]
+        fence, {**fence, "name": "stormdrill-fence-cell1", "site": "one (cell1)"},
+    ]  # fmt: skip
     assert report["rows"] == [{"name": "load", "query": "up", "samples": None}]
     dead = [row["name"] for row in report["processes"]]
     assert report["troubles"][: len(dead)] == [f"{name} does not run" for name in dead]
@@ -171,7 +181,7 @@ def test_the_same_as_text(lab, capsys):
     shown = show(lambda: status.gather(estate, state), as_json=False, everything=False)
     out = capsys.readouterr().out
     assert "f-half    partition  a, b   applied 1, applying 1" in out
-    assert "one   closed  proven  alice  " in out
+    assert re.search(r"^one \(cell1\) +closed +proven +alice  ", out, re.MULTILINE)
     assert "a     bank/p-1" in out
     for trouble in shown["troubles"]:
         assert f"! {trouble}\n" in out

@@ -54,6 +54,28 @@ def test_a_leader_started_again_in_its_place_is_known_by_its_own_word() -> None:
     assert "restart" not in [name for name, *_ in split([*events, sync(4.5, "32.2 CET")], 3.2)]
 
 
+def test_a_leader_that_stays_waits_until_it_gives_up_the_standby_it_lost() -> None:
+    """The other cell of a zone that is cut off: its primary goes on, its commits wait for a standby there."""
+
+    def sync(at_s: float, *standbys: str, leader: str = "a", database: str = "cell0") -> Event:
+        return event("db.sync", at_s, database=database, leader=leader, sync_standbys=list(standbys))
+
+    events = [event("db.leader", -10, member="a"), sync(-1, "b"), sync(1, "b"), sync(10.9), sync(12)]
+    assert split(events, 11.5, 11.2) == [
+        ("drop standby", 0.0, 10.9),
+        ("route", 10.9, 11.2),
+        ("warm up", 11.2, 11.5),
+    ]
+    assert split(events, 10.4) == [("drop standby", 0.0, 10.4)]  # seen a poll later than it was
+    assert split(events, 5.0) == [("unexplained", 0.0, 5.0)]
+    for other in (
+        [sync(-1), sync(2)],
+        [sync(-1, "b"), sync(2, leader="c")],
+        [sync(-1, "b", database="cell1"), sync(2)],
+    ):
+        assert [name for name, *_ in split(other, 3.0)] == ["unexplained"]
+
+
 def test_the_leaders_of_other_cells_explain_nothing() -> None:
     other = [
         event("db.leader", 0.5, member=None, database="cell1"),

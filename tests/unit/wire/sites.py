@@ -58,7 +58,7 @@ class Sites:
         self.on_patch = lambda: None
         for name, settings in self.settings.items():
             database.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-            database.execute(f'CREATE DATABASE "{name}"')
+            database.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')  # nobody else is ever in it
             self.writes(name, not settings)
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True

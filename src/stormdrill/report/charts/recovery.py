@@ -11,7 +11,8 @@ from stormdrill.report.charts.frame import steps
 
 WIDTH, LEFT, RIGHT, ROW = 1060.0, 130.0, 150.0, 30.0
 PARTS = (
-    "detect", "detect and decide", "decide", "fence", "detect and promote", "promote", "restart", "replace", "route",
+    "detect", "detect and decide", "decide", "fence", "detect and promote", "promote", "restart",
+    "drop standby", "replace", "route",
     "warm up", "unexplained",
 )  # fmt: skip
 
