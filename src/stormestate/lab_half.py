@@ -31,7 +31,8 @@ _SECRETS = (
 # What `stormdrill lab status` shows beyond the lab itself, asked of its Prometheus.
 _SERVED = 'sum by (zone) (rate(bank_requests_total{service="gateway"'
 _STATUS = {
-    "requests/s by zone": f"{_SERVED}}}[5s]))",
+    # Of each zone that has gateways: those that nobody asked yet export no such counter.
+    "requests/s by zone": f'{_SERVED}}}[5s])) or 0 * sum by (zone) (up{{app="gateway"}})',
     "not served by zone, %": f'100 * (1 - {_SERVED},code=~"2.."}}[5s])) / ({_SERVED}}}[5s])) > 0))',
     "behind the primary, bytes": "sum by (pod) (clamp_min(max by (cell) (patroni_xlog_location) - on (cell) "
     "group_right () max by (cell, pod) (patroni_xlog_replayed_location > 0), 0))",

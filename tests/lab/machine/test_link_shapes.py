@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import struct
 import threading
 import time
 from itertools import combinations
@@ -136,9 +137,11 @@ def rate_mbit_s(lab, seconds):
             arrivals.append((time.monotonic(), len(served.recv(1 << 16))))
         queue_ms = told(lab, "city1-a", "city1-b")["queue_ms"]
         stop.set()
+        # Reset, not closed: what is not sent yet would go on through the link of the next test.
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         served.shutdown(socket.SHUT_RDWR)
         sender.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
+        thread.join(5)
     steady = [(at, size) for at, size in arrivals if at > arrivals[0][0] + seconds / 4]
     carried = sum(size for _, size in steady[1:])
     return carried * 8 / (steady[-1][0] - steady[0][0]) / 1e6 * 1500 / 1448, queue_ms
