@@ -89,8 +89,15 @@ def _idle() -> tuple[float, float]:
     wait.pause(_IDLE_S)
     after = _use()
     memory = sum(_pss(pid) for group in _groups() for pid in cgroup.processes(group))
-    memory += shutil.disk_usage(_STATES / _NAME / claimspace.DIRECTORY).used
+    memory += sum(shutil.disk_usage(volume).used for volume in _volumes())
     return (after.cpu_s - before.cpu_s) / (after.at_s - before.at_s), memory / 1e6
+
+
+def _volumes() -> list[str]:
+    """Where its volumes are mounted: file systems in memory, one for each size."""
+    space = str(_STATES / _NAME / claimspace.DIRECTORY)
+    mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    return sorted({place for place in mounted if place == space or place.startswith(f"{space}/")})
 
 
 def _use() -> _Use:

@@ -45,9 +45,10 @@ class ServiceTable:
 
     async def follow_services(self, node: NodeContext) -> None:
         """Follow the API's services for ever."""
-        await follow(node.client, "/api/v1/services", self._service_heard)
+        await follow(node.client, "/api/v1/services", self.service_heard)
 
-    async def _service_heard(self, kind: str, item: Object) -> None:
+    async def service_heard(self, kind: str, item: Object) -> None:
+        """Take in an event of the services."""
         if kind == SYNCED:
             self._synced.add("services")
         else:
@@ -60,9 +61,10 @@ class ServiceTable:
 
     async def follow_slices(self, node: NodeContext) -> None:
         """Follow the API's endpoint slices for ever."""
-        await follow(node.client, "/apis/discovery.k8s.io/v1/endpointslices", self._slice_heard)
+        await follow(node.client, "/apis/discovery.k8s.io/v1/endpointslices", self.slice_heard)
 
-    async def _slice_heard(self, kind: str, item: Object) -> None:
+    async def slice_heard(self, kind: str, item: Object) -> None:
+        """Take in an event of the endpoint slices."""
         if kind == SYNCED:
             self._synced.add("slices")
         elif kind == "DELETED":

@@ -3,8 +3,11 @@
 import random
 from dataclasses import dataclass
 
-_UNDER_WAY = {"up": 5.0, "nothing": 0.5, "down": 0.6, "up of what is up": 1.5}
-"""Command, and within how many seconds of its start the first kill comes: about as long as it takes."""
+_UNDER_WAY = {"up": 5.0, "nothing": 0.5, "down": 0.08, "up of what is up": 1.0}
+"""Command, and within how many seconds of its start the first kill comes: about as long as it takes.
+
+A `down` starts, here, when its removal has begun: what comes before is longer, and does nothing.
+"""
 _VICTIMS = (
     "command", "relay", "api", "node", "targets", "prometheus", "names", "forwards", "shim", "container", "all daemons",
 )  # fmt: skip

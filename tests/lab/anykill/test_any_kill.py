@@ -45,6 +45,9 @@ def test_up_and_down_mend_whatever_was_killed(lab, capsys, seed):
         if plan.under_way != "up":
             lab.up()
         command = None if plan.under_way == "nothing" else lab.start(plan.under_way.split()[0], "--json")
+        if plan.under_way == "down":
+            note = lab.state / "teardown.begun"
+            until(lambda: note.exists() or command.poll() is not None, "it has begun", 20, poll_s=0.001)
         for kill in plan.kills:
             Event().wait(kill.after_s)  # where everything is then does not matter: every moment must do
             said.append(f"killed {strike(lab, kill, command) or 'nothing: none of its kind is there'}")
