@@ -154,11 +154,11 @@ def _on_purpose(report: Report) -> Iterator[Section]:
 
 def _fault(fault: Report, now: str) -> Cells:
     where = ", ".join(fault["where"]) or fault["region"]
-    return fault["name"], _text(fault["kind"]), where, fault["state"], _ago(fault["since"], now)
+    return fault["name"], fault["kind"] or _NONE, where, fault["state"], _ago(fault["since"], now)
 
 
 def _fence(fence: Report, now: str) -> Cells:
-    how, by = _text(fence["how"]), _text(fence["by"])
+    how, by = fence["how"] or _NONE, fence["by"] or _NONE
     return fence["site"], fence["state"], how, by, _ago(fence["since"], now)
 
 

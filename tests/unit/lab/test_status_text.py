@@ -155,7 +155,7 @@ def test_what_holds_on_purpose(capsys):
     fault |= {"state": "applied", "since": "2026-01-02T03:03:35Z"}
     assert section("faults", faults=[fault]) == [("f", "partition", "city1-a", "applied", "30 s ago")]
     fence = {"site": "city1", "state": "armed", "how": None, "by": "drill", "since": "2026-01-02T01:04:05Z"}
-    assert section("fences", fences=[fence]) == [("city1", "armed", "?", "drill", "2 h ago")]
+    assert section("fences", fences=[fence]) == [("city1", "armed", "-", "drill", "2 h ago")]
     assert "# faults in force: none\n" in shown(capsys)
 
 
