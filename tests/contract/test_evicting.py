@@ -7,7 +7,7 @@ import pytest
 from .asking import MERGE, Answer, Api, core, group
 from .cited import BUDGETS, EVICTION, cites
 from .conftest import Region
-from .workloads import run_deployment, until_available
+from .workloads import pod, run_deployment, run_pod, until_available
 
 
 @pytest.fixture
@@ -65,9 +65,12 @@ def test_a_budget_blocks_an_eviction_and_lets_it_through(api: Api, region: Regio
 
 @cites(EVICTION)
 def test_a_budget_is_used_up_by_the_evictions_it_allowed(api: Api, region: Region, namespace: str) -> None:
-    run_deployment(region, api, namespace, "web", 2)
+    # Pods of nobody: no replacement can be ready before the second is asked for.
+    first, second = (
+        run_pod(region, api, namespace, pod(region, name, labels={"app": "web"}))["metadata"]["name"]
+        for name in ("one", "two")
+    )
     budget(region, api, namespace, minAvailable=1)
-    first, second = names(api, namespace)
     # One right after the other: the second must not go before the controller has counted.
     assert evict(api, namespace, first).status == 201
     evict(api, namespace, second).refused(429, "TooManyRequests")

@@ -8,10 +8,16 @@ from .conftest import PROGRAM, Region
 STUBBORN = ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"]
 
 
-def pod(region: Region, name: str, command: list[str] | None = None, **spec: object) -> Json:
+def pod(
+    region: Region,
+    name: str,
+    command: list[str] | None = None,
+    labels: dict[str, str] | None = None,
+    **spec: object,
+) -> Json:
     container = {"name": "c", "image": region.image, "command": command or PROGRAM}
     wanted = {"containers": [container], "terminationGracePeriodSeconds": 1, **spec}
-    return {"metadata": {"name": name, "labels": {"app": name}}, "spec": wanted}
+    return {"metadata": {"name": name, "labels": labels or {"app": name}}, "spec": wanted}
 
 
 def run_pod(region: Region, api: Api, namespace: str, body: Json) -> Json:

@@ -82,6 +82,7 @@ def test_what_does_not_fit_is_said_and_nothing_is_touched(kubeconfig, tmp_path, 
         TOPOLOGY.read_text()
         .replace("../../..", str(ROOT))
         .replace("profile.yaml", str(HERE / "profile.yaml"))
+        .replace("continuity.yaml", str(HERE / "continuity.yaml"))
     )
     mine = tmp_path / "mine.yaml"
     mine.write_text(text.replace(old, new))
