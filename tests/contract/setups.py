@@ -35,6 +35,16 @@ class Setup:
             body: dict[str, Any] = await answer.json()
             return body
 
+    async def settled(self) -> None:
+        """Wait until the controllers have nothing more to write."""
+        store, loop = self.served.objects.store, self.served.loop
+        for _ in range(100):
+            before = store.version
+            await asyncio.sleep(0.05)
+            if loop.idle and store.version == before:
+                return
+        raise AssertionError("controllers did not settle")
+
     async def pod(self, name: str, *, image: str = "k8s.local/app:1", **spec: Any) -> None:
         container = {"name": "c", "image": image, "imagePullPolicy": "Never", "command": COMMAND}
         labels = spec.pop("labels", {})

@@ -66,6 +66,7 @@ def test_endpoints_change_with_the_event_that_changed_them() -> None:
         await made.setup.make("services", "web", spec={"selector": {"app": "web"}, "ports": [{"port": 80}]})
         await made.setup.workload("deployments", "web", 2)
         await made.until(lambda: list(endpoints_of(made).values()) == [(True, True, False)] * 2, "two ready")
+        await made.setup.settled()  # nothing of what came before is written in between
         victim = next(iter(endpoints_of(made)))
         before = made.served.objects.store.version
         await made.delete(victim, gracePeriodSeconds="0")

@@ -98,23 +98,12 @@ async def _t04(setup: Setup, replay: Replay) -> None:
     await setup.running(2)
 
 
-async def _settled(setup: Setup) -> None:
-    """Wait until the controllers have nothing more to write."""
-    store, loop = setup.served.objects.store, setup.served.loop
-    for _ in range(100):
-        before = store.version
-        await asyncio.sleep(0.05)
-        if loop.idle and store.version == before:
-            return
-    raise AssertionError("controllers did not settle")
-
-
 def _still(setup: Setup, replay: Replay, first: int, last: int) -> None:
     """Hold the controllers still from one call to another; then wait until they have caught up."""
 
     async def release() -> None:
         await setup.served.loop.start()
-        await _settled(setup)
+        await setup.settled()
 
     replay.before |= {first: setup.served.loop.stop, last: release}
 
@@ -168,7 +157,7 @@ def _deployment(setup: Setup, name: str) -> Hook:
     async def hook() -> None:
         await setup.workload("deployments", name, 1)
         await setup.running(1, name)
-        await _settled(setup)
+        await setup.settled()
 
     return hook
 
