@@ -36,7 +36,7 @@ def test_people_do_decide_and_approve_by_name(tmp_path, sit):
     assert person.end() == 0
     (decided,) = events(tmp_path, "decision")
     assert (decided["actor"], decided["data"]["people"]) == ("Chen Jie", ["Chen Jie", "王芳"])
-    assert decided["data"]["seconds"] > 0
+    assert 0 <= decided["data"]["seconds"] < 30  # typed ahead, it takes less than a millisecond
     assert events(tmp_path, "step.done")[0]["actor"] == "Li Wei"
 
 
