@@ -1,7 +1,7 @@
-"""All tests, in two rounds: first what measures milliseconds, then the drills on whole labs.
+"""All tests, in three rounds: what measures milliseconds, the drills on whole labs, what only computes.
 
-Each part is a pytest of its own, in a session of its own. What only computes runs beside both rounds and gives way
-by the nice value of its session, so that the others find the machine as if it were theirs.
+Each part is a pytest of its own, in a session of its own. What only computes comes last and not beside the others: its
+servers and clients have deadlines, too, and two cores that drill have no time for them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 _LEADER = ("sh", "-c", '"$@"; exit $?', "sh")
@@ -30,24 +29,9 @@ class Part:
     name: str
     paths: tuple[str, ...]
     options: tuple[str, ...] = ()
-    nice: int = 0
     without: tuple[str, ...] = ()
     """Paths below `paths` that belong to other parts."""
 
-
-BESIDE = Part(
-    "computing",
-    ("tests/unit", "tests/golden", "tests/contract", "tests/content"),
-    options=("-n", "2", "--dist", "loadscope"),  # a good half of them wait, and may as well do it together
-    nice=3,
-    without=(
-        "tests/unit/agent",
-        "tests/unit/canary",
-        "tests/unit/load",
-        "tests/unit/drill/test_whole_drill.py",
-    ),
-)
-"""What gives way to all others, and runs beside them from the start."""
 
 ROUNDS: tuple[tuple[Part, ...], ...] = (
     (
@@ -84,6 +68,19 @@ ROUNDS: tuple[tuple[Part, ...], ...] = (
             ),
         ),
     ),
+    (
+        Part(
+            "computing",
+            ("tests/unit", "tests/golden", "tests/contract", "tests/content"),
+            ("-n", "3", "--dist", "loadscope"),  # a good half of them wait, and may as well do it together
+            without=(
+                "tests/unit/agent",
+                "tests/unit/canary",
+                "tests/unit/load",
+                "tests/unit/drill/test_whole_drill.py",
+            ),
+        ),
+    ),
 )
 
 
@@ -91,14 +88,12 @@ def main() -> int:
     """Run every part; 0 when all of them passed, 1 otherwise, 130 after Ctrl-C."""
     began_s = time.monotonic()
     with _Interrupt() as interrupt:
-        beside = _Running(BESIDE, interrupt)
-        parts = [beside]
+        parts: list[_Running] = []
         for together in ROUNDS:
             started = [_Running(part, interrupt) for part in together if not interrupt.came]
             parts += started
             for part in started:
                 part.join()
-        beside.join()
         if interrupt.came:
             print("interrupted", flush=True)
             return 130
@@ -119,7 +114,6 @@ class _Running:
             stderr=subprocess.STDOUT, text=True, bufsize=1, start_new_session=True,
         )  # fmt: skip
         interrupt.watch(self._process)
-        _give_way(self._process.pid, part.nice)
         self._teller = threading.Thread(target=_tell, args=(part.name, self._process))
         self._teller.start()
 
@@ -140,15 +134,6 @@ def _argv(part: Part) -> list[str]:
         sys.executable, "-m", "pytest", "-q", "-m", "not long", "-o", "console_output_style=count",
         *part.options, *ignored, *part.paths,
     ]  # fmt: skip
-
-
-def _give_way(pid: int, nice: int) -> None:
-    """Set the nice value of the process and, where the kernel weighs sessions, of its session."""
-    if not nice:
-        return
-    with contextlib.suppress(OSError):  # it has ended already, or the kernel does not weigh sessions
-        os.setpriority(os.PRIO_PROCESS, pid, nice)
-        Path(f"/proc/{pid}/autogroup").write_text(str(nice), encoding="ascii")
 
 
 def _tell(name: str, process: subprocess.Popen[str]) -> None:
