@@ -93,7 +93,7 @@ def from_env(env: Mapping[str, str], role: str) -> Settings:
         service_s=_seconds(
             read(
                 "BANK_SERVICE_MS",
-                "login=20,balance=8,transfer=15,payment=15,bills=12,checkin=5",
+                "login=20,balance=8,transfer=15,payment=15,bills=40,checkin=120",
                 pairs(0),
                 {},
             )

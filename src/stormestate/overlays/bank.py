@@ -5,7 +5,7 @@ from __future__ import annotations
 from stormestate.shape import NAMESPACE, Cell, Region, Shape, Site
 
 _SLOTS = 3
-_SERVICE_MS = {"login": 20, "balance": 8, "transfer": 15, "payment": 15, "bills": 12, "checkin": 5}
+_SERVICE_MS = {"login": 20, "balance": 8, "transfer": 15, "payment": 15, "bills": 40, "checkin": 120}
 """Declared capacity with one cell, as in `base`: the cells of an estate share it."""
 
 

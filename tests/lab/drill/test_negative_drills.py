@@ -57,12 +57,7 @@ def test_without_idempotency_retries_book_twice_and_the_keys_are_listed(small_la
 
 
 def test_an_inverted_order_of_shedding_fails(small_lab, bank, runs, tmp_path):
-    bank.runs_with(
-        BANK_TIER_ORDER="C,B,A",
-        BANK_SLOTS="1",
-        BANK_LIMIT="24",
-        BANK_SERVICE_MS="login=20,balance=8,transfer=15,payment=15,bills=40,checkin=30",
-    )
+    bank.runs_with(BANK_TIER_ORDER="C,B,A")
     ended = drill(small_lab, runs, str(_sooner(tmp_path)), "--times", SHORT)
     assert ended.check("flow.order")["verdict"] == "fail", ended.check("flow.order")
     assert (ended.code, ended.verdict["verdict"]) == (1, "fail"), ended.output

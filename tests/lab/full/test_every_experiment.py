@@ -1,6 +1,6 @@
 """The experiments on an estate of two cells: each ends as on one cell, and is judged of each cell.
 
-Long, and on a lab of its own: `make test ARGS='-m long tests/lab/full'`. Surges have settings of their own.
+Long, and on a lab of its own: `make test ARGS='-m long tests/lab/full'`.
 """
 
 from pathlib import Path
