@@ -1,4 +1,4 @@
-"""Start one bank process, or change the map of a cell: `python -m stormbank gateway|ledger|remap`."""
+"""Start one bank process, or change the map of a cell: `python -m stormbank ROLE|remap`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import logging
 import os
 import sys
 
-from stormbank import settings as settings_module
-from stormbank.parse import argument, number, zone
-from stormbank.settings import Settings, SettingsError
-
-PORTS = {"gateway": 8080, "ledger": 8090}
+from stormbank.roles import ROLES
+from stormbank.settings.ledger import LedgerSettings
+from stormbank.settings.parse import argument, number, zone
+from stormbank.settings.reader import SettingsError
 
 
 def main() -> int:
@@ -23,16 +22,16 @@ def main() -> int:
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     try:
-        settings = settings_module.from_env(
-            os.environ, "gateway" if arguments.command == "gateway" else "ledger"
-        )
+        # The map is changed in a ledger's pod, with its settings.
+        role = ROLES["ledger" if arguments.command == "remap" else arguments.command]
+        settings = role.read(os.environ)
     except SettingsError as error:
         print(f"stormbank {arguments.command}: bad settings\n{error}", file=sys.stderr)
         return 2
     if arguments.command == "remap":
         return _remap(settings, arguments.home, arguments.timeout)
     try:
-        asyncio.run(_role(arguments.command, settings, arguments.host, arguments.port))
+        asyncio.run(role.run(settings, arguments.host, arguments.port))
     except OSError as error:
         where = f"{arguments.host}:{arguments.port}"
         print(f"stormbank {arguments.command}: no service on {where}: {error}", file=sys.stderr)
@@ -42,11 +41,11 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m stormbank", description="The reference mobile bank.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="gateway|ledger|remap")
-    for role, port in PORTS.items():
-        told = commands.add_parser(role, help=f"be a {role}", description=f"Be a {role}, set by BANK_*.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="ROLE|remap")
+    for name, role in ROLES.items():
+        told = commands.add_parser(name, help=f"be a {name}", description=f"Be a {name}, set by BANK_*.")
         told.add_argument("--host", default="0.0.0.0", help="address to listen on (default: all)")
-        told.add_argument("--port", type=int, default=port, help="default: %(default)s")
+        told.add_argument("--port", type=int, default=role.port, help="default: %(default)s")
     remap = commands.add_parser(
         "remap",
         help="change the map of a cell",
@@ -62,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _remap(settings: Settings, home: str, timeout_s: float) -> int:
+def _remap(settings: LedgerSettings, home: str, timeout_s: float) -> int:
     from stormbank.remap import NotChangedError, UnknownError, remap  # noqa: PLC0415 - for one command only
 
     try:
@@ -75,15 +74,6 @@ def _remap(settings: Settings, home: str, timeout_s: float) -> int:
         return 3
     print(json.dumps(state.fields()))
     return 0
-
-
-async def _role(role: str, settings: Settings, host: str, port: int) -> None:
-    # Imported by role: a gateway needs no database driver, and memory counts.
-    if role == "gateway":
-        from stormbank.gateway import run  # noqa: PLC0415
-    else:
-        from stormbank.ledger import run  # noqa: PLC0415
-    await run(settings, host, port)
 
 
 if __name__ == "__main__":

@@ -25,8 +25,8 @@ from stormbank.problem import BadRequest, DeadlineExceeded, Shed, StaleEpoch, Un
 from stormbank.pulse import Pulse
 from stormbank.service import Service, reply
 from stormbank.session import Sessions
-from stormbank.settings import Settings
-from stormbank.upstream import LedgerAnswer, Ledgers
+from stormbank.settings.gateway import GatewaySettings
+from stormbank.upstream import Upstream, UpstreamAnswer
 
 PASSED_ON: Final = ("Authorization", "Idempotency-Key")
 LARGEST_BODY: Final = 4096
@@ -43,7 +43,8 @@ class Gateway:
         admission: Admission,
         counts: AdmissionMetrics,
         cells: Cells,
-        ledgers: Mapping[str, Ledgers],
+        ledgers: Mapping[str, Upstream],
+        services: Mapping[str, Upstream],
         known: CellMap,
         pulse: Pulse,
     ) -> None:
@@ -52,6 +53,7 @@ class Gateway:
         self._counts = counts
         self._cells = cells
         self._ledgers = ledgers
+        self._services = services
         self._map = known
         self._pulse = pulse
 
@@ -77,7 +79,8 @@ class Gateway:
             headers[CELL_HEADER] = cell
             if operation.writes:
                 self._under_an_epoch(cell, headers)
-            answer = await self._ledgers[cell].ask(operation, headers, body, deadline)
+            who = self._ledgers[cell] if operation.service == "ledger" else self._services[operation.service]
+            answer = await who.ask(operation, headers, body, deadline)
         finally:
             self._admission.leave()
         if operation.writes and answer.status == 503 and _stale(answer.body):
@@ -103,7 +106,7 @@ class Gateway:
         if epoch is not None:
             headers[EPOCH_HEADER] = epoch
 
-    def _logged_in(self, answer: LedgerAnswer) -> web.Response:
+    def _logged_in(self, answer: UpstreamAnswer) -> web.Response:
         customer = int(json.loads(answer.body)["customer"])
         token = self._sessions.issue(customer)
         return reply(200, {"token": token, "customer": customer, "expires_s": self._sessions.lifetime_s})
@@ -139,7 +142,7 @@ async def _body(request: web.BaseRequest, deadline: Deadline) -> bytes:
         raise BadRequest("body too large") from None
 
 
-async def _any_serves(cells: Iterable[Ledgers]) -> bool:
+async def _any_serves(cells: Iterable[Upstream]) -> bool:
     """Whether business can be done in any cell: its customers are served whether or not another's are."""
     asked = [asyncio.create_task(each.serving()) for each in cells]
     try:
@@ -152,30 +155,37 @@ async def _any_serves(cells: Iterable[Ledgers]) -> bool:
             each.cancel()
 
 
-async def run(settings: Settings, host: str, port: int) -> None:
+async def run(settings: GatewaySettings, host: str, port: int) -> None:
     """Be a gateway until told to end."""
-    metrics = ServiceMetrics("gateway", zone=settings.zone, pod=settings.pod)
+    common = settings.common
+    metrics = ServiceMetrics("gateway", zone=common.zone, pod=common.pod)
     admission = Admission(settings.limit, settings.tier_order, settings.tier_share, settings.rate_per_s)
-    known = CellMap(settings.cells, CellMetrics(metrics.registry).observe)
+    known = CellMap(common.cells, CellMetrics(metrics.registry).observe)
     pulse = Pulse()
     started_s = time.monotonic()
 
     def ready() -> bool:
         # A new gateway waits for its first look at the map, and not for ledgers that are not there: somebody has to
         # say so.
-        return known.answered == set(settings.cells.names) or time.monotonic() - started_s > READY_ANYWAY_S
+        return known.answered == set(common.cells.names) or time.monotonic() - started_s > READY_ANYWAY_S
 
     async with AsyncExitStack() as stack:
         ledgers = {
-            cell: await stack.enter_async_context(Ledgers(urls)) for cell, urls in settings.ledgers.items()
+            cell: await stack.enter_async_context(Upstream("ledger", urls))
+            for cell, urls in settings.ledgers.items()
+        }
+        services = {
+            name: await stack.enter_async_context(Upstream(name, urls))
+            for name, urls in settings.services.items()
         }
 
         gateway = Gateway(
-            sessions=Sessions(settings.token_secret, settings.session_s),
+            sessions=Sessions(common.token_secret, common.session_s),
             admission=admission,
             counts=AdmissionMetrics(metrics.registry, admission),
-            cells=settings.cells,
+            cells=common.cells,
             ledgers=ledgers,
+            services=services,
             known=known,
             pulse=pulse,
         )
@@ -193,4 +203,4 @@ async def run(settings: Settings, host: str, port: int) -> None:
             for cell, urls in settings.ledgers.items()
         }
         async with beside(service.end, {"the pulse": pulse.keep(), **follow}):
-            await service.run(host, port, settings.drain_s)
+            await service.run(host, port, common.drain_s)

@@ -27,7 +27,7 @@ from stormbank.problem import BadRequest, Misrouted, StaleEpoch, Unauthorized, U
 from stormbank.request import amount_in, epoch_in, idempotency_key, json_fields, short_text
 from stormbank.service import Service, reply
 from stormbank.session import Sessions
-from stormbank.settings import Settings
+from stormbank.settings.ledger import LedgerSettings
 from stormbank.slots import Slots
 
 READY_ANYWAY_S: Final = 5.0
@@ -176,9 +176,10 @@ def _answer(status: int, fields: dict[str, Any]) -> web.Response:
     return response
 
 
-async def run(settings: Settings, host: str, port: int) -> None:
+async def run(settings: LedgerSettings, host: str, port: int) -> None:
     """Be a ledger until told to end."""
-    metrics = ServiceMetrics("ledger", zone=settings.zone, pod=settings.pod)
+    common = settings.common
+    metrics = ServiceMetrics("ledger", zone=common.zone, pod=common.pod)
     primary = _primary(settings)
     access = Access(primary, settings.db_pool)
     epochs = EpochKeeper(
@@ -188,11 +189,11 @@ async def run(settings: Settings, host: str, port: int) -> None:
         search_pause_s=settings.db_search_s,
     )
     ledger = Ledger(
-        cells=settings.cells,
+        cells=common.cells,
         cell=settings.cell,
-        sessions=Sessions(settings.token_secret, settings.session_s),
+        sessions=Sessions(common.token_secret, common.session_s),
         slots=_slots(settings, metrics),
-        service_s=settings.service_s,
+        service_s=settings.capacity.service_s,
         primary=primary,
         books=Books(access, idempotency=settings.idempotency),
         epochs=epochs,
@@ -211,12 +212,12 @@ async def run(settings: Settings, host: str, port: int) -> None:
     service = Service("ledger", ledger.answer, metrics, ready, serving, "/cell", ledger.cell)
     loops = {"the search for the primary": primary.watch(), "the watch over the epoch": epochs.keep()}
     async with beside(service.end, loops):
-        await service.run(host, port, settings.drain_s)
+        await service.run(host, port, common.drain_s)
 
 
-def _primary(settings: Settings) -> Primary:
+def _primary(settings: LedgerSettings) -> Primary:
     async def prepare(connection: Connection) -> None:
-        await ensure(connection, settings.cells, settings.cell, settings.customers, settings.home)
+        await ensure(connection, settings.common.cells, settings.cell, settings.customers, settings.home)
 
     return Primary(
         parse_dsn(settings.db_dsn),
@@ -227,8 +228,8 @@ def _primary(settings: Settings) -> Primary:
     )
 
 
-def _slots(settings: Settings, metrics: ServiceMetrics) -> Slots:
+def _slots(settings: LedgerSettings, metrics: ServiceMetrics) -> Slots:
     counts = SlotMetrics(metrics.registry)
-    slots = Slots(settings.slots, counts.wait)
+    slots = Slots(settings.capacity.slots, counts.wait)
     counts.watch(slots)
     return slots

@@ -10,14 +10,16 @@ from typing import Final
 class Operation:
     """One thing a phone can ask for.
 
-    `tier` is the business tier (A1, A2, B, C). `session` says that a token must be shown, `money` that the
-    request moves money and must carry an idempotency key, `writes` that the database commits something.
+    `tier` is the business tier (A1, A2, B, C), `service` who does it (the ledger of the customer's cell, or a service
+    that serves every cell). `session` says that a token must be shown, `money` that the request moves money and must
+    carry an idempotency key, `writes` that the cell's database commits something.
     """
 
     name: str
     method: str
     path: str
     tier: str
+    service: str = "ledger"
     session: bool = True
     money: bool = False
     writes: bool = False
@@ -34,4 +36,5 @@ OPERATIONS: Final = (
 
 BY_ADDRESS: Final = {(each.method, each.path): each for each in OPERATIONS}
 PATHS: Final = frozenset(each.path for each in OPERATIONS)
+SERVICES: Final = frozenset(each.service for each in OPERATIONS)
 TIERS: Final = tuple(sorted({each.tier for each in OPERATIONS}))

@@ -19,7 +19,7 @@ from stormbank.db.schema import check
 from stormbank.deadline import Deadline
 from stormbank.epoch import CellState
 from stormbank.problem import DeadlineExceeded, Unavailable
-from stormbank.settings import Settings
+from stormbank.settings.ledger import LedgerSettings
 from stormbank.wait import pause, until_set
 
 # How long new writes may stand in line behind a re-map that itself waits for a write in flight: then it lets them
@@ -36,7 +36,7 @@ class UnknownError(Exception):
     """The map may or may not have changed; the ledgers' /cell will tell."""
 
 
-async def remap(settings: Settings, home: str, timeout_s: float) -> CellState:
+async def remap(settings: LedgerSettings, home: str, timeout_s: float) -> CellState:
     """Give the cell the next version, at home in zone `home`; NotChangedError or UnknownError within `timeout_s`.
 
     Done when this returns: what an earlier epoch wrote is committed, and nothing more will be.
@@ -60,9 +60,9 @@ async def remap(settings: Settings, home: str, timeout_s: float) -> CellState:
 
 
 @asynccontextmanager
-async def _writable(settings: Settings, timeout_s: float) -> AsyncIterator[Access]:
+async def _writable(settings: LedgerSettings, timeout_s: float) -> AsyncIterator[Access]:
     async def prepare(connection: Connection) -> None:
-        await check(connection, settings.cells, settings.cell)
+        await check(connection, settings.common.cells, settings.cell)
 
     primary = Primary(
         parse_dsn(settings.db_dsn),

@@ -1,4 +1,4 @@
-"""The gateway's way to the ledgers: kept-alive connections, and another ledger when one breaks.
+"""The way to a service: kept-alive connections, and another of its pods when one breaks.
 
 A broken connection is retried at once: every operation is idempotent, money by its key. A slow answer is
 never retried; that would multiply load on a system that is already behind.
@@ -23,7 +23,7 @@ from stormbank.operations import OPERATIONS, Operation
 from stormbank.problem import DeadlineExceeded, Unavailable
 from stormbank.wait import pause
 
-# Each try comes after so many seconds. With two ledgers in a zone, several new connections that all meet the
+# Each try comes after so many seconds. With two pods in a zone, several new connections that all meet the
 # dead one are rare, and by the last one its endpoint is gone.
 BACKOFF_S: Final = (0.0, 0.0, 0.02, 0.1, 0.3)
 CONNECT_TIMEOUT_S: Final = 0.4
@@ -34,18 +34,22 @@ UNACKNOWLEDGED_MS: Final = 1000
 
 
 @dataclass(frozen=True)
-class LedgerAnswer:
-    """What a ledger answered, unread."""
+class UpstreamAnswer:
+    """What a service answered, unread."""
 
     status: int
     body: bytes
     retry_after: str | None
 
 
-class Ledgers:
-    """Connections to the ledgers at `urls`; with several, a retry goes to the next one."""
+class Upstream:
+    """Connections to the service `name` at `urls`; with several, a retry goes to the next one.
 
-    def __init__(self, urls: Sequence[str]) -> None:
+    `name` is the reason that a refusal for want of an answer gives.
+    """
+
+    def __init__(self, name: str, urls: Sequence[str]) -> None:
+        self._name = name
         self._addresses: dict[str, tuple[StrOrURL, ...]] = {
             each.name: tuple(URL(url + each.path) for url in urls) for each in OPERATIONS
         }
@@ -77,15 +81,15 @@ class Ledgers:
 
     async def ask(
         self, operation: Operation, headers: Mapping[str, str], body: bytes, deadline: Deadline
-    ) -> LedgerAnswer:
-        """Pass one request on; Unavailable when no ledger is reached, DeadlineExceeded when none answers."""
+    ) -> UpstreamAnswer:
+        """Pass one request on; Unavailable when nobody is reached, DeadlineExceeded when nobody answers."""
         sent = False
         for backoff_s in BACKOFF_S:
             if backoff_s:
                 await pause(backoff_s)
             budget_ms = deadline.next_hop_ms()
             if budget_ms <= 0:
-                raise DeadlineExceeded("ledger", outcome=_outcome(operation, sent=sent))
+                raise DeadlineExceeded(self._name, outcome=_outcome(operation, sent=sent))
             chosen = self._choose()
             address = self._addresses[operation.name][chosen]
             try:
@@ -95,18 +99,18 @@ class Ledgers:
                 self._avoid_until_s[chosen] = time.monotonic() + AVOID_S
                 continue
             except TimeoutError:
-                raise DeadlineExceeded("ledger", outcome=_outcome(operation, sent=True)) from None
+                raise DeadlineExceeded(self._name, outcome=_outcome(operation, sent=True)) from None
             except aiohttp.ClientError:
                 sent = True
                 continue
             if answer.status >= 400 and _outcome(operation, sent=sent) == "unknown":
-                # Another ledger's refusal does not say what became of the try that was cut off.
+                # Another one's refusal does not say what became of the try that was cut off.
                 break
             return answer
-        raise Unavailable("ledger", outcome=_outcome(operation, sent=sent))
+        raise Unavailable(self._name, outcome=_outcome(operation, sent=sent))
 
     async def serving(self) -> bool:
-        """Whether a ledger answers that business can be done; asked now, in turn, within a short time."""
+        """Whether one answers that business can be done; asked now, in turn, within a short time."""
         if self._session is None:
             raise RuntimeError("used before it was entered")
         timeout = aiohttp.ClientTimeout(total=CONNECT_TIMEOUT_S)
@@ -136,7 +140,7 @@ class Ledgers:
         headers: Mapping[str, str],
         body: bytes,
         deadline: Deadline,
-    ) -> LedgerAnswer:
+    ) -> UpstreamAnswer:
         if self._session is None:
             raise RuntimeError("used before it was entered")
         timeout = aiohttp.ClientTimeout(
@@ -150,7 +154,7 @@ class Ledgers:
             timeout=timeout,
             allow_redirects=False,
         ) as response:
-            return LedgerAnswer(response.status, await response.read(), response.headers.get("Retry-After"))
+            return UpstreamAnswer(response.status, await response.read(), response.headers.get("Retry-After"))
 
 
 def _outcome(operation: Operation, *, sent: bool) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stormbank.settings import from_env
+from stormbank.roles import ROLES
 
 ROOT = Path(__file__).resolve().parents[2]
 ZONE = "topology.kubernetes.io/zone"
@@ -37,13 +37,15 @@ def test_each_serving_zone_has_both_roles(rendered, zone, role, port):
 
 def test_settings_are_known_and_accepted(rendered):
     settings = rendered["ConfigMap", "bank"]["data"]
-    source = (ROOT / "src/stormbank/settings.py").read_text(encoding="utf-8")
+    source = "".join(
+        each.read_text(encoding="utf-8") for each in (ROOT / "src/stormbank/settings").glob("*.py")
+    )
     assert [name for name in settings if f'"{name}"' not in source] == []
     for role in ("gateway", "ledger"):
         (container,) = rendered["Deployment", f"{role}-city1-a"]["spec"]["template"]["spec"]["containers"]
         stated = {each["name"]: each["value"] for each in container["env"] if "value" in each}
         assert [name for name in stated if f'"{name}"' not in source] == []
-        from_env({**settings, **stated, "BANK_TOKEN_SECRET": "x" * 16}, role)
+        ROLES[role].read({**settings, **stated, "BANK_TOKEN_SECRET": "x" * 16})
     # Drain and the last requests fit into the time a pod is given to end.
     grace_s = rendered["Deployment", "ledger-city1-a"]["spec"]["template"]["spec"][
         "terminationGracePeriodSeconds"

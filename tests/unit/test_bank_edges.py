@@ -15,25 +15,26 @@ from stormbank.db.address import parse_dsn, without_user
 from stormbank.db.books import clearing_account
 from stormbank.deadline import LONGEST_MS, Deadline
 from stormbank.problem import BadRequest, Problem, Unauthorized, Unavailable
+from stormbank.roles import ROLES
 from stormbank.session import Sessions
-from stormbank.settings import SettingsError, from_env
+from stormbank.settings.reader import SettingsError
 
 ENV = {"BANK_TOKEN_SECRET": "0123456789abcdef"}
 
 
 def test_defaults_are_those_of_the_contract():
-    gateway, ledger = from_env(ENV, "gateway"), from_env(ENV, "ledger")
+    gateway, ledger = ROLES["gateway"].read(ENV), ROLES["ledger"].read(ENV)
     assert gateway.tier_order == ("A", "B", "C")
     assert gateway.tier_share == {"A": 1.0, "B": 0.7, "C": 0.5}
     assert gateway.rate_per_s == {"A": 400, "B": 150, "C": 80}
-    assert ledger.service_s == pytest.approx(
+    assert ledger.capacity.service_s == pytest.approx(
         {
             "login": 0.02,
             "balance": 0.008,
             "transfer": 0.015,
             "payment": 0.015,
-            "bills": 0.012,
-            "checkin": 0.005,
+            "bills": 0.04,
+            "checkin": 0.12,
         }
     )
     assert (ledger.idempotency, ledger.customers) == (True, 10000)
@@ -66,7 +67,7 @@ def test_defaults_are_those_of_the_contract():
 )
 def test_a_wrong_setting_is_named_with_its_reason(name, value, says):
     with pytest.raises(SettingsError) as caught:
-        from_env({**ENV, name: value}, "gateway")
+        ROLES["gateway"].read({**ENV, name: value})
     assert name in str(caught.value)
     assert says in str(caught.value)
 
@@ -85,7 +86,7 @@ def test_a_wrong_setting_is_named_with_its_reason(name, value, says):
 )
 def test_a_wrong_setting_of_the_ledger_too(name, value, says):
     with pytest.raises(SettingsError) as caught:
-        from_env({**ENV, name: value}, "ledger")
+        ROLES["ledger"].read({**ENV, name: value})
     assert name in str(caught.value)
     assert says in str(caught.value)
 
@@ -94,23 +95,23 @@ def test_with_several_cells_nothing_goes_without_saying():
     env = {**ENV, "BANK_CELLS": "north, south"}
     for role, name in (("gateway", "BANK_LEDGERS"), ("ledger", "BANK_CELL")):
         with pytest.raises(SettingsError, match=name):
-            from_env(env, role)
-    gateway = from_env({**env, "BANK_LEDGERS": "south=http://s:1, north=http://n:1|http://m:1/"}, "gateway")
+            ROLES[role].read(env)
+    gateway = ROLES["gateway"].read({**env, "BANK_LEDGERS": "south=http://s:1, north=http://n:1|http://m:1/"})
     assert gateway.ledgers == {"north": ("http://n:1", "http://m:1"), "south": ("http://s:1",)}
-    assert [gateway.cells.of(customer) for customer in (1, 2, 0, -1)] == ["south", "north", "north", "south"]
-    assert from_env({**env, "BANK_CELL": "south"}, "ledger").cell == "south"
+    assert [gateway.common.cells.of(customer) for customer in (1, 2, 0, -1)] == ["south", "north", "north", "south"]
+    assert ROLES["ledger"].read({**env, "BANK_CELL": "south"}).cell == "south"
 
 
 def test_one_cell_needs_no_settings_of_cells():
-    assert from_env(ENV, "gateway").ledgers == {"cell0": ("http://ledger:8090",)}
-    assert from_env(ENV, "ledger").cell == "cell0"
-    assert from_env({**ENV, "BANK_CELLS": "all"}, "gateway").ledgers == {"all": ("http://ledger:8090",)}
+    assert ROLES["gateway"].read(ENV).ledgers == {"cell0": ("http://ledger:8090",)}
+    assert ROLES["ledger"].read(ENV).cell == "cell0"
+    assert ROLES["gateway"].read({**ENV, "BANK_CELLS": "all"}).ledgers == {"all": ("http://ledger:8090",)}
 
 
 def test_tiers_a_order_forgets_are_named():
     env = {**ENV, "BANK_TIER_ORDER": "A,B", "BANK_TIER_SHARE": "A=1,B=1", "BANK_RATE": "A=1,B=1"}
     with pytest.raises(SettingsError, match="does not cover tier C"):
-        from_env(env, "gateway")
+        ROLES["gateway"].read(env)
 
 
 def test_one_address_for_each_member():

@@ -11,7 +11,7 @@ import pytest
 from stormbank.deadline import Deadline
 from stormbank.operations import BY_ADDRESS
 from stormbank.problem import DeadlineExceeded, Unavailable
-from stormbank.upstream import Ledgers
+from stormbank.upstream import Upstream
 
 PAYMENT = BY_ADDRESS["POST", "/v1/payments"]
 BALANCE = BY_ADDRESS["GET", "/v1/balance"]
@@ -60,7 +60,7 @@ def ask(operation, *ledgers, budget_ms=2000, times=1):
                 server = await asyncio.start_server(ledger.serve, "127.0.0.1", 0)
                 stack.callback(server.close)
                 urls.append(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-            client = await stack.enter_async_context(Ledgers(urls))
+            client = await stack.enter_async_context(Upstream("ledger", urls))
             deadline = Deadline.after_ms(budget_ms)
             return [await client.ask(operation, {}, b"{}", deadline) for _ in range(times)]
 
@@ -129,7 +129,7 @@ def test_an_address_that_cannot_be_reached_is_left_alone_for_a_while():
         with socket.socket() as nobody:
             nobody.bind(("127.0.0.1", 0))
             urls = [f"http://127.0.0.1:{each.getsockname()[1]}" for each in (nobody, server.sockets[0])]
-            async with Ledgers(urls) as client:
+            async with Upstream("ledger", urls) as client:
                 send = client._send
 
                 async def watched(operation, address, *rest):

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from stormbank.settings import from_env
+from stormbank.roles import ROLES
 
 ZONE = "topology.kubernetes.io/zone"
 
@@ -110,14 +110,14 @@ def test_a_ledger_has_the_books_of_its_cell(objects, region, deployment, cell, m
     homes = {"cell0": "city1-a", "cell1": "city1-b"} if region == "city1" else {}
     assert env.get("BANK_HOME") == homes.get(cell)
     assert env["BANK_DB_DSN"] == f"postgresql://bank@{members}/bank?target_session_attrs=read-write"
-    from_env({**env, "BANK_TOKEN_SECRET": "x" * 16}, "ledger")
+    ROLES["ledger"].read({**env, "BANK_TOKEN_SECRET": "x" * 16})
 
 
 def test_gateways_know_the_ledgers_of_every_cell(objects):
     for region, zone in (("city1", "city1-a"), ("city1", "city1-b"), ("city2", "city2-a")):
         env = env_of(objects, region, f"gateway-{zone}")
-        settings = from_env({**env, "BANK_TOKEN_SECRET": "x" * 16}, "gateway")
-        assert settings.cells.names == ("cell0", "cell1")
+        settings = ROLES["gateway"].read({**env, "BANK_TOKEN_SECRET": "x" * 16})
+        assert settings.common.cells.names == ("cell0", "cell1")
         assert settings.ledgers == {"cell0": ("http://ledger:8090",), "cell1": ("http://ledger-cell1:8090",)}
 
 
@@ -128,12 +128,12 @@ def test_cells_share_the_declared_capacity(estate, objects):
         total = 0.0
         for kind, name in objects["city1"]:
             if kind == "Deployment" and name.startswith("ledger"):
-                settings = from_env(
-                    {**env_of(objects, "city1", name), "BANK_TOKEN_SECRET": "x" * 16}, "ledger"
+                settings = ROLES["ledger"].read(
+                    {**env_of(objects, "city1", name), "BANK_TOKEN_SECRET": "x" * 16}
                 )
                 replicas = objects["city1"][kind, name]["spec"]["replicas"]
                 assert replicas == 2
-                total += replicas * settings.slots / settings.service_s["transfer"]
+                total += replicas * settings.capacity.slots / settings.capacity.service_s["transfer"]
         return total
 
     two = capacity(objects)

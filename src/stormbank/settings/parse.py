@@ -87,23 +87,27 @@ def zone(text: str) -> str:
     return text
 
 
-def ledgers(text: str) -> dict[str, tuple[str, ...]]:
-    """Read CELL=URL,... ; several URLs of one cell have | between."""
-    found: dict[str, tuple[str, ...]] = {}
-    for part in text.split(","):
-        cell, equals, addresses = part.strip().partition("=")
-        if not equals or not cell:
-            raise ValueError(f"{part.strip()!r} is not CELL=URL")
-        if cell in found:
-            raise ValueError(f"{cell} is named twice")
-        found[cell] = tuple(_url(each.strip()) for each in addresses.split("|"))
-    return found
+def addresses(what: str, *, empty: bool = False) -> Callable[[str], dict[str, tuple[str, ...]]]:
+    """Read WHAT=URL,... ; several URLs of one have | between. `empty` lets there be none."""
+
+    def parse(text: str) -> dict[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for part in text.split(",") if text or not empty else ():
+            name, equals, urls = part.strip().partition("=")
+            if not equals or not name:
+                raise ValueError(f"{part.strip()!r} is not {what}=URL")
+            if name in found:
+                raise ValueError(f"{name} is named twice")
+            found[name] = tuple(_url(each.strip()) for each in urls.split("|"))
+        return found
+
+    return parse
 
 
 def _url(text: str) -> str:
     url = text.rstrip("/")
     if not url.startswith("http://") or not url.removeprefix("http://") or "/" in url.removeprefix("http://"):
-        raise ValueError(f"{text!r} is not http://HOST:PORT (several of one cell have | between)")
+        raise ValueError(f"{text!r} is not http://HOST:PORT (several of one have | between)")
     return url
 
 
