@@ -8,11 +8,12 @@ arithmetic from business numbers to requests a second.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from stormdrill.content import Node, open_document
+from stormdrill.content.plain import WHEN_SET
 
 SCHEMA = "stormdrill.profile/1"
 T = TypeVar("T")
@@ -61,7 +62,7 @@ class App:
     retries_per_session: int
     patience_s: float
     abandon: float
-    abandons: Mapping[str, float]
+    abandons: Mapping[str, float] = field(default_factory=dict, metadata=WHEN_SET)
 
     def timeout_of(self, operation: str) -> float:
         """How long the app waits for one answer, in seconds."""
