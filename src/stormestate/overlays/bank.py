@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stormestate import roles
 from stormestate.shape import NAMESPACE, Cell, Region, Shape, Site
 
 _SLOTS = 3
@@ -13,7 +14,7 @@ def region_settings(shape: Shape, region: Region) -> list[str]:
     """What gateways and ledgers of a region share, as `NAME=value`."""
     ledgers = ",".join(f"{cell.name}={'|'.join(_ledgers(cell, region))}" for cell in shape.cells)
     cells = ",".join(cell.name for cell in shape.cells)
-    return [f"BANK_CELLS={cells}", f"BANK_LEDGERS={ledgers}", *_capacity(len(shape.cells))]
+    return [f"BANK_CELLS={cells}", f"BANK_LEDGERS={ledgers}", *_asked(), *_capacity(len(shape.cells))]
 
 
 def ledger_settings(cell: Cell, site: Site) -> dict[str, str]:
@@ -37,6 +38,12 @@ def _ledgers(cell: Cell, region: Region) -> list[str]:
     if cell.site_in(region.name) is not None:
         return [f"http://{cell.ledger}:8090"]
     return [f"http://{cell.ledger}.{NAMESPACE}.svc.{site.region}.local:8090" for site in cell.sites]
+
+
+def _asked() -> list[str]:
+    """Where gateways find each service: under its own name, in their region."""
+    services = ",".join(f"{role.name}=http://{role.name}:{role.port}" for role in roles.ROLES if role.asked)
+    return [f"BANK_SERVICES={services}"] if services else []
 
 
 def _capacity(cells: int) -> list[str]:

@@ -1,0 +1,40 @@
+"""The bank's services beside gateways and ledgers: what each is called, where it listens, and how much of it there is.
+
+A service is one line here. From it follow its Deployment in every serving zone, its Service in every region, its
+address in the settings of the bank (`BANK_SERVICES`), and what the harness calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Role:
+    """One service: `python -m stormbank NAME`, of business tier `tier`.
+
+    `system_type` is what its system does, as the harness's `services` say it: flow, account, compute or query.
+    """
+
+    name: str
+    port: int
+    tier: str
+    system_type: str
+    replicas: int = 1
+    """In each serving zone."""
+    asked: bool = True
+    """Whether gateways pass operations on to it."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Settings of its own, beyond those that all processes of the bank share."""
+    secrets: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Settings from a Secret: its name and key."""
+
+    @property
+    def patient(self) -> bool:
+        """Whether nobody is hurt when it is looked at more seldom: its tier may be given up for the others."""
+        return not self.tier.startswith("A")
+
+
+ROLES: Final[tuple[Role, ...]] = ()
