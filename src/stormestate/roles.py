@@ -1,4 +1,4 @@
-"""The bank's services beside gateways and ledgers: what each is called, where it listens, and how much of it there is.
+"""The bank's services beside gateways and ledgers, and the firms it asks: what each is called, and where it listens.
 
 A service is one line here. From it follow its Deployment in every serving zone, its Service in every region, its
 address in the settings of the bank (`BANK_SERVICES`), and what the harness calls it.
@@ -38,3 +38,20 @@ class Role:
 
 
 ROLES: Final[tuple[Role, ...]] = ()
+
+
+@dataclass(frozen=True)
+class Party:
+    """A firm that the bank asks and that stands outside every site: `python -m stormbank NAME`.
+
+    `setting` is what the bank's processes find its address under.
+    """
+
+    name: str
+    port: int
+    setting: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    """As in `lab.outside`."""
+
+
+PARTIES: Final[tuple[Party, ...]] = ()

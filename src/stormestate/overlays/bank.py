@@ -14,7 +14,7 @@ def region_settings(shape: Shape, region: Region) -> list[str]:
     """What gateways and ledgers of a region share, as `NAME=value`."""
     ledgers = ",".join(f"{cell.name}={'|'.join(_ledgers(cell, region))}" for cell in shape.cells)
     cells = ",".join(cell.name for cell in shape.cells)
-    return [f"BANK_CELLS={cells}", f"BANK_LEDGERS={ledgers}", *_asked(), *_capacity(len(shape.cells))]
+    return [f"BANK_CELLS={cells}", f"BANK_LEDGERS={ledgers}", *_asked(shape), *_capacity(len(shape.cells))]
 
 
 def ledger_settings(cell: Cell, site: Site) -> dict[str, str]:
@@ -40,10 +40,11 @@ def _ledgers(cell: Cell, region: Region) -> list[str]:
     return [f"http://{cell.ledger}.{NAMESPACE}.svc.{site.region}.local:8090" for site in cell.sites]
 
 
-def _asked() -> list[str]:
-    """Where gateways find each service: under its own name, in their region."""
+def _asked(shape: Shape) -> list[str]:
+    """Where gateways find each service, under its own name in their region, and where other firms are found."""
     services = ",".join(f"{role.name}=http://{role.name}:{role.port}" for role in roles.ROLES if role.asked)
-    return [f"BANK_SERVICES={services}"] if services else []
+    parties = [f"{party.setting}=http://{shape.outside}:{party.port}" for party in roles.PARTIES]
+    return [*([f"BANK_SERVICES={services}"] if services else []), *parties]
 
 
 def _capacity(cells: int) -> list[str]:

@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from stormestate import roles
-from stormestate.roles import Role
+from stormestate.roles import Party, Role
+from stormlab.preset import HttpReady
 
 ZONE = "topology.kubernetes.io/zone"
 SWIFT = Role("swift", 8801, "A1", "compute", replicas=2, secrets={"BANK_KEY": ("bank", "BANK_TOKEN_SECRET")})
@@ -74,3 +75,29 @@ def test_without_roles_nothing_is_said_of_them(monkeypatch, estate):
     monkeypatch.setattr(roles, "ROLES", ())
     assert not [path for path in estate.expansion().overlays if "services" in path]
     assert "BANK_SERVICES" not in yaml.safe_dump(dict(estate.expansion().overlays))
+
+
+BANKER = Party("banker", 8105, "BANK_BANKER_URL", env={"BOOKS": "$(STATE)/books"})
+
+
+def test_a_firm_outside_is_one_line_too(monkeypatch, estate):
+    monkeypatch.setattr(roles, "PARTIES", (BANKER,))
+    estate.change(
+        "ports: 22000",
+        "ports: {base: 22000, banker: 22900}\n  outside: [{name: mine, command: [x], port: 1}]",
+    )
+    lab = estate.lab()
+    assert [party.name for party in lab.preset.outside] == ["banker", "mine"]
+    assert lab.preset.outside[0].env == {"BOOKS": "$(STATE)/books"}
+    (forward,) = [each for each in lab.forwards if each.name == "banker"]
+    assert (forward.listen, forward.zone, forward.port) == (22900, None, 8105)
+    assert HttpReady("banker", "/livez") in lab.preset.ready
+    # The lab gives the outside this address: pods find it under it.
+    url = estate.objects()["city2"]["ConfigMap", "bank"]["data"]["BANK_BANKER_URL"]
+    assert url == f"http://{lab.outside.address}:8105"
+
+
+def test_a_firms_port_follows_from_the_base(monkeypatch, estate):
+    monkeypatch.setattr(roles, "PARTIES", (BANKER,))
+    (forward,) = [each for each in estate.lab().forwards if each.name == "banker"]
+    assert forward.listen == 22105
