@@ -169,9 +169,7 @@ def _images(tree: Tree, base: Path) -> dict[str, Image]:
 
 
 def _forwards(tree: Tree, sites: list[str], firms: tuple[parties.Party, ...]) -> tuple[Forward, ...]:
-    forwards = [
-        Forward(each.name, each.listen, None, each.port) for each in firms if each.listen is not None
-    ]
+    forwards = [Forward(each.name, each.listen, None, each.port) for each in firms if each.listen is not None]
     for part in tree.elements():
         fields = part.fields(("name", "listen", "zone", "node_port", "outside_port"), ("name", "listen"))
         zone = fields["zone"].text() if fields["zone"].present else None
