@@ -15,14 +15,18 @@ from stormbank.problem import BadRequest
 LARGEST_AMOUNT: Final = 10**12
 
 
-async def json_fields(request: web.BaseRequest, wanted: dict[str, type]) -> dict[str, Any]:
-    """Read a JSON object with exactly the `wanted` fields."""
+async def json_fields(
+    request: web.BaseRequest, wanted: dict[str, type], *others: dict[str, type]
+) -> dict[str, Any]:
+    """Read a JSON object with exactly the `wanted` fields, or exactly those of one of the `others`."""
     try:
         found = json.loads(await request.read())
-    except (ValueError, web.HTTPRequestEntityTooLarge):
+    # Nested too deeply is no request of ours either.
+    except (ValueError, RecursionError, web.HTTPRequestEntityTooLarge):
         raise BadRequest("body is not JSON") from None
     if not isinstance(found, dict):
         raise BadRequest("body is not an object")
+    wanted = next((each for each in others if set(each) == set(found)), wanted)
     wrong = sorted(set(found) ^ set(wanted))
     # Exactly the type: true is an int to Python, and no amount of money.
     wrong += [name for name, kind in wanted.items() if name in found and type(found[name]) is not kind]

@@ -33,4 +33,7 @@ class Role:
 ROLES: Final = {
     "gateway": Role(8080, "stormbank.settings.gateway", "stormbank.gateway"),
     "ledger": Role(8090, "stormbank.settings.ledger", "stormbank.ledger"),
+    "identity": Role(8091, "stormbank.settings.identity", "stormbank.identity.role"),
+    "sms": Role(8101, "stormbank.settings.sms", "stormbank.external.sms"),
+    "face": Role(8102, "stormbank.settings.face", "stormbank.external.face"),
 }

@@ -21,7 +21,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from stormbank.metrics import CONTENT_TYPE, ServiceMetrics
-from stormbank.operations import BY_ADDRESS, PATHS, Operation
+from stormbank.operations import Operation, addresses_of
 from stormbank.problem import MethodNotAllowed, NotFound, Problem
 from stormbank.wait import pause
 
@@ -48,7 +48,7 @@ def refusal(problem: Problem) -> web.Response:
 
 @dataclass
 class Service:
-    """One role: `answer` serves an operation or raises Problem.
+    """One role, called `name`: `answer` serves an operation of the role or raises Problem.
 
     `ready` says whether traffic is wanted, `serving` whether it would be of any use now. `page` at `page_path` is what
     the role tells of itself to its neighbours and to people; it may raise Problem.
@@ -64,9 +64,13 @@ class Service:
     draining: bool = False
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def __post_init__(self) -> None:
+        self._operations = addresses_of(self.name)
+        self._paths = frozenset(path for _, path in self._operations)
+
     async def handle(self, request: web.BaseRequest) -> web.Response:
         """Answer one request, whatever it is."""
-        operation = BY_ADDRESS.get((request.method, request.path))
+        operation = self._operations.get((request.method, request.path))
         if operation is None and request.path == "/servez":
             response = await self._serving()
         elif operation is None and (request.method, request.path) == ("GET", self.page_path):
@@ -118,7 +122,7 @@ class Service:
                 return web.Response(status=503, text="draining\n" if self.draining else "starting\n")
             case "/metrics":
                 return web.Response(body=self.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
-            case path if path in PATHS:
+            case path if path in self._paths:
                 return refusal(MethodNotAllowed(request.method))
             case path:
                 return refusal(NotFound(path))

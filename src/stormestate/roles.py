@@ -37,7 +37,7 @@ class Role:
         return not self.tier.startswith("A")
 
 
-ROLES: Final[tuple[Role, ...]] = ()
+ROLES: Final[tuple[Role, ...]] = (Role("identity", 8091, "A1", "account"),)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,21 @@ from stormestate import roles
 from stormestate.shape import NAMESPACE, Cell, Region, Shape, Site
 
 _SLOTS = 3
-_SERVICE_MS = {"login": 20, "balance": 8, "transfer": 15, "payment": 15, "bills": 40, "checkin": 120}
+_SERVICE_MS = {
+    "login": 20,
+    "otp": 10,
+    "bind": 10,
+    "face": 10,
+    "stepup": 10,
+    "balance": 8,
+    "transfer": 15,
+    "payment": 15,
+    "bills": 40,
+    "checkin": 120,
+    "credentials": 2,
+    "bind_device": 4,
+    "try_code": 4,
+}
 """Declared capacity with one cell, as in `base`: the cells of an estate share it."""
 
 
