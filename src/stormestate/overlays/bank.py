@@ -5,23 +5,8 @@ from __future__ import annotations
 from stormestate import roles
 from stormestate.shape import NAMESPACE, Cell, Region, Shape, Site
 
-_SLOTS = 3
-_SERVICE_MS = {
-    "login": 20,
-    "otp": 10,
-    "bind": 10,
-    "face": 10,
-    "stepup": 10,
-    "balance": 8,
-    "transfer": 15,
-    "payment": 15,
-    "bills": 40,
-    "checkin": 120,
-    "credentials": 2,
-    "bind_device": 4,
-    "try_code": 4,
-}
-"""Declared capacity with one cell, as in `base`: the cells of an estate share it."""
+_SLOTS = 2
+"""Workers of a ledger in an estate of one cell, as in `base`: the cells of an estate share them."""
 
 
 def region_settings(shape: Shape, region: Region) -> list[str]:
@@ -62,10 +47,5 @@ def _asked(shape: Shape) -> list[str]:
 
 
 def _capacity(cells: int) -> list[str]:
-    """As many slots as one cell's ledgers have, over all cells; what does not divide is in the service times."""
-    if cells == 1:
-        return []
-    slots = max(1, round(_SLOTS / cells))
-    longer = slots * cells / _SLOTS
-    times = ",".join(f"{name}={round(ms * longer, 3):g}" for name, ms in _SERVICE_MS.items())
-    return [f"BANK_SLOTS={slots}", f"BANK_SERVICE_MS={times}"]
+    """As many workers as one cell's ledgers have, over all cells, as near as whole ones come to it."""
+    return [] if cells == 1 else [f"BANK_SLOTS={max(1, round(_SLOTS / cells))}"]
