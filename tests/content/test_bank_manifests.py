@@ -41,7 +41,7 @@ def test_settings_are_known_and_accepted(rendered):
         each.read_text(encoding="utf-8") for each in (ROOT / "src/stormbank/settings").glob("*.py")
     )
     assert [name for name in settings if f'"{name}"' not in source] == []
-    for role in ("gateway", "ledger"):
+    for role in ("gateway", "ledger", "identity"):
         (container,) = rendered["Deployment", f"{role}-city1-a"]["spec"]["template"]["spec"]["containers"]
         stated = {each["name"]: each["value"] for each in container["env"] if "value" in each}
         assert [name for name in stated if f'"{name}"' not in source] == []

@@ -158,12 +158,17 @@ class Process:
     identity: Process | None = None
 
     def start(self) -> Process:
+        if self.child is None:
+            self.launch()
+        eventually(self.ready, 15, f"{self.role} is ready, see {self.log}")
+        return self
+
+    def launch(self) -> None:
+        """Start it and wait for nothing."""
         command = [sys.executable, "-m", "stormbank", self.role, "--host", "127.0.0.1"]
         env = {"PATH": os.environ["PATH"], "BANK_TOKEN_SECRET": SECRET, "BANK_DRAIN_S": "0.3", **self.env}
         with self.log.open("ab") as log:
             self.child = subprocess.Popen([*command, "--port", str(self.port)], env=env, stderr=log)
-        eventually(self.ready, 15, f"{self.role} is ready, see {self.log}")
-        return self
 
     def ready(self) -> bool:
         with contextlib.suppress(OSError, http.client.HTTPException):
@@ -264,6 +269,17 @@ class Bank:
     postgres: Postgres
     root: Path
     started: list[Process] = field(default_factory=list)
+    secret: str = SECRET
+    launched: list[Process] | None = None
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Start all that the body starts at the same time; it is ready at the end."""
+        self.launched = []
+        yield
+        launched, self.launched = self.launched, None
+        for each in launched:
+            each.start()
 
     def dsn(self, *others: Postgres, database: str = "bank") -> str:
         hosts = ",".join(f"127.0.0.1:{each.port}" for each in (self.postgres, *others))
@@ -282,7 +298,7 @@ class Bank:
         identity = self._process("identity", {"BANK_SERVICE_MS": fast(), **env})
         gateway = self._process("gateway", {**env, "BANK_SERVICES": f"identity={urls(identity)}"})
         gateway.identity = identity
-        return gateway.start()
+        return self._begin(gateway)
 
     def identity(self, *ledgers: Process, **env: str) -> Process:
         return self._start(
@@ -304,7 +320,7 @@ class Bank:
         env = {f"BANK_{role.upper()}_ADMIN": f"127.0.0.1:{admin}", **env}
         party = Party(role, env, self.root / f"{role}-{len(self.started)}.log", admin=admin)
         self.started.append(party)
-        party.start()
+        self._begin(party)
         return party
 
     def remap(self, home: str, *options: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -314,7 +330,14 @@ class Bank:
         return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=30, check=False)
 
     def _start(self, role: str, env: dict[str, str]) -> Process:
-        return self._process(role, env).start()
+        return self._begin(self._process(role, env))
+
+    def _begin(self, process: Process) -> Process:
+        process.launch()
+        if self.launched is None:
+            return process.start()
+        self.launched.append(process)
+        return process
 
     def _process(self, role: str, env: dict[str, str]) -> Process:
         process = Process(role, env, self.root / f"{role}-{len(self.started)}.log")
