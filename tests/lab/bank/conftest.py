@@ -158,7 +158,7 @@ class Process:
     identity: Process | None = None
 
     def start(self) -> Process:
-        if self.child is None:
+        if self.child is None or self.child.poll() is not None:
             self.launch()
         eventually(self.ready, 15, f"{self.role} is ready, see {self.log}")
         return self
