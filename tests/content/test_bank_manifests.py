@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stormbank.roles import ROLES
+from stormestate import roles as services
 
 ROOT = Path(__file__).resolve().parents[2]
 ZONE = "topology.kubernetes.io/zone"
@@ -41,7 +42,7 @@ def test_settings_are_known_and_accepted(rendered):
         each.read_text(encoding="utf-8") for each in (ROOT / "src/stormbank/settings").glob("*.py")
     )
     assert [name for name in settings if f'"{name}"' not in source] == []
-    for role in ("gateway", "ledger"):
+    for role in ("gateway", "ledger", *(each.name for each in services.ROLES)):
         (container,) = rendered["Deployment", f"{role}-city1-a"]["spec"]["template"]["spec"]["containers"]
         stated = {each["name"]: each["value"] for each in container["env"] if "value" in each}
         assert [name for name in stated if f'"{name}"' not in source] == []
@@ -51,6 +52,23 @@ def test_settings_are_known_and_accepted(rendered):
         "terminationGracePeriodSeconds"
     ]
     assert float(settings["BANK_DRAIN_S"]) + 3 < grace_s
+
+
+def test_the_estates_roles_are_the_banks(rendered):
+    """Each line names a role of the bank, on the port where that listens, with a setting that is read."""
+    source = "".join(
+        each.read_text(encoding="utf-8") for each in (ROOT / "src/stormbank/settings").glob("*.py")
+    )
+    for each in (*services.ROLES, *services.PARTIES):
+        assert ROLES[each.name].port == each.port
+    for party in services.PARTIES:
+        assert f'"{party.setting}"' in source
+        ROLES[party.name].read(
+            {name: value.replace("$(ADDRESS)", "10.0.0.1") for name, value in party.env.items()}
+        )
+    for role in services.ROLES:
+        assert ("Service", role.name) in rendered
+        assert ("Deployment", f"{role.name}-city1-b") in rendered
 
 
 def test_no_secret_is_shipped(rendered):
