@@ -19,10 +19,11 @@ from stormbank.cells import Cells
 from stormbank.deadline import HEADER, Deadline
 from stormbank.epoch import HEADER as EPOCH_HEADER
 from stormbank.lookout import Lookout
-from stormbank.metrics import AdmissionMetrics, CellMetrics, ServiceMetrics
+from stormbank.metrics import AdmissionMetrics, CellMetrics, ScoreMetrics, ServiceMetrics
 from stormbank.operations import Operation
 from stormbank.problem import BadRequest, DeadlineExceeded, Shed, StaleEpoch, Unavailable
 from stormbank.pulse import Pulse
+from stormbank.scoring import Scoring
 from stormbank.service import Service, reply
 from stormbank.session import Sessions
 from stormbank.settings.gateway import GatewaySettings
@@ -47,6 +48,7 @@ class Gateway:
         services: Mapping[str, Upstream],
         known: CellMap,
         pulse: Pulse,
+        scoring: Scoring | None,
     ) -> None:
         self._sessions = sessions
         self._admission = admission
@@ -56,6 +58,7 @@ class Gateway:
         self._services = services
         self._map = known
         self._pulse = pulse
+        self._scoring = scoring
 
     async def answer(self, operation: Operation, request: web.BaseRequest) -> web.Response:
         """Serve one operation; Problem otherwise."""
@@ -79,8 +82,10 @@ class Gateway:
             headers[CELL_HEADER] = cell
             if operation.writes:
                 self._under_an_epoch(cell, headers)
-            who = self._ledgers[cell] if operation.service == "ledger" else self._services[operation.service]
-            answer = await who.ask(operation, headers, body, deadline)
+            if operation.scored and self._scoring is not None and customer is not None:
+                mark = await self._scoring.mark(operation, customer, headers, body, deadline)
+                headers |= mark.headers()
+            answer = await self._who_does(operation, cell).ask(operation, headers, body, deadline)
         finally:
             self._admission.leave()
         if operation.writes and answer.status == 503 and _stale(answer.body):
@@ -97,6 +102,14 @@ class Gateway:
     async def cells(self) -> web.Response:
         """Tell the map in use."""
         return reply(200, self._map.fields())
+
+    def _who_does(self, operation: Operation, cell: str) -> Upstream:
+        if operation.service == "ledger":
+            return self._ledgers[cell]
+        if operation.service not in self._services:
+            # This bank has none: one that lacks a service of tier C is a bank nevertheless.
+            raise Unavailable(operation.service)
+        return self._services[operation.service]
 
     def _under_an_epoch(self, cell: str, headers: dict[str, str]) -> None:
         if self._pulse.just_woke():
@@ -116,7 +129,7 @@ def _named_in(body: bytes) -> int:
     """Return the customer named in the body of a login; 0 when there is none, which is for a ledger to refuse."""
     try:
         customer = json.loads(body)["customer"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return 0
     return customer if type(customer) is int else 0
 
@@ -179,6 +192,10 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
             for name, urls in settings.services.items()
         }
 
+        scoring = None
+        if settings.scoring is not None:
+            count = ScoreMetrics(metrics.registry).count
+            scoring = Scoring(services["risk"], settings.scoring, count)
         gateway = Gateway(
             sessions=Sessions(common.token_secret, common.session_s),
             admission=admission,
@@ -188,6 +205,7 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
             services=services,
             known=known,
             pulse=pulse,
+            scoring=scoring,
         )
         service = Service(
             "gateway",

@@ -1,4 +1,4 @@
-"""The bank's operations: their names, addresses and business tiers, in one table both roles read."""
+"""The bank's operations: their names, addresses and business tiers, in one table that all roles read."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Operation:
-    """One thing a phone can ask for.
+    """One thing a phone can ask for, or with `internal` one service another.
 
     `tier` is the business tier (A1, A2, B, C), `service` who does it (the ledger of the customer's cell, or a service
-    that serves every cell). `session` says that a token must be shown, `money` that the request moves money and must
-    carry an idempotency key, `writes` that the cell's database commits something.
+    that serves every cell), `system_type` what kind of work it is (flow, account, query, compute). `session` says that
+    a token must be shown, `money` that the request moves money and must carry an idempotency key, `writes` that the
+    cell's database commits something, `scored` that anti-fraud is asked before.
     """
 
     name: str
@@ -23,18 +24,43 @@ class Operation:
     session: bool = True
     money: bool = False
     writes: bool = False
+    scored: bool = False
+    internal: bool = False
+    system_type: str = "flow"
 
 
 OPERATIONS: Final = (
     Operation("login", "POST", "/v1/login", "A1", session=False),
-    Operation("balance", "GET", "/v1/balance", "A2"),
-    Operation("transfer", "POST", "/v1/transfers", "A1", money=True, writes=True),
-    Operation("payment", "POST", "/v1/payments", "A1", money=True, writes=True),
-    Operation("bills", "GET", "/v1/bills", "B"),
-    Operation("checkin", "POST", "/v1/checkins", "C", writes=True),
+    Operation("balance", "GET", "/v1/balance", "A2", system_type="query"),
+    Operation(
+        "transfer", "POST", "/v1/transfers", "A1", money=True, writes=True, scored=True, system_type="account"
+    ),
+    Operation(
+        "payment", "POST", "/v1/payments", "A1", money=True, writes=True, scored=True, system_type="account"
+    ),
+    Operation("bills", "GET", "/v1/bills", "B", system_type="query"),
+    Operation("products", "GET", "/v1/wealth/products", "B", "wealth", system_type="query"),
+    Operation("advice", "GET", "/v1/wealth/advice", "B", "wealth", system_type="compute"),
+    Operation(
+        "invest", "POST", "/v1/wealth/orders", "B", "wealth", money=True, writes=True, system_type="account"
+    ),
+    Operation("voice", "POST", "/v1/voice", "C", "voice", system_type="compute"),
+    Operation("checkin", "POST", "/v1/checkins", "C", "campus", writes=True),
+    Operation(
+        "keep_checkin", "POST", "/internal/checkins", "C", internal=True, writes=True, system_type="account"
+    ),
+    Operation("offers", "GET", "/v1/offers", "C", "marketing", system_type="compute"),
+    Operation("score", "POST", "/internal/score", "A1", "risk", internal=True, system_type="compute"),
 )
 
-BY_ADDRESS: Final = {(each.method, each.path): each for each in OPERATIONS}
-PATHS: Final = frozenset(each.path for each in OPERATIONS)
-SERVICES: Final = frozenset(each.service for each in OPERATIONS)
+BY_NAME: Final = {each.name: each for each in OPERATIONS}
 TIERS: Final = tuple(sorted({each.tier for each in OPERATIONS}))
+
+
+def addresses_of(role: str) -> dict[tuple[str, str], Operation]:
+    """Return what a process of `role` answers, by method and path: a gateway what phones may ask, others their own."""
+    return {
+        (each.method, each.path): each
+        for each in OPERATIONS
+        if (not each.internal if role == "gateway" else each.service == role)
+    }

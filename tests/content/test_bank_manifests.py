@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from stormbank.operations import OPERATIONS
 from stormbank.roles import ROLES
+from stormestate import roles
 
 ROOT = Path(__file__).resolve().parents[2]
 ZONE = "topology.kubernetes.io/zone"
@@ -41,7 +43,9 @@ def test_settings_are_known_and_accepted(rendered):
         each.read_text(encoding="utf-8") for each in (ROOT / "src/stormbank/settings").glob("*.py")
     )
     assert [name for name in settings if f'"{name}"' not in source] == []
-    for role in ("gateway", "ledger"):
+    for role in ROLES:
+        if ("Deployment", f"{role}-city1-a") not in rendered:
+            continue
         (container,) = rendered["Deployment", f"{role}-city1-a"]["spec"]["template"]["spec"]["containers"]
         stated = {each["name"]: each["value"] for each in container["env"] if "value" in each}
         assert [name for name in stated if f'"{name}"' not in source] == []
@@ -51,6 +55,21 @@ def test_settings_are_known_and_accepted(rendered):
         "terminationGracePeriodSeconds"
     ]
     assert float(settings["BANK_DRAIN_S"]) + 3 < grace_s
+
+
+def test_a_service_listens_where_it_is_asked(rendered):
+    for role in roles.ROLES:
+        assert ROLES[role.name].port == role.port
+        assert rendered["Service", role.name]["spec"]["ports"] == [
+            {"name": "http", "port": role.port, "targetPort": "http"}
+        ]
+    services = {each.service for each in OPERATIONS if not each.internal} - {"ledger"}
+    named = (
+        ROLES["gateway"]
+        .read({**rendered["ConfigMap", "bank"]["data"], "BANK_TOKEN_SECRET": "x" * 16})
+        .services
+    )
+    assert services <= set(named)
 
 
 def test_no_secret_is_shipped(rendered):

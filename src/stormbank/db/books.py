@@ -15,11 +15,14 @@ from stormbank.db.pool import Connection
 from stormbank.db.schema import CLEARING_ACCOUNTS
 from stormbank.deadline import Deadline
 from stormbank.epoch import Epoch
-from stormbank.problem import Conflict, Refused, StaleEpoch
+from stormbank.mark import NO_MARK, Mark
+from stormbank.problem import Conflict, Refused, StaleEpoch, Unavailable
 
 BILL_ENTRIES: Final = 20
 
-_MOVE: Final = "SELECT movement, repeated, balance FROM bank_move($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_MOVE: Final = (
+    "SELECT movement, repeated, balance FROM bank_move($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+)
 _BILLS: Final = """
 SELECT e.movement, m.operation, e.amount, e.balance_after, m.created_at
 FROM entry e JOIN movement m ON m.id = e.movement WHERE e.account = $1 ORDER BY e.id DESC LIMIT $2
@@ -28,6 +31,8 @@ _CHECKIN: Final = "SELECT bank_check_in($1, $2, $3, $4)"
 _REFUSALS: Final = {
     "BK001": Refused("insufficient_funds"),
     "BK002": Refused("unknown_account"),
+    "BK003": Refused("risk"),
+    "BK004": Unavailable("risk"),
     "BK409": Conflict("key_reused"),
     "BK410": StaleEpoch(StaleEpoch.REASON),
 }
@@ -43,6 +48,7 @@ class Movement:
     to_account: int
     amount: int
     payee: str | None = None
+    mark: Mark = NO_MARK
 
 
 @dataclass(frozen=True)
@@ -115,6 +121,8 @@ class Books:
                 wanted.to_account,
                 wanted.amount,
                 wanted.payee,
+                wanted.mark.unscored,
+                wanted.mark.bar,
             )
             return rows[0]
 

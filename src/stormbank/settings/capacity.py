@@ -9,7 +9,10 @@ from stormbank.operations import OPERATIONS
 from stormbank.settings.parse import pairs, whole
 from stormbank.settings.reader import Reader
 
-DEFAULT_MS = "login=20,balance=8,transfer=15,payment=15,bills=40,checkin=120"
+DEFAULT_MS = (
+    "login=20,balance=8,transfer=15,payment=15,bills=40,checkin=120,"
+    "products=8,advice=60,invest=15,voice=30,offers=20,keep_checkin=2,score=4"
+)
 
 
 @dataclass(frozen=True)

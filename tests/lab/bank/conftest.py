@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from stormbank.operations import OPERATIONS
 from stormlab.process import ProcessId
 
 BIN = Path("/usr/lib/postgresql/15/bin")
@@ -246,8 +247,16 @@ class Bank:
         env = {"BANK_DB_DSN": dsn or self.dsn(), "BANK_CUSTOMERS": "200", "BANK_SERVICE_MS": fast(), **env}
         return self._start("ledger", env)
 
-    def gateway(self, *ledgers: Process, **env: str) -> Process:
-        return self._start("gateway", {"BANK_LEDGERS": f"cell0={urls(*ledgers)}", **env})
+    def gateway(self, *ledgers: Process, services: Sequence[Process] = (), **env: str) -> Process:
+        named = ",".join(f"{each.role}={urls(each)}" for each in services)
+        return self._start(
+            "gateway", {"BANK_LEDGERS": f"cell0={urls(*ledgers)}", "BANK_SERVICES": named, **env}
+        )
+
+    def service(self, role: str, *ledgers: Process, **env: str) -> Process:
+        """Start a service; only those that have something booked or kept need ledgers."""
+        asked = {"BANK_LEDGERS": f"cell0={urls(*ledgers)}"} if ledgers else {}
+        return self._start(role, {"BANK_SERVICE_MS": fast(), **asked, **env})
 
     def remap(self, home: str, *options: str, **env: str) -> subprocess.CompletedProcess[str]:
         """Change the map as an operator does."""
@@ -267,7 +276,7 @@ def urls(*ledgers: Process) -> str:
 
 def fast(**changed_ms: float) -> str:
     """Service times that hardly take any, but for the ones named."""
-    every = dict.fromkeys(("login", "balance", "transfer", "payment", "bills", "checkin"), 1.0)
+    every = dict.fromkeys((each.name for each in OPERATIONS), 1.0)
     return ",".join(f"{name}={value:g}" for name, value in (every | changed_ms).items())
 
 
