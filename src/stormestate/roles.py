@@ -37,7 +37,14 @@ class Role:
         return not self.tier.startswith("A")
 
 
-ROLES: Final[tuple[Role, ...]] = (Role("identity", 8091, "A1", "account"),)
+ROLES: Final[tuple[Role, ...]] = (
+    Role("identity", 8091, "A1", "account"),
+    Role("risk", 8092, "A1", "compute"),
+    Role("wealth", 8093, "B", "account"),
+    Role("voice", 8094, "C", "compute"),
+    Role("campus", 8095, "C", "flow"),
+    Role("marketing", 8096, "C", "compute"),
+)
 
 
 @dataclass(frozen=True)

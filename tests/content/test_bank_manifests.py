@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from stormbank.operations import OPERATIONS
 from stormbank.roles import ROLES
 from stormestate import roles as services
 
@@ -67,8 +68,15 @@ def test_the_estates_roles_are_the_banks(rendered):
             {name: value.replace("$(ADDRESS)", "10.0.0.1") for name, value in party.env.items()}
         )
     for role in services.ROLES:
-        assert ("Service", role.name) in rendered
+        ports = [{"name": "http", "port": role.port, "targetPort": "http"}]
+        assert rendered["Service", role.name]["spec"]["ports"] == ports
         assert ("Deployment", f"{role.name}-city1-b") in rendered
+
+
+def test_gateways_know_every_service_that_does_an_operation(rendered):
+    wanted = {each.service for each in OPERATIONS if not each.internal} - {"ledger"}
+    env = {**rendered["ConfigMap", "bank"]["data"], "BANK_TOKEN_SECRET": "x" * 16}
+    assert wanted <= set(ROLES["gateway"].read(env).services)
 
 
 def test_no_secret_is_shipped(rendered):
