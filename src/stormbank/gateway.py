@@ -20,10 +20,11 @@ from stormbank.cells import Cells
 from stormbank.deadline import HEADER, Deadline
 from stormbank.epoch import HEADER as EPOCH_HEADER
 from stormbank.lookout import Lookout
-from stormbank.metrics import AdmissionMetrics, CellMetrics, ServiceMetrics
+from stormbank.metrics import AdmissionMetrics, CellMetrics, ScoreMetrics, ServiceMetrics
 from stormbank.operations import Operation
 from stormbank.problem import BadRequest, DeadlineExceeded, Shed, StaleEpoch, Unavailable
 from stormbank.pulse import Pulse
+from stormbank.scoring import Scoring
 from stormbank.service import Service, reply
 from stormbank.session import Sessions
 from stormbank.settings.gateway import GatewaySettings
@@ -50,6 +51,7 @@ class Gateway:
         services: Mapping[str, Upstream],
         known: CellMap,
         pulse: Pulse,
+        scoring: Scoring | None,
     ) -> None:
         self._sessions = sessions
         self._step_ups = step_ups
@@ -60,6 +62,7 @@ class Gateway:
         self._services = services
         self._map = known
         self._pulse = pulse
+        self._scoring = scoring
 
     async def answer(self, operation: Operation, request: web.BaseRequest) -> web.Response:
         """Serve one operation; Problem otherwise."""
@@ -87,7 +90,10 @@ class Gateway:
                 self._under_an_epoch(cell, headers)
                 # What is sent twice on the way is the same attempt, also where the phone named none.
                 headers.setdefault("Idempotency-Key", str(uuid.uuid4()))
-            answer = await self._asked(operation, cell).ask(operation, headers, body, deadline)
+            if operation.scored and self._scoring is not None and customer is not None:
+                mark = await self._scoring.mark(operation, customer, headers, body, deadline)
+                headers |= mark.headers()
+            answer = await self._who_does(operation, cell).ask(operation, headers, body, deadline)
         finally:
             self._admission.leave()
         if operation.writes and answer.status == 503 and _stale(answer.body):
@@ -103,6 +109,14 @@ class Gateway:
         """Tell the map in use."""
         return reply(200, self._map.fields())
 
+    def _who_does(self, operation: Operation, cell: str) -> Upstream:
+        if operation.service == "ledger":
+            return self._ledgers[cell]
+        if operation.service not in self._services:
+            # This bank has none: one that lacks a service of tier C is a bank nevertheless.
+            raise Unavailable(operation.service)
+        return self._services[operation.service]
+
     def _under_an_epoch(self, cell: str, headers: dict[str, str]) -> None:
         if self._pulse.just_woke():
             raise Unavailable("stalled")
@@ -110,14 +124,6 @@ class Gateway:
         # A write under none is for the ledger to refuse: it knows what is wrong.
         if epoch is not None:
             headers[EPOCH_HEADER] = epoch
-
-    def _asked(self, operation: Operation, cell: str) -> Upstream:
-        """Return who does `operation` for a customer of `cell`; Unavailable when nobody was named."""
-        if operation.service == "ledger":
-            return self._ledgers[cell]
-        if operation.service not in self._services:
-            raise Unavailable(operation.service)
-        return self._services[operation.service]
 
 
 def _named_in(body: bytes) -> int:
@@ -187,6 +193,10 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
             for name, urls in settings.services.items()
         }
 
+        scoring = None
+        if settings.scoring is not None:
+            count = ScoreMetrics(metrics.registry).count
+            scoring = Scoring(services["risk"], settings.scoring, count)
         gateway = Gateway(
             sessions=Sessions(common.token_secret, common.session_s),
             step_ups=StepUps(common.token_secret, settings.step_up_above),
@@ -197,6 +207,7 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
             services=services,
             known=known,
             pulse=pulse,
+            scoring=scoring,
         )
         service = Service(
             "gateway",

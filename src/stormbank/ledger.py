@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
@@ -23,20 +22,18 @@ from stormbank.db.schema import ensure
 from stormbank.deadline import HEADER, Deadline
 from stormbank.epoch import Epoch
 from stormbank.ledger_customers import CustomerDesk
+from stormbank.mark import Mark
 from stormbank.metrics import BookMetrics, CellMetrics, ServiceMetrics, SlotMetrics
 from stormbank.operations import Operation
 from stormbank.problem import BadRequest, Misrouted, StaleEpoch, Unavailable
-from stormbank.request import amount_in, epoch_in, idempotency_key, json_fields, short_text
-from stormbank.service import Service, reply
+from stormbank.request import MONEY_FIELDS, amount_in, epoch_in, idempotency_key, json_fields, short_text
+from stormbank.service import CLOSE_SHARE, Service, reply
 from stormbank.session import Sessions
 from stormbank.settings.ledger import LedgerSettings
 from stormbank.slots import Slots
 from stormbank.work import Done, Reader, Work
 
 READY_ANYWAY_S: Final = 5.0
-# Gateways reach ledgers by an address that chooses once per connection. Ending some connections keeps the
-# choice fresh: a replaced ledger gets its share of the load within seconds.
-CLOSE_SHARE: Final = 0.02
 
 
 class Ledger:
@@ -70,7 +67,7 @@ class Ledger:
             "transfer": self._transfer,
             "payment": self._payment,
             "bills": self._bills,
-            "checkin": self._check_in,
+            "keep_checkin": self._keep_check_in,
             **CustomerDesk(credentials).readers,
         }
 
@@ -94,11 +91,11 @@ class Ledger:
             self._counts.stale()
             self._epochs.doubt()
             raise
-        return _answer(status, fields)
+        return reply(status, fields)
 
     async def cell(self) -> web.Response:
         """Tell the cell's state; Problem while it is unknown."""
-        return _answer(200, (await self._epochs.now()).fields())
+        return reply(200, (await self._epochs.now()).fields())
 
     def _own(self, customer: int) -> int:
         """Return `customer`, who must be of this cell. The header cannot say that: it is of the asker's settings."""
@@ -120,7 +117,7 @@ class Ledger:
 
         return work
 
-    async def _check_in(self, customer: int, request: web.BaseRequest) -> Work:
+    async def _keep_check_in(self, customer: int, request: web.BaseRequest) -> Work:
         place = short_text((await json_fields(request, {"place": str}))["place"], "place")
         epoch = epoch_in(request)
 
@@ -131,18 +128,21 @@ class Ledger:
         return work
 
     async def _transfer(self, customer: int, request: web.BaseRequest) -> Work:
-        fields = await json_fields(request, {"to": int, "amount": int})
+        fields = await json_fields(request, MONEY_FIELDS["transfer"])
         to = fields["to"]
         if not 0 < to < 2**63 or to == customer:
             raise BadRequest("to is not the account of another customer")
-        movement = Movement(idempotency_key(request), "transfer", customer, to, amount_in(fields))
+        mark = Mark.read(request.headers)
+        movement = Movement(idempotency_key(request), "transfer", customer, to, amount_in(fields), mark=mark)
         return self._move(movement, epoch_in(request))
 
     async def _payment(self, customer: int, request: web.BaseRequest) -> Work:
-        fields = await json_fields(request, {"payee": str, "amount": int})
+        fields = await json_fields(request, MONEY_FIELDS["payment"])
         payee = short_text(fields["payee"], "payee")
         through = clearing_account(payee)
-        movement = Movement(idempotency_key(request), "payment", customer, through, amount_in(fields), payee)
+        mark = Mark.read(request.headers)
+        key, amount = idempotency_key(request), amount_in(fields)
+        movement = Movement(key, "payment", customer, through, amount, payee, mark)
         return self._move(movement, epoch_in(request))
 
     def _move(self, movement: Movement, epoch: Epoch | None) -> Work:
@@ -157,13 +157,6 @@ class Ledger:
             }
 
         return work
-
-
-def _answer(status: int, fields: dict[str, Any]) -> web.Response:
-    response = reply(status, fields)
-    if random.random() < CLOSE_SHARE:
-        response.force_close()
-    return response
 
 
 async def run(settings: LedgerSettings, host: str, port: int) -> None:
@@ -200,7 +193,9 @@ async def run(settings: LedgerSettings, host: str, port: int) -> None:
     async def serving() -> bool:
         return primary.available
 
-    service = Service("ledger", ledger.answer, metrics, ready, serving, "/cell", ledger.cell)
+    service = Service(
+        "ledger", ledger.answer, metrics, ready, serving, "/cell", ledger.cell, close_share=CLOSE_SHARE
+    )
     loops = {"the search for the primary": primary.watch(), "the watch over the epoch": epochs.keep()}
     async with beside(service.end, loops):
         await service.run(host, port, common.drain_s)

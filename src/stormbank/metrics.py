@@ -18,7 +18,7 @@ from prometheus_client import (
 from stormbank import VERSION
 from stormbank.admission import HIGHWATER_S, Admission
 from stormbank.epoch import CellState
-from stormbank.operations import OPERATIONS, Operation
+from stormbank.operations import Operation, addresses_of
 from stormbank.slots import Slots
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -60,7 +60,9 @@ class ServiceMetrics:
         )
         self.inflight = inflight.labels(service)
         # Looking up labels costs more than counting: each child is looked up once.
-        self._seconds = {each.name: seconds.labels(service, each.name) for each in OPERATIONS}
+        self._seconds = {
+            each.name: seconds.labels(service, each.name) for each in addresses_of(service).values()
+        }
         self._answered: dict[tuple[str, int], Counter] = {}
 
     def answered(self, operation: Operation, status: int, duration_s: float) -> None:
@@ -104,9 +106,11 @@ class AdmissionMetrics:
         self._shed = Counter(
             "bank_shed", "Requests given up.", ("operation", "tier", "reason"), registry=registry
         )
-        self._admitted = {each.name: admitted.labels(each.name, each.tier) for each in OPERATIONS}
+        self._admitted = {
+            each.name: admitted.labels(each.name, each.tier) for each in addresses_of("gateway").values()
+        }
         # Present from the start: an order of shedding cannot be judged on series that are not there.
-        for each in OPERATIONS:
+        for each in addresses_of("gateway").values():
             for reason in ("overload", "rate"):
                 self._shed.labels(each.name, each.tier, reason)
 
@@ -117,6 +121,20 @@ class AdmissionMetrics:
     def shed(self, operation: Operation, reason: str) -> None:
         """Count one request given up."""
         self._shed.labels(operation.name, operation.tier, reason).inc()
+
+
+class ScoreMetrics:
+    """What became of the movements that anti-fraud was asked about."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        scores = Counter(
+            "bank_scores", "Movements of money by what anti-fraud said.", ("verdict",), registry=registry
+        )
+        self._scores = {name: scores.labels(name) for name in ("pass", "refuse", "unscored", "closed")}
+
+    def count(self, verdict: str) -> None:
+        """Count one."""
+        self._scores[verdict].inc()
 
 
 class SlotMetrics:
@@ -165,7 +183,7 @@ class BookMetrics:
         )
         self._movements = {
             (each.name, repeated): movements.labels(each.name, "true" if repeated else "false", cell)
-            for each in OPERATIONS
+            for each in addresses_of("ledger").values()
             if each.money
             for repeated in (False, True)
         }

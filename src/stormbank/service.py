@@ -12,6 +12,7 @@ import asyncio
 import gc
 import json
 import logging
+import random
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -27,6 +28,9 @@ from stormbank.wait import pause
 
 CALLER_GONE: Final = 499  # as others number it
 FINISH_S: Final = 3.0  # for requests in flight once the port is closed
+# Services are reached by an address that chooses once per connection. Ending some connections keeps the choice fresh:
+# a replaced process gets its share of the load within seconds.
+CLOSE_SHARE: Final = 0.02
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +55,8 @@ class Service:
     """One role, called `name`: `answer` serves an operation of the role or raises Problem.
 
     `ready` says whether traffic is wanted, `serving` whether it would be of any use now. `page` at `page_path` is what
-    the role tells of itself to its neighbours and to people; it may raise Problem.
+    the role tells of itself to its neighbours and to people; it may raise Problem. `close_share` of the answers end
+    their connection.
     """
 
     name: str
@@ -59,8 +64,9 @@ class Service:
     metrics: ServiceMetrics
     ready: Callable[[], bool]
     serving: Callable[[], Awaitable[bool]]
-    page_path: str
-    page: Callable[[], Awaitable[web.Response]]
+    page_path: str = ""
+    page: Callable[[], Awaitable[web.Response]] | None = None
+    close_share: float = 0.0
     draining: bool = False
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -73,13 +79,13 @@ class Service:
         operation = self._operations.get((request.method, request.path))
         if operation is None and request.path == "/servez":
             response = await self._serving()
-        elif operation is None and (request.method, request.path) == ("GET", self.page_path):
-            response = await self._paged()
+        elif operation is None and self.page and (request.method, request.path) == ("GET", self.page_path):
+            response = await self._paged(self.page)
         elif operation is None:
             response = self._housekeeping(request)
         else:
             response = await self._business(operation, request)
-        if self.draining:
+        if self.draining or random.random() < self.close_share:
             response.force_close()
         return response
 
@@ -106,9 +112,9 @@ class Service:
             return web.Response(status=503, text="draining\n" if self.draining else "not serving\n")
         return web.Response(text="ok\n")
 
-    async def _paged(self) -> web.Response:
+    async def _paged(self, page: Callable[[], Awaitable[web.Response]]) -> web.Response:
         try:
-            return await self.page()
+            return await page()
         except Problem as problem:
             return refusal(problem)
 

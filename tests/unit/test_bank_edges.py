@@ -42,6 +42,13 @@ def test_defaults_are_those_of_the_contract():
             "payment": 0.015,
             "bills": 0.04,
             "checkin": 0.12,
+            "keep_checkin": 0.002,
+            "products": 0.008,
+            "advice": 0.06,
+            "invest": 0.015,
+            "voice": 0.03,
+            "offers": 0.02,
+            "score": 0.004,
         }
     )
     assert (ledger.idempotency, ledger.customers) == (True, 10000)

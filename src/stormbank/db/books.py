@@ -13,11 +13,14 @@ from stormbank.db.schema import CLEARING_ACCOUNTS
 from stormbank.db.written import numbers, written
 from stormbank.deadline import Deadline
 from stormbank.epoch import Epoch
+from stormbank.mark import NO_MARK, Mark
 from stormbank.problem import Refused
 
 BILL_ENTRIES: Final = 20
 
-_MOVE: Final = "SELECT movement, repeated, balance FROM bank_move($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_MOVE: Final = (
+    "SELECT movement, repeated, balance FROM bank_move($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+)
 _BILLS: Final = """
 SELECT e.movement, m.operation, e.amount, e.balance_after, m.created_at
 FROM entry e JOIN movement m ON m.id = e.movement WHERE e.account = $1 ORDER BY e.id DESC LIMIT $2
@@ -35,6 +38,7 @@ class Movement:
     to_account: int
     amount: int
     payee: str | None = None
+    mark: Mark = NO_MARK
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,8 @@ class Books:
                 wanted.to_account,
                 wanted.amount,
                 wanted.payee,
+                wanted.mark.unscored,
+                wanted.mark.bar,
             )
             return rows[0]
 

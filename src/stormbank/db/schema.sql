@@ -43,7 +43,7 @@ CREATE TABLE code (
 CREATE INDEX code_customer ON code (customer);
 
 -- `dedupe` is what makes a retry harmless: the key itself, or a random value where the bank runs without it.
--- `promotion` and `version` are the epoch that it was booked under.
+-- `promotion` and `version` are the epoch that it was booked under. `unscored`: anti-fraud did not answer about it.
 CREATE TABLE movement (
     id           bigserial   PRIMARY KEY,
     key          uuid        NOT NULL,
@@ -53,6 +53,7 @@ CREATE TABLE movement (
     to_account   bigint      NOT NULL CHECK (to_account <> from_account),
     amount       bigint      NOT NULL CHECK (amount > 0),
     payee        text,
+    unscored     boolean     NOT NULL,
     promotion    integer     NOT NULL,
     version      integer     NOT NULL,
     created_at   timestamptz NOT NULL DEFAULT clock_timestamp()
@@ -78,10 +79,14 @@ CREATE TABLE checkin (
 );
 
 -- One movement of money, whole or not at all. Answers the movement of an earlier call with the same `dedupe`.
--- Errors: BK410 not the database's epoch, BK409 key used for something else, BK001 insufficient funds, BK002 unknown account.
+-- With `p_bar` nothing new is booked: it is refused unless it was booked before, or is being booked now, which the
+-- insert waits for.
+-- Errors: BK410 not the database's epoch, BK409 key used for something else, BK001 insufficient funds, BK002 unknown account,
+-- BK003 and BK004 barred because anti-fraud refused it, and because it did not answer.
 CREATE FUNCTION bank_move(
     p_promotion integer, p_version integer,
     p_key uuid, p_dedupe uuid, p_operation text, p_from bigint, p_to bigint, p_amount bigint, p_payee text,
+    p_unscored boolean DEFAULT false, p_bar text DEFAULT NULL,
     OUT movement bigint, OUT repeated boolean, OUT balance bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
@@ -92,8 +97,8 @@ BEGIN
     PERFORM bank_admit(p_promotion, p_version);
     repeated := false;
     INSERT INTO movement AS m
-        (key, dedupe, operation, from_account, to_account, amount, payee, promotion, version)
-        VALUES (p_key, p_dedupe, p_operation, p_from, p_to, p_amount, p_payee, p_promotion, p_version)
+        (key, dedupe, operation, from_account, to_account, amount, payee, unscored, promotion, version)
+        VALUES (p_key, p_dedupe, p_operation, p_from, p_to, p_amount, p_payee, p_unscored, p_promotion, p_version)
         ON CONFLICT (dedupe) DO NOTHING
         RETURNING m.id INTO movement;
 
@@ -113,6 +118,9 @@ BEGIN
         RETURN;
     END IF;
 
+    IF p_bar IS NOT NULL THEN
+        RAISE EXCEPTION 'barred: %', p_bar USING ERRCODE = CASE p_bar WHEN 'refused' THEN 'BK003' ELSE 'BK004' END;
+    END IF;
     -- In the order of their ids, so that two movements between the same accounts cannot deadlock.
     PERFORM FROM account a WHERE a.id IN (p_from, p_to) ORDER BY a.id FOR NO KEY UPDATE;
     GET DIAGNOSTICS locked = ROW_COUNT;

@@ -9,11 +9,13 @@ import asyncpg
 from stormbank.db.access import Access, T, Work
 from stormbank.deadline import Deadline
 from stormbank.epoch import Epoch
-from stormbank.problem import Conflict, Refused, StaleEpoch
+from stormbank.problem import Conflict, Refused, StaleEpoch, Unavailable
 
 _REFUSALS: Final = {
     "BK001": Refused("insufficient_funds"),
     "BK002": Refused("unknown_account"),
+    "BK003": Refused("risk"),
+    "BK004": Unavailable("risk"),
     "BK409": Conflict("key_reused"),
     "BK410": StaleEpoch(StaleEpoch.REASON),
 }

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -289,14 +289,16 @@ class Bank:
         env = {"BANK_DB_DSN": dsn or self.dsn(), "BANK_CUSTOMERS": "200", "BANK_SERVICE_MS": fast(), **env}
         return self._start("ledger", env)
 
-    def gateway(self, *ledgers: Process, **env: str) -> Process:
+    def gateway(self, *ledgers: Process, services: Sequence[Process] = (), **env: str) -> Process:
         """Start a gateway; unless `env` says who else, an identity does its logins as soon as there are any."""
         # Step-ups are asked for by the tests of step-ups.
         env = {"BANK_LEDGERS": f"cell0={urls(*ledgers)}", "BANK_STEP_UP_ABOVE": "off", **env}
         if "BANK_SERVICES" in env:
             return self._start("gateway", env)
         identity = self._process("identity", {"BANK_SERVICE_MS": fast(), **env})
-        gateway = self._process("gateway", {**env, "BANK_SERVICES": f"identity={urls(identity)}"})
+        named = [("identity", identity), *((each.role, each) for each in services)]
+        named_at = ",".join(f"{role}={urls(each)}" for role, each in named)
+        gateway = self._process("gateway", {**env, "BANK_SERVICES": named_at})
         gateway.identity = identity
         return self._begin(gateway)
 
@@ -304,6 +306,11 @@ class Bank:
         return self._start(
             "identity", {"BANK_LEDGERS": f"cell0={urls(*ledgers)}", "BANK_SERVICE_MS": fast(), **env}
         )
+
+    def service(self, role: str, *ledgers: Process, **env: str) -> Process:
+        """Start a service; only those that have something booked or kept need ledgers."""
+        asked = {"BANK_LEDGERS": f"cell0={urls(*ledgers)}"} if ledgers else {}
+        return self._start(role, {"BANK_SERVICE_MS": fast(), **asked, **env})
 
     def word(self, customer: int) -> dict[str, str]:
         """Return the header by which a service of the bank speaks for `customer`."""
@@ -351,7 +358,7 @@ def urls(*ledgers: Process) -> str:
 
 def fast(**changed_ms: float) -> str:
     """Service times that hardly take any, but for the ones named."""
-    every = {each.name: 1.0 for each in OPERATIONS}
+    every = dict.fromkeys((each.name for each in OPERATIONS), 1.0)
     return ",".join(f"{name}={value:g}" for name, value in (every | changed_ms).items())
 
 

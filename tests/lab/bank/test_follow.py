@@ -77,7 +77,7 @@ def test_a_ledger_takes_only_the_epoch_it_is_told_to_the_books(bank):
 
     with contextlib.closing(connection):
         payment, check_in = {"payee": "x", "amount": 1}, {"place": "gate"}
-        for path, body in (("/v1/payments", payment), ("/v1/checkins", check_in)):
+        for path, body in (("/v1/payments", payment), ("/internal/checkins", check_in)):
             for headers in ({}, {"Bank_Epoch": "0.0"}, {"Bank_Epoch": "2.0"}, {"Bank_Epoch": "1.1"}):
                 status, fields = ask(path, body, **headers)
                 assert (status, fields["reason"], fields["outcome"]) == (503, "stale_epoch", "none"), headers
