@@ -386,4 +386,4 @@ def test_the_trouble_of_a_party_can_be_changed_by_whoever_administers_it(city):
     assert here.sms.call("PUT", "/admin/trouble", {"delay_ms": 1}).status == 404
     assert here.sms.call("DELETE", "/messages").status == 405
     assert here.sms.call("GET", "/messages?customer=x").status == 400
-    assert here.identities[0].metric("bank_party_calls_total", party="sms", outcome="error") == 1
+    assert here.identities[0].metric("bank_dependency_calls_total", dependency="sms", outcome="failed") == 1
