@@ -21,6 +21,7 @@ REFUSED = """
 import sys
 from stormlab.pod import kernel
 kernel.refuse_reservation()
+import os
 os.execvp("fallocate", ["fallocate", "--length", "1M", sys.argv[1]])
 """
 
