@@ -156,6 +156,36 @@ class CellMetrics:
         self._version.labels(state.cell).set(state.epoch.version)
 
 
+class ExternalMetrics:
+    """What the external party `service` reports about the requests it answers, as it is told to behave."""
+
+    def __init__(self, service: str, *, pod: str) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        build = Gauge(
+            "bank_build_info",
+            "Constant 1; who this is.",
+            ("service", "version", "zone", "pod"),
+            registry=self.registry,
+        )
+        build.labels(service, VERSION, "outside", pod).set(1)
+        self._service = service
+        self._requests = Counter(
+            "bank_external_requests",
+            "Requests that an external party answered.",
+            ("service", "action", "code"),
+            registry=self.registry,
+        )
+
+    def answered(self, action: str, status: int) -> None:
+        """Count one answer."""
+        self._requests.labels(self._service, action, str(status)).inc()
+
+    def exposition(self) -> bytes:
+        """Return everything in Prometheus's text format."""
+        return generate_latest(self.registry)
+
+
 class BookMetrics:
     """What the ledger of `cell` booked, and whether it has a primary."""
 

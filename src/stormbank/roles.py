@@ -33,4 +33,5 @@ class Role:
 ROLES: Final = {
     "gateway": Role(8080, "stormbank.settings.gateway", "stormbank.gateway"),
     "ledger": Role(8090, "stormbank.settings.ledger", "stormbank.ledger"),
+    "clearing": Role(8103, "stormbank.settings.clearing", "stormbank.external.clearing"),
 }
