@@ -33,7 +33,18 @@ CREATE INDEX IF NOT EXISTS paid_order_key ON paid_order (key);
 CREATE INDEX IF NOT EXISTS paid_order_day ON paid_order (day, origin, number);
 CREATE INDEX IF NOT EXISTS paid_order_open ON paid_order (received_at) WHERE state = 'known';
 """
-_COLUMNS: Final = "number, key, origin, day, payer, payee, amount, state"
+_PLACE: Final = """
+INSERT INTO paid_order (key, origin, day, payer, payee, amount, verdict, state, received_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_NAMED: Final = """
+SELECT number, key, origin, day, payer, payee, amount, state FROM paid_order WHERE key = ? ORDER BY number
+"""
+_OF_DAY: Final = """
+SELECT number, key, origin, day, payer, payee, amount, state FROM paid_order
+WHERE day = ? AND origin = ? AND number > ? ORDER BY number LIMIT ?
+"""
+_DECIDE: Final = "UPDATE paid_order SET state = verdict WHERE state = 'known' AND received_at <= ?"
 
 
 @dataclass(frozen=True)
@@ -89,38 +100,23 @@ class Orders:
                 return earlier[0], True
             state = verdict if decided else KNOWN
             values = (*order.__dict__.values(), verdict, state, self._clock())
-            names = (*order.__dict__, "verdict", "state", "received_at")
-            number = self._books.execute(
-                f"INSERT INTO paid_order ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",  # noqa: S608 - our own names
-                values,
-            ).lastrowid
+            number = self._books.execute(_PLACE, values).lastrowid
         return Entry(number or 0, order, state), False
 
     def decide(self, older_than_s: float) -> int:
         """Give orders that came so long ago their verdict; how many there were."""
         until = self._clock() - older_than_s
         with self._transaction():
-            done = self._books.execute(
-                "UPDATE paid_order SET state = verdict WHERE state = 'known' AND received_at <= ?", (until,)
-            )
+            done = self._books.execute(_DECIDE, (until,))
         return done.rowcount
 
     def named(self, key: str) -> list[Entry]:
         """Return what is entered under `key`; more than one entry only where the party ran without idempotency."""
-        found = self._books.execute(
-            f"SELECT {_COLUMNS} FROM paid_order WHERE key = ? ORDER BY number",
-            (key,),  # noqa: S608 - our own names
-        )
-        return [_entry(row) for row in found]
+        return [_entry(row) for row in self._books.execute(_NAMED, (key,))]
 
     def of_day(self, day: str, origin: str, after: int, limit: int) -> list[Entry]:
         """Return the next orders of a day after the one numbered `after`, in the order they came."""
-        found = self._books.execute(
-            f"SELECT {_COLUMNS} FROM paid_order WHERE day = ? AND origin = ? AND number > ? "  # noqa: S608 - our own names
-            "ORDER BY number LIMIT ?",
-            (day, origin, after, limit),
-        )
-        return [_entry(row) for row in found]
+        return [_entry(row) for row in self._books.execute(_OF_DAY, (day, origin, after, limit))]
 
     def close(self) -> None:
         """Close the file."""
