@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Final
 
@@ -184,6 +185,44 @@ class ExternalMetrics:
     def exposition(self) -> bytes:
         """Return everything in Prometheus's text format."""
         return generate_latest(self.registry)
+
+
+class DayEndMetrics:
+    """The business day of `cell`, and what its day-ends pay."""
+
+    def __init__(self, registry: CollectorRegistry, cell: str) -> None:
+        self._cell = cell
+        self._date = Gauge(
+            "bank_business_date_days",
+            "Business date, in days since 1970-01-01.",
+            ("cell",),
+            registry=registry,
+        )
+        self._open = Gauge(
+            "bank_day_end_open",
+            "1 while a day has ended and not everybody has its interest.",
+            ("cell",),
+            registry=registry,
+        )
+        self._accounts = Counter(
+            "bank_interest_accounts",
+            "Customers who were given a day's interest.",
+            ("cell",),
+            registry=registry,
+        ).labels(cell)
+        self._interest = Counter(
+            "bank_interest_fen", "Interest paid, in fen.", ("cell",), registry=registry
+        ).labels(cell)
+
+    def observe(self, date: dt.date, *, under_way: bool) -> None:
+        """Report the business date, and whether the day before it still pays interest."""
+        self._date.labels(self._cell).set((date - dt.date(1970, 1, 1)).days)
+        self._open.labels(self._cell).set(under_way)
+
+    def paid(self, accounts: int, interest: int) -> None:
+        """Count interest that is committed: of so many customers, so many fen together."""
+        self._accounts.inc(accounts)
+        self._interest.inc(interest)
 
 
 class BookMetrics:

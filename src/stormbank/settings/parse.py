@@ -98,13 +98,14 @@ def addresses(what: str, *, empty: bool = False) -> Callable[[str], dict[str, tu
                 raise ValueError(f"{part.strip()!r} is not {what}=URL")
             if name in found:
                 raise ValueError(f"{name} is named twice")
-            found[name] = tuple(_url(each.strip()) for each in urls.split("|"))
+            found[name] = tuple(base_url(each.strip()) for each in urls.split("|"))
         return found
 
     return parse
 
 
-def _url(text: str) -> str:
+def base_url(text: str) -> str:
+    """Read http://HOST:PORT."""
     url = text.rstrip("/")
     if not url.startswith("http://") or not url.removeprefix("http://") or "/" in url.removeprefix("http://"):
         raise ValueError(f"{text!r} is not http://HOST:PORT (several of one have | between)")
