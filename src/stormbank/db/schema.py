@@ -9,7 +9,7 @@ from typing import Final
 from stormbank.cells import Cells
 from stormbank.db.pool import Connection
 
-VERSION: Final = 2
+VERSION: Final = 3
 CLEARING_ACCOUNTS: Final = 16
 OPENING_BALANCE: Final = 100_000_000
 _LOCK: Final = 0x5354_4F52_4D42  # one number for all ledgers, no meaning beyond that
