@@ -16,13 +16,16 @@ from stormbank.db.access import Access
 from stormbank.db.address import parse_dsn
 from stormbank.db.books import Books, Movement, clearing_account
 from stormbank.db.epoch import EpochKeeper
+from stormbank.db.outbox import Outbox
 from stormbank.db.pool import Connection
 from stormbank.db.primary import Primary
 from stormbank.db.schema import ensure
 from stormbank.deadline import HEADER, Deadline
 from stormbank.epoch import Epoch
-from stormbank.metrics import BookMetrics, CellMetrics, ServiceMetrics, SlotMetrics
+from stormbank.metrics import BookMetrics, CellMetrics, OutboxMetrics, ServiceMetrics, SlotMetrics
 from stormbank.operations import Operation
+from stormbank.outbox.dispatcher import Dispatcher
+from stormbank.outbox.registry import handlers_of
 from stormbank.problem import BadRequest, Misrouted, StaleEpoch, Unauthorized, Unavailable
 from stormbank.request import amount_in, epoch_in, idempotency_key, json_fields, short_text
 from stormbank.service import Service, reply
@@ -40,7 +43,7 @@ Work = Callable[[Deadline], Awaitable[Done]]
 
 
 class Ledger:
-    """Answers operations from the books of one cell."""
+    """Answers operations from the books of one cell. `sent` is told when something came into the outbox."""
 
     def __init__(
         self,
@@ -54,6 +57,7 @@ class Ledger:
         books: Books,
         epochs: EpochKeeper,
         counts: BookMetrics,
+        sent: Callable[[], None],
     ) -> None:
         self._cells = cells
         self._cell = cell
@@ -64,6 +68,7 @@ class Ledger:
         self._books = books
         self._epochs = epochs
         self._counts = counts
+        self._sent = sent
         self._readers: dict[str, Callable[[int, web.BaseRequest], Awaitable[Work]]] = {
             "login": self._login,
             "balance": self._balance,
@@ -159,10 +164,13 @@ class Ledger:
         async def work(deadline: Deadline) -> Done:
             booked = await self._books.move(movement, epoch, deadline)
             self._counts.moved(movement.operation, repeated=booked.repeated)
+            if movement.outgoing is not None and not booked.repeated:
+                self._sent()
             return 201, {
                 "movement": booked.movement,
                 "key": str(movement.key),
                 "repeated": booked.repeated,
+                "state": booked.state,
                 "balance": booked.balance,
             }
 
@@ -188,6 +196,7 @@ async def run(settings: LedgerSettings, host: str, port: int) -> None:
         observe=CellMetrics(metrics.registry).observe,
         search_pause_s=settings.db_search_s,
     )
+    dispatcher = _dispatcher(settings, metrics, access, epochs)
     ledger = Ledger(
         cells=common.cells,
         cell=settings.cell,
@@ -198,6 +207,7 @@ async def run(settings: LedgerSettings, host: str, port: int) -> None:
         books=Books(access, idempotency=settings.idempotency),
         epochs=epochs,
         counts=BookMetrics(metrics.registry, settings.cell, lambda: primary.available),
+        sent=dispatcher.wake,
     )
     started_s = time.monotonic()
 
@@ -210,7 +220,11 @@ async def run(settings: LedgerSettings, host: str, port: int) -> None:
         return primary.available
 
     service = Service("ledger", ledger.answer, metrics, ready, serving, "/cell", ledger.cell)
-    loops = {"the search for the primary": primary.watch(), "the watch over the epoch": epochs.keep()}
+    loops = {
+        "the search for the primary": primary.watch(),
+        "the watch over the epoch": epochs.keep(),
+        "the dispatcher": dispatcher.keep(),
+    }
     async with beside(service.end, loops):
         await service.run(host, port, common.drain_s)
 
@@ -225,6 +239,20 @@ def _primary(settings: LedgerSettings) -> Primary:
         pool_size=settings.db_pool,
         prepare=prepare,
         search_pause_s=settings.db_search_s,
+    )
+
+
+def _dispatcher(
+    settings: LedgerSettings, metrics: ServiceMetrics, access: Access, epochs: EpochKeeper
+) -> Dispatcher:
+    handlers = handlers_of(settings)
+    return Dispatcher(
+        Outbox(access, settings.outbox_lease_s),
+        handlers,
+        epoch=lambda: epochs.last,
+        doubt=epochs.doubt,
+        counts=OutboxMetrics(metrics.registry, settings.cell, handlers),
+        parallel=settings.outbox_parallel,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from prometheus_client import (
@@ -252,3 +252,38 @@ class BookMetrics:
     def stale(self) -> None:
         """Count one write refused for its epoch."""
         self._stale.inc()
+
+
+class OutboxMetrics:
+    """What the ledger of `cell` did about rows of its outbox of these kinds, and what waits there."""
+
+    def __init__(self, registry: CollectorRegistry, cell: str, kinds: Iterable[str]) -> None:
+        labels = ("kind", "cell")
+        depth = Gauge("bank_outbox_depth", "Rows that are not settled.", labels, registry=registry)
+        oldest = Gauge("bank_outbox_oldest_seconds", "Age of the oldest of them.", labels, registry=registry)
+        attempts = Counter("bank_outbox_attempts", "Rows taken to be carried out.", labels, registry=registry)
+        self._ended = Counter(
+            "bank_outbox_ended",
+            "How attempts ended: the outcome, or `later`.",
+            ("kind", "outcome", "cell"),
+            registry=registry,
+        )
+        self._cell = cell
+        self._depth = {kind: depth.labels(kind, cell) for kind in kinds}
+        self._oldest = {kind: oldest.labels(kind, cell) for kind in kinds}
+        self._attempts = {kind: attempts.labels(kind, cell) for kind in kinds}
+
+    def observe(self, waiting: Mapping[str, tuple[int, float]]) -> None:
+        """Report how many rows of each kind are not settled and how old the oldest is, in seconds; others have none."""
+        for kind in self._depth:
+            depth, oldest_s = waiting.get(kind, (0, 0.0))
+            self._depth[kind].set(depth)
+            self._oldest[kind].set(oldest_s)
+
+    def attempted(self, kind: str) -> None:
+        """Count one row taken."""
+        self._attempts[kind].inc()
+
+    def ended(self, kind: str, outcome: str) -> None:
+        """Count one attempt that ended."""
+        self._ended.labels(kind, outcome, self._cell).inc()

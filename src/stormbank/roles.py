@@ -33,5 +33,6 @@ class Role:
 ROLES: Final = {
     "gateway": Role(8080, "stormbank.settings.gateway", "stormbank.gateway"),
     "ledger": Role(8090, "stormbank.settings.ledger", "stormbank.ledger"),
+    "batch": Role(8097, "stormbank.settings.batch", "stormbank.batch"),
     "clearing": Role(8103, "stormbank.settings.clearing", "stormbank.external.clearing"),
 }

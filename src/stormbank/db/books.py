@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import uuid
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
 
-from stormbank.db.access import Access, T, Work
+from stormbank.db.access import Access, T
 from stormbank.db.pool import Connection
 from stormbank.db.schema import CLEARING_ACCOUNTS
 from stormbank.deadline import Deadline
@@ -19,7 +21,9 @@ from stormbank.problem import Conflict, Refused, StaleEpoch
 
 BILL_ENTRIES: Final = 20
 
-_MOVE: Final = "SELECT movement, repeated, balance FROM bank_move($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_MOVE: Final = """
+SELECT movement, repeated, balance, state FROM bank_move($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+"""
 _BILLS: Final = """
 SELECT e.movement, m.operation, e.amount, e.balance_after, m.created_at
 FROM entry e JOIN movement m ON m.id = e.movement WHERE e.account = $1 ORDER BY e.id DESC LIMIT $2
@@ -34,8 +38,20 @@ _REFUSALS: Final = {
 
 
 @dataclass(frozen=True)
+class Outgoing:
+    """What is to be done elsewhere because of a movement: for the outbox's handler of `kind`."""
+
+    kind: str
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Movement:
-    """Money to be moved: `amount` in fen; `key` makes a second attempt the same movement."""
+    """Money to be moved: `amount` in fen; `key` makes a second attempt the same movement.
+
+    `beyond` is the account that it is meant for where that is another cell's. `dedupe` is for what the bank books by
+    itself under the key of an order, and makes a second attempt the same there.
+    """
 
     key: uuid.UUID
     operation: str
@@ -43,15 +59,19 @@ class Movement:
     to_account: int
     amount: int
     payee: str | None = None
+    beyond: int | None = None
+    outgoing: Outgoing | None = None
+    dedupe: uuid.UUID | None = None
 
 
 @dataclass(frozen=True)
 class Booked:
-    """A movement that is committed; `balance` is the payer's right after it."""
+    """A movement that is committed; `balance` is the payer's right after it, `state` what became of it by now."""
 
     movement: int
     repeated: bool
     balance: int
+    state: str
 
 
 def clearing_account(payee: str) -> int:
@@ -103,11 +123,12 @@ class Books:
     async def move(self, wanted: Movement, epoch: Epoch | None, deadline: Deadline) -> Booked:
         """Book `wanted` or find it booked; returns after the commit. Refused, Conflict, StaleEpoch change nothing."""
         dedupe = wanted.key if self._idempotency else None
+        sent = wanted.outgoing
 
         async def work(connection: Connection) -> Any:
             rows = await connection.fetch(
                 _MOVE,
-                *_numbers(epoch),
+                *numbers(epoch),
                 wanted.key,
                 dedupe or uuid.uuid4(),
                 wanted.operation,
@@ -115,30 +136,35 @@ class Books:
                 wanted.to_account,
                 wanted.amount,
                 wanted.payee,
+                wanted.beyond,
+                sent and sent.kind,
+                sent and json.dumps(sent.content),
             )
             return rows[0]
 
-        row = await self._written(work, deadline)
-        return Booked(row["movement"], row["repeated"], row["balance"])
+        row = await refusing(self._access.write(work, deadline))
+        return Booked(row["movement"], row["repeated"], row["balance"], row["state"])
 
     async def check_in(self, customer: int, place: str, epoch: Epoch | None, deadline: Deadline) -> None:
         """Record that `customer` was at `place` today; once a day is enough. StaleEpoch changes nothing."""
 
         async def work(connection: Connection) -> None:
-            await connection.execute(_CHECKIN, *_numbers(epoch), customer, place)
+            await connection.execute(_CHECKIN, *numbers(epoch), customer, place)
 
-        await self._written(work, deadline)
-
-    async def _written(self, work: Work[T], deadline: Deadline) -> T:
-        try:
-            return await self._access.write(work, deadline)
-        except asyncpg.PostgresError as error:
-            refusal = _REFUSALS.get(error.sqlstate)
-            if refusal is None:
-                raise
-            raise type(refusal)(refusal.fields["reason"]) from None
+        await refusing(self._access.write(work, deadline))
 
 
-def _numbers(epoch: Epoch | None) -> tuple[int | None, int | None]:
+async def refusing(written: Awaitable[T]) -> T:
+    """Wait for what was written; where the books refuse it, the refusal is a Problem."""
+    try:
+        return await written
+    except asyncpg.PostgresError as error:
+        refusal = _REFUSALS.get(error.sqlstate)
+        if refusal is None:
+            raise
+        raise type(refusal)(refusal.fields["reason"]) from None
+
+
+def numbers(epoch: Epoch | None) -> tuple[int | None, int | None]:
     """Return an epoch as the books take it. None is one too: one that is never theirs."""
     return (None, None) if epoch is None else (epoch.promotion, epoch.version)

@@ -59,7 +59,7 @@ UPDATE day_end SET position = greatest(position, $2), accounts = accounts + $3, 
 
 @dataclass(frozen=True)
 class Chunk:
-    """What was paid: `accounts` customers up to the one of number `position`, `interest` fen; `done` when all had it."""
+    """What was paid: to `accounts` customers, `position` the last of them, `interest` fen; `done` when all have it."""
 
     position: int
     accounts: int
@@ -98,7 +98,8 @@ async def pay(
         rows = await connection.fetch(_DUE, [EXPENSE, *customers], held["border"])
         expense = next(row["balance"] for row in rows if row["id"] == EXPENSE)
         shares = [_share(row, held["rate_bp"]) for row in rows if row["id"] != EXPENSE]
-        await _book(connection, [each for each in shares if each.interest], expense, date, epoch, start)
+        due = [each for each in shares if each.interest]
+        await _book(connection, due, expense, _keys(due, date, once=start is None), epoch)
         remainders = [each.account for each in shares], [each.remainder for each in shares]
         await connection.execute(_REMAINDERS, *remainders)
         chunk = Chunk(
@@ -116,23 +117,25 @@ def _share(row: Any, rate_bp: int) -> _Share:
     return _Share(row["id"], row["balance"], interest, remainder)
 
 
+def _keys(shares: Sequence[_Share], date: dt.date, *, once: bool) -> tuple[list[uuid.UUID], list[uuid.UUID]]:
+    """Return key and dedupe of each movement: the books themselves refuse a second interest of a day, if `once`."""
+    keys = [uuid.uuid5(_SPACE, f"{date} {each.account}") for each in shares]
+    return keys, keys if once else [uuid.uuid4() for _ in shares]
+
+
 async def _book(
     connection: Connection,
     shares: Sequence[_Share],
     expense: int,
-    date: dt.date,
+    keys: tuple[list[uuid.UUID], list[uuid.UUID]],
     epoch: tuple[int | None, int | None],
-    start: int | None,
 ) -> None:
-    """Write the movements, their entries and the balances that follow from them."""
+    """Write the movements, their entries and the balances that follow; `expense` is what the bank's account has."""
     if not shares:
         return
-    keys = [uuid.uuid5(_SPACE, f"{date} {each.account}") for each in shares]
-    # The books themselves refuse a second interest of a day, unless whoever pays keeps no account of it.
-    dedupe = keys if start is None else [uuid.uuid4() for _ in shares]
     amounts = {each.account: each.interest for each in shares}
     made = await connection.fetch(
-        _MOVEMENTS, OPERATION, EXPENSE, *epoch, keys, dedupe, list(amounts), list(amounts.values())
+        _MOVEMENTS, OPERATION, EXPENSE, *epoch, *keys, list(amounts), list(amounts.values())
     )
     movement = {row["to_account"]: row["id"] for row in made}
     lines = []

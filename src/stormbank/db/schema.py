@@ -9,7 +9,7 @@ from typing import Final
 from stormbank.cells import Cells
 from stormbank.db.pool import Connection
 
-VERSION: Final = 2
+VERSION: Final = 3
 CLEARING_ACCOUNTS: Final = 16
 OPENING_BALANCE: Final = 100_000_000
 _LOCK: Final = 0x5354_4F52_4D42  # one number for all ledgers, no meaning beyond that
@@ -56,7 +56,7 @@ async def ensure(connection: Connection, cells: Cells, cell: str, customers: int
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
         there = await _customers_there(connection, cells, cell)
         if there < 0:
-            for part in ("epoch.sql", "schema.sql"):
+            for part in ("epoch.sql", "schema.sql", "dayend.sql"):
                 await connection.execute((files("stormbank.db") / part).read_text(encoding="utf-8"))
             await connection.execute(_CLEARING, CLEARING_ACCOUNTS)
             await connection.execute(_EPOCH, home)

@@ -13,7 +13,10 @@ from stormbank.settings.reader import Reader
 
 @dataclass(frozen=True)
 class LedgerSettings:
-    """`home` is where a new bank's map has the cell; times in seconds."""
+    """`home` is where a new bank's map has the cell; times in seconds.
+
+    `outbox_lease_s` is for how long a ledger takes a row of the outbox, `outbox_parallel` how many at a time.
+    """
 
     common: Common
     cell: str
@@ -25,6 +28,8 @@ class LedgerSettings:
     capacity: Capacity
     idempotency: bool
     customers: int
+    outbox_lease_s: float
+    outbox_parallel: int
 
 
 def read(reader: Reader) -> LedgerSettings:
@@ -42,6 +47,8 @@ def read(reader: Reader) -> LedgerSettings:
         capacity=read_capacity(reader),
         idempotency=reader.read("BANK_IDEMPOTENCY", "on", switch, True),
         customers=reader.read("BANK_CUSTOMERS", "10000", whole(1), 1),
+        outbox_lease_s=reader.read("BANK_OUTBOX_LEASE_S", "5", number(0, above=True), 5.0),
+        outbox_parallel=reader.read("BANK_OUTBOX_PARALLEL", "8", whole(1), 1),
     )
     reader.settle(lambda: _contradictions(settings))
     return settings
