@@ -188,41 +188,83 @@ class ExternalMetrics:
 
 
 class DayEndMetrics:
-    """The business day of `cell`, and what its day-ends pay."""
+    """The business day of each cell, and what its day-ends pay."""
 
-    def __init__(self, registry: CollectorRegistry, cell: str) -> None:
-        self._cell = cell
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ("cell",)
         self._date = Gauge(
-            "bank_business_date_days",
-            "Business date, in days since 1970-01-01.",
-            ("cell",),
-            registry=registry,
+            "bank_business_date_days", "Business date, in days since 1970-01-01.", labels, registry=registry
         )
         self._open = Gauge(
             "bank_day_end_open",
             "1 while a day has ended and not everybody has its interest.",
-            ("cell",),
+            labels,
             registry=registry,
         )
         self._accounts = Counter(
-            "bank_interest_accounts",
-            "Customers who were given a day's interest.",
-            ("cell",),
-            registry=registry,
-        ).labels(cell)
-        self._interest = Counter(
-            "bank_interest_fen", "Interest paid, in fen.", ("cell",), registry=registry
-        ).labels(cell)
+            "bank_interest_accounts", "Customers who were given a day's interest.", labels, registry=registry
+        )
+        self._interest = Counter("bank_interest_fen", "Interest paid, in fen.", labels, registry=registry)
 
-    def observe(self, date: dt.date, *, under_way: bool) -> None:
+    def observe(self, cell: str, date: dt.date, *, under_way: bool) -> None:
         """Report the business date, and whether the day before it still pays interest."""
-        self._date.labels(self._cell).set((date - dt.date(1970, 1, 1)).days)
-        self._open.labels(self._cell).set(under_way)
+        self._date.labels(cell).set((date - dt.date(1970, 1, 1)).days)
+        self._open.labels(cell).set(under_way)
 
-    def paid(self, accounts: int, interest: int) -> None:
+    def paid(self, cell: str, accounts: int, interest: int) -> None:
         """Count interest that is committed: of so many customers, so many fen together."""
-        self._accounts.inc(accounts)
-        self._interest.inc(interest)
+        self._accounts.labels(cell).inc(accounts)
+        self._interest.labels(cell).inc(interest)
+
+
+class ReconcileMetrics:
+    """How the payments of each cell stand to the clearing party's books, as of the last comparison."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ("cell",)
+        self._payments = Gauge(
+            "bank_reconcile_payments",
+            "Payments of the days that were compared, by how both books stand to each other.",
+            ("cell", "agreement"),
+            registry=registry,
+        )
+        self._fen = Gauge("bank_reconcile_fen", "The same in fen.", ("cell", "agreement"), registry=registry)
+        self._oldest = Gauge(
+            "bank_reconcile_oldest_unknown_seconds",
+            "Age of the oldest payment that is unknown; 0 when none is.",
+            labels,
+            registry=registry,
+        )
+        self._seconds = Gauge(
+            "bank_reconcile_seconds",
+            "How long the books last took to agree again.",
+            labels,
+            registry=registry,
+        )
+        self._settled = Counter(
+            "bank_reconcile_settled", "Payments that a comparison ended.", labels, registry=registry
+        )
+        self._failed = Counter(
+            "bank_reconcile_failed", "Comparisons that were not possible.", labels, registry=registry
+        )
+
+    def observe(
+        self, cell: str, tallies: Mapping[str, tuple[int, int]], oldest_unknown_s: float, settled: int
+    ) -> None:
+        """Report a comparison: payments and fen by how they stand, and how many were settled."""
+        for agreement, (count, amount) in tallies.items():
+            self._payments.labels(cell, agreement).set(count)
+            self._fen.labels(cell, agreement).set(amount)
+        self._oldest.labels(cell).set(oldest_unknown_s)
+        self._settled.labels(cell).inc(settled)
+
+    def reconciled(self, cell: str, seconds: float) -> None:
+        """Report that both books agree again, after so long."""
+        self._seconds.labels(cell).set(seconds)
+
+    def failed(self, cell: str) -> None:
+        """Count a comparison that was not possible."""
+        self._failed.labels(cell).inc()
 
 
 class BookMetrics:

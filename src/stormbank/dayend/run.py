@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -46,18 +47,15 @@ class DayEndRunner:
         self._terms = terms
         self._counts = counts
 
-    async def run(self, date: dt.date | None, timeout_s: float) -> DayEnd | None:
+    async def run(self, date: dt.date, timeout_s: float) -> DayEnd | None:
         """End the business day `date` and pay its interest, or finish that; None when that takes longer.
 
-        Without a date it is the one that has begun to end, else the business date. WrongDayError for a day that cannot
-        end now.
+        WrongDayError for a day that cannot end now.
         """
         until_s = time.monotonic() + timeout_s
         while time.monotonic() < until_s:
             try:
-                if date is None:
-                    date = await self._pending() or (await self._ends.day(_soon())).date
-                done = await self._once_through(date)
+                done = await self._once_through(date, until_s)
             except (Problem, asyncpg.PostgresError) as why:
                 log.info("day-end of %s: %s", self._cell, why)
                 done = None
@@ -84,15 +82,15 @@ class DayEndRunner:
         """Return the date whose end is under way or due."""
         day = await self._ends.day(_soon())
         under_way = day.last is not None and day.last.done_at is None
-        self._counts.observe(day.date, under_way=under_way)
+        self._counts.observe(self._cell, day.date, under_way=under_way)
         if day.last is not None and under_way:
             return day.last.date
         if self._terms.every_s and day.age_s >= self._terms.every_s:
             return day.date
         return None
 
-    async def _once_through(self, date: dt.date) -> DayEnd | None:
-        """Go as far as it goes without trouble; the day-end when it is done, None when another works on it."""
+    async def _once_through(self, date: dt.date, until_s: float = math.inf) -> DayEnd | None:
+        """Go as far as it goes without trouble and in time; the day-end if done, None also when another works on it."""
         epoch = await self._epoch()
         found = await self._ends.of(date, _soon())
         if found is None:
@@ -101,17 +99,17 @@ class DayEndRunner:
         elif found.done_at is not None:
             return found
         renew_at_s = 0.0
-        while True:
+        while time.monotonic() < until_s:
             if time.monotonic() >= renew_at_s:
                 if not await self._ends.take(date, epoch, _soon()):
                     break
                 renew_at_s = time.monotonic() + self._terms.lease_s / 2
             chunk = await self._ends.pay(date, self._terms.chunk, epoch, _soon())
-            self._counts.paid(chunk.accounts, chunk.interest)
+            self._counts.paid(self._cell, chunk.accounts, chunk.interest)
             if chunk.done:
                 log.info("day-end of %s: interest of %s is paid", self._cell, date)
                 break
-            await pause(self._terms.rest_s)
+            await pause(min(self._terms.rest_s, max(0.0, until_s - time.monotonic())))
         found = await self._ends.of(date, _soon())
         return found if found is not None and found.done_at is not None else None
 

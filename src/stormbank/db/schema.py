@@ -56,7 +56,7 @@ async def ensure(connection: Connection, cells: Cells, cell: str, customers: int
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
         there = await _customers_there(connection, cells, cell)
         if there < 0:
-            for part in ("epoch.sql", "schema.sql", "dayend.sql"):
+            for part in ("epoch.sql", "schema.sql", "dayend.sql", "clearing.sql"):
                 await connection.execute((files("stormbank.db") / part).read_text(encoding="utf-8"))
             await connection.execute(_CLEARING, CLEARING_ACCOUNTS)
             await connection.execute(_EPOCH, home)
