@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import web
@@ -12,9 +14,11 @@ from aiohttp import web
 from stormbank.background import beside
 from stormbank.cells import HEADER as CELL_HEADER
 from stormbank.cells import Cells
+from stormbank.clearing.order import KIND, content
+from stormbank.clearing.sending import clearing_handlers
 from stormbank.db.access import Access
 from stormbank.db.address import parse_dsn
-from stormbank.db.books import Books, Movement, clearing_account
+from stormbank.db.books import Books, Movement, Outgoing, clearing_account
 from stormbank.db.epoch import EpochKeeper
 from stormbank.db.outbox import Outbox
 from stormbank.db.pool import Connection
@@ -24,8 +28,8 @@ from stormbank.deadline import HEADER, Deadline
 from stormbank.epoch import Epoch
 from stormbank.metrics import BookMetrics, CellMetrics, OutboxMetrics, ServiceMetrics, SlotMetrics
 from stormbank.operations import Operation
+from stormbank.outbox import Handler
 from stormbank.outbox.dispatcher import Dispatcher
-from stormbank.outbox.registry import handlers_of
 from stormbank.problem import BadRequest, Misrouted, StaleEpoch, Unauthorized, Unavailable
 from stormbank.request import amount_in, epoch_in, idempotency_key, json_fields, short_text
 from stormbank.service import Service, reply
@@ -43,7 +47,10 @@ Work = Callable[[Deadline], Awaitable[Done]]
 
 
 class Ledger:
-    """Answers operations from the books of one cell. `sent` is told when something came into the outbox."""
+    """Answers operations from the books of one cell. `sent` is told when something came into the outbox.
+
+    `pays_out` says that payments leave the bank; else they are booked and nothing more.
+    """
 
     def __init__(
         self,
@@ -58,6 +65,7 @@ class Ledger:
         epochs: EpochKeeper,
         counts: BookMetrics,
         sent: Callable[[], None],
+        pays_out: bool,
     ) -> None:
         self._cells = cells
         self._cell = cell
@@ -69,6 +77,7 @@ class Ledger:
         self._epochs = epochs
         self._counts = counts
         self._sent = sent
+        self._pays_out = pays_out
         self._readers: dict[str, Callable[[int, web.BaseRequest], Awaitable[Work]]] = {
             "login": self._login,
             "balance": self._balance,
@@ -158,6 +167,8 @@ class Ledger:
         payee = short_text(fields["payee"], "payee")
         through = clearing_account(payee)
         movement = Movement(idempotency_key(request), "payment", customer, through, amount_in(fields), payee)
+        if self._pays_out:
+            movement = replace(movement, outgoing=Outgoing(KIND, content(customer, payee, movement.amount)))
         return self._move(movement, epoch_in(request))
 
     def _move(self, movement: Movement, epoch: Epoch | None) -> Work:
@@ -186,6 +197,11 @@ def _answer(status: int, fields: dict[str, Any]) -> web.Response:
 
 async def run(settings: LedgerSettings, host: str, port: int) -> None:
     """Be a ledger until told to end."""
+    async with AsyncExitStack() as stack:
+        await _run(settings, host, port, await clearing_handlers(settings, stack))
+
+
+async def _run(settings: LedgerSettings, host: str, port: int, handlers: dict[str, Handler]) -> None:
     common = settings.common
     metrics = ServiceMetrics("ledger", zone=common.zone, pod=common.pod)
     primary = _primary(settings)
@@ -196,7 +212,7 @@ async def run(settings: LedgerSettings, host: str, port: int) -> None:
         observe=CellMetrics(metrics.registry).observe,
         search_pause_s=settings.db_search_s,
     )
-    dispatcher = _dispatcher(settings, metrics, access, epochs)
+    dispatcher = _dispatcher(settings, metrics, access, epochs, handlers)
     ledger = Ledger(
         cells=common.cells,
         cell=settings.cell,
@@ -208,6 +224,7 @@ async def run(settings: LedgerSettings, host: str, port: int) -> None:
         epochs=epochs,
         counts=BookMetrics(metrics.registry, settings.cell, lambda: primary.available),
         sent=dispatcher.wake,
+        pays_out=settings.clearing is not None,
     )
     started_s = time.monotonic()
 
@@ -243,9 +260,12 @@ def _primary(settings: LedgerSettings) -> Primary:
 
 
 def _dispatcher(
-    settings: LedgerSettings, metrics: ServiceMetrics, access: Access, epochs: EpochKeeper
+    settings: LedgerSettings,
+    metrics: ServiceMetrics,
+    access: Access,
+    epochs: EpochKeeper,
+    handlers: dict[str, Handler],
 ) -> Dispatcher:
-    handlers = handlers_of(settings)
     return Dispatcher(
         Outbox(access, settings.outbox_lease_s),
         handlers,

@@ -18,6 +18,7 @@ from stormbank.wait import pause
 
 # Longer than anybody waits for an answer, and short enough for a party to end in time.
 SILENCE_S: Final = 60.0
+LOOK_EVERY_S: Final = 0.1
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -73,13 +74,15 @@ class Behaviour:
         now = self.now
         if self._falls(now.dead):
             return _cut_off(request)
+        # Whoever asks may have gone by the time this is looked at; what was sent has come all the same.
+        await request.read()
         await pause(now.slow_s)
         if self._falls(now.fail):
             raise Unavailable("told_to_fail")
         silent = self._falls(now.silent)
         response = await answer(request)
         if silent:
-            await pause(SILENCE_S)
+            await _gone(request)
             return _cut_off(request)
         return response
 
@@ -92,6 +95,14 @@ class Behaviour:
 
     def _falls(self, share: float) -> bool:
         return share > 0 and self._chance.random() < share
+
+
+async def _gone(request: web.Request) -> None:
+    """Wait until whoever asks has given up."""
+    for _ in range(round(SILENCE_S / LOOK_EVERY_S)):
+        if request.transport is None or request.transport.is_closing():
+            return
+        await pause(LOOK_EVERY_S)
 
 
 def _cut_off(request: web.Request) -> web.Response:

@@ -7,8 +7,20 @@ from dataclasses import dataclass
 
 from stormbank.settings.capacity import Capacity, not_every_operation, read_capacity
 from stormbank.settings.common import Common, read_common
-from stormbank.settings.parse import dsn, number, switch, whole, zone
+from stormbank.settings.parse import base_url, dsn, number, switch, whole, zone
 from stormbank.settings.reader import Reader
+
+
+@dataclass(frozen=True)
+class Clearing:
+    """Where payments leave the bank: `timeout_s` for each answer, after which what became of the order is unknown.
+
+    `one_order` off makes a new order of every attempt.
+    """
+
+    url: str
+    timeout_s: float
+    one_order: bool
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,7 @@ class LedgerSettings:
     customers: int
     outbox_lease_s: float
     outbox_parallel: int
+    clearing: Clearing | None
 
 
 def read(reader: Reader) -> LedgerSettings:
@@ -49,9 +62,21 @@ def read(reader: Reader) -> LedgerSettings:
         customers=reader.read("BANK_CUSTOMERS", "10000", whole(1), 1),
         outbox_lease_s=reader.read("BANK_OUTBOX_LEASE_S", "5", number(0, above=True), 5.0),
         outbox_parallel=reader.read("BANK_OUTBOX_PARALLEL", "8", whole(1), 1),
+        clearing=_clearing(reader),
     )
     reader.settle(lambda: _contradictions(settings))
     return settings
+
+
+def _clearing(reader: Reader) -> Clearing | None:
+    """Read where payments leave the bank; None is nowhere, and they are booked and nothing more."""
+    if reader.given("BANK_CLEARING_URL") is None:
+        return None
+    return Clearing(
+        url=reader.read("BANK_CLEARING_URL", "", base_url, ""),
+        timeout_s=reader.read("BANK_CLEARING_TIMEOUT_S", "1", number(0, above=True), 1.0),
+        one_order=reader.read("BANK_CLEARING_ONE_ORDER", "on", switch, True),
+    )
 
 
 def _contradictions(settings: LedgerSettings) -> Iterator[str]:
@@ -59,3 +84,5 @@ def _contradictions(settings: LedgerSettings) -> Iterator[str]:
     cells = settings.common.cells.names
     if settings.cell not in cells:
         yield f"BANK_CELL={settings.cell!r}: must be one of BANK_CELLS, {', '.join(cells)}"
+    if settings.clearing is not None and settings.clearing.timeout_s * 2 > settings.outbox_lease_s:
+        yield "BANK_CLEARING_TIMEOUT_S: two answers must fit into BANK_OUTBOX_LEASE_S"
