@@ -80,7 +80,7 @@ class Gateway:
             if operation.writes:
                 self._under_an_epoch(cell, headers)
             who = self._ledgers[cell] if operation.service == "ledger" else self._services[operation.service]
-            answer = await who.ask(operation, headers, body, deadline)
+            answer = await who.ask(operation, headers, body, deadline, request.rel_url.raw_query_string)
         finally:
             self._admission.leave()
         if operation.writes and answer.status == 503 and _stale(answer.body):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any, Final
@@ -15,40 +15,38 @@ from stormbank.background import beside
 from stormbank.cells import HEADER as CELL_HEADER
 from stormbank.cells import Cells
 from stormbank.clearing.order import KIND, content
-from stormbank.clearing.sending import clearing_handlers
 from stormbank.db.access import Access
 from stormbank.db.address import parse_dsn
 from stormbank.db.books import Books, Movement, Outgoing, clearing_account
 from stormbank.db.epoch import EpochKeeper
-from stormbank.db.outbox import Outbox
 from stormbank.db.pool import Connection
 from stormbank.db.primary import Primary
 from stormbank.db.schema import ensure
 from stormbank.deadline import HEADER, Deadline
 from stormbank.epoch import Epoch
-from stormbank.metrics import BookMetrics, CellMetrics, OutboxMetrics, ServiceMetrics, SlotMetrics
+from stormbank.ledger_transit import TransitDesk
+from stormbank.metrics import BookMetrics, CellMetrics, ServiceMetrics, SlotMetrics
 from stormbank.operations import Operation
-from stormbank.outbox import Handler
-from stormbank.outbox.dispatcher import Dispatcher
-from stormbank.problem import BadRequest, Misrouted, StaleEpoch, Unauthorized, Unavailable
+from stormbank.outbox.sending import sending_of
+from stormbank.problem import BadRequest, Misrouted, Refused, StaleEpoch, Unauthorized, Unavailable
 from stormbank.request import amount_in, epoch_in, idempotency_key, json_fields, short_text
 from stormbank.service import Service, reply
 from stormbank.session import Sessions
 from stormbank.settings.ledger import LedgerSettings
 from stormbank.slots import Slots
+from stormbank.transit import Transfer, kind_of, transit_account
+from stormbank.work import Done, Reader, Work
 
 READY_ANYWAY_S: Final = 5.0
 # Gateways reach ledgers by an address that chooses once per connection. Ending some connections keeps the
 # choice fresh: a replaced ledger gets its share of the load within seconds.
 CLOSE_SHARE: Final = 0.02
 
-Done = tuple[int, dict[str, Any]]  # status and fields of the answer
-Work = Callable[[Deadline], Awaitable[Done]]
-
 
 class Ledger:
-    """Answers operations from the books of one cell. `sent` is told when something came into the outbox.
+    """Answers operations from the books of one cell.
 
+    `sent` is told when something came into the outbox. `reached` are the other cells that its customers can send to.
     `pays_out` says that payments leave the bank; else they are booked and nothing more.
     """
 
@@ -65,6 +63,7 @@ class Ledger:
         epochs: EpochKeeper,
         counts: BookMetrics,
         sent: Callable[[], None],
+        reached: Collection[str],
         pays_out: bool,
     ) -> None:
         self._cells = cells
@@ -77,14 +76,18 @@ class Ledger:
         self._epochs = epochs
         self._counts = counts
         self._sent = sent
+        self._reached = reached
         self._pays_out = pays_out
-        self._readers: dict[str, Callable[[int, web.BaseRequest], Awaitable[Work]]] = {
+        self._readers: dict[str, Reader] = {
             "login": self._login,
             "balance": self._balance,
             "transfer": self._transfer,
             "payment": self._payment,
             "bills": self._bills,
             "checkin": self._check_in,
+            **TransitDesk(
+                books, cells, cell, lambda repeated: counts.moved("credit", repeated=repeated)
+            ).readers,
         }
 
     async def answer(self, operation: Operation, request: web.BaseRequest) -> web.Response:
@@ -93,7 +96,9 @@ class Ledger:
         if request.headers.get(CELL_HEADER, self._cell) != self._cell:
             raise Misrouted("cell", cell=self._cell)
         customer = 0
-        if operation.session:
+        if operation.internal:
+            customer = self._own(self._sessions.customer_behind(request.headers))
+        elif operation.session:
             customer = self._own(self._sessions.customer_of(request.headers.get("Authorization")))
         # What cannot be done is refused before it occupies a slot: a bad request, or no books at all.
         work = await self._readers[operation.name](customer, request)
@@ -160,7 +165,22 @@ class Ledger:
         if not 0 < to < 2**63 or to == customer:
             raise BadRequest("to is not the account of another customer")
         movement = Movement(idempotency_key(request), "transfer", customer, to, amount_in(fields))
+        if (there := self._cells.of(to)) != self._cell:
+            movement = self._across(movement, there)
         return self._move(movement, epoch_in(request))
+
+    def _across(self, movement: Movement, there: str) -> Movement:
+        """Return the payer's half of a transfer to the cell `there`, with what its ledger is to be asked."""
+        if there not in self._reached:
+            raise Refused("unknown_account")
+        to = movement.to_account
+        transfer = Transfer(movement.key, movement.from_account, to, movement.amount)
+        return replace(
+            movement,
+            to_account=transit_account(self._cells, there, movement.key),
+            beyond=to,
+            outgoing=Outgoing(kind_of(there), transfer.content()),
+        )
 
     async def _payment(self, customer: int, request: web.BaseRequest) -> Work:
         fields = await json_fields(request, {"payee": str, "amount": int})
@@ -197,35 +217,15 @@ def _answer(status: int, fields: dict[str, Any]) -> web.Response:
 
 async def run(settings: LedgerSettings, host: str, port: int) -> None:
     """Be a ledger until told to end."""
-    async with AsyncExitStack() as stack:
-        await _run(settings, host, port, await clearing_handlers(settings, stack))
-
-
-async def _run(settings: LedgerSettings, host: str, port: int, handlers: dict[str, Handler]) -> None:
     common = settings.common
     metrics = ServiceMetrics("ledger", zone=common.zone, pod=common.pod)
     primary = _primary(settings)
     access = Access(primary, settings.db_pool)
+    cell_metrics = CellMetrics(metrics.registry)
     epochs = EpochKeeper(
-        access,
-        settings.cell,
-        observe=CellMetrics(metrics.registry).observe,
-        search_pause_s=settings.db_search_s,
+        access, settings.cell, observe=cell_metrics.observe, search_pause_s=settings.db_search_s
     )
-    dispatcher = _dispatcher(settings, metrics, access, epochs, handlers)
-    ledger = Ledger(
-        cells=common.cells,
-        cell=settings.cell,
-        sessions=Sessions(common.token_secret, common.session_s),
-        slots=_slots(settings, metrics),
-        service_s=settings.capacity.service_s,
-        primary=primary,
-        books=Books(access, idempotency=settings.idempotency),
-        epochs=epochs,
-        counts=BookMetrics(metrics.registry, settings.cell, lambda: primary.available),
-        sent=dispatcher.wake,
-        pays_out=settings.clearing is not None,
-    )
+    sessions = Sessions(common.token_secret, common.session_s)
     started_s = time.monotonic()
 
     def ready() -> bool:
@@ -236,13 +236,27 @@ async def _run(settings: LedgerSettings, host: str, port: int, handlers: dict[st
     async def serving() -> bool:
         return primary.available
 
-    service = Service("ledger", ledger.answer, metrics, ready, serving, "/cell", ledger.cell)
-    loops = {
-        "the search for the primary": primary.watch(),
-        "the watch over the epoch": epochs.keep(),
-        "the dispatcher": dispatcher.keep(),
-    }
-    async with beside(service.end, loops):
+    async with AsyncExitStack() as stack:
+        sending = await stack.enter_async_context(
+            sending_of(settings, access, epochs, sessions, metrics, observe=cell_metrics.observe)
+        )
+        ledger = Ledger(
+            cells=common.cells,
+            cell=settings.cell,
+            sessions=sessions,
+            slots=_slots(settings, metrics),
+            service_s=settings.capacity.service_s,
+            primary=primary,
+            books=Books(access, idempotency=settings.idempotency),
+            epochs=epochs,
+            counts=BookMetrics(metrics.registry, settings.cell, lambda: primary.available),
+            sent=sending.dispatcher.wake,
+            reached=sending.reached,
+            pays_out=settings.clearing is not None,
+        )
+        service = Service("ledger", ledger.answer, metrics, ready, serving, "/cell", ledger.cell)
+        loops = {"the search for the primary": primary.watch(), "the watch over the epoch": epochs.keep()}
+        await stack.enter_async_context(beside(service.end, {**loops, **sending.loops}))
         await service.run(host, port, common.drain_s)
 
 
@@ -256,23 +270,6 @@ def _primary(settings: LedgerSettings) -> Primary:
         pool_size=settings.db_pool,
         prepare=prepare,
         search_pause_s=settings.db_search_s,
-    )
-
-
-def _dispatcher(
-    settings: LedgerSettings,
-    metrics: ServiceMetrics,
-    access: Access,
-    epochs: EpochKeeper,
-    handlers: dict[str, Handler],
-) -> Dispatcher:
-    return Dispatcher(
-        Outbox(access, settings.outbox_lease_s),
-        handlers,
-        epoch=lambda: epochs.last,
-        doubt=epochs.doubt,
-        counts=OutboxMetrics(metrics.registry, settings.cell, handlers),
-        parallel=settings.outbox_parallel,
     )
 
 

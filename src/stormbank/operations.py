@@ -8,11 +8,12 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Operation:
-    """One thing a phone can ask for.
+    """One thing a phone can ask for, or with `internal` one service another.
 
     `tier` is the business tier (A1, A2, B, C), `service` who does it (the ledger of the customer's cell, or a service
     that serves every cell). `session` says that a token must be shown, `money` that the request moves money and must
-    carry an idempotency key, `writes` that the cell's database commits something.
+    carry an idempotency key, `writes` that the cell's database commits something, `confirms` that it only asks what
+    became of money that may be on its way.
     """
 
     name: str
@@ -23,6 +24,8 @@ class Operation:
     session: bool = True
     money: bool = False
     writes: bool = False
+    confirms: bool = False
+    internal: bool = False
 
 
 OPERATIONS: Final = (
@@ -30,11 +33,14 @@ OPERATIONS: Final = (
     Operation("balance", "GET", "/v1/balance", "A2"),
     Operation("transfer", "POST", "/v1/transfers", "A1", money=True, writes=True),
     Operation("payment", "POST", "/v1/payments", "A1", money=True, writes=True),
+    Operation("confirm", "GET", "/v1/movements", "A1", writes=True, confirms=True),
     Operation("bills", "GET", "/v1/bills", "B"),
     Operation("checkin", "POST", "/v1/checkins", "C", writes=True),
+    Operation("credit", "POST", "/internal/credits", "A1", money=True, writes=True, internal=True),
 )
 
 BY_ADDRESS: Final = {(each.method, each.path): each for each in OPERATIONS}
+BY_NAME: Final = {each.name: each for each in OPERATIONS}
 PATHS: Final = frozenset(each.path for each in OPERATIONS)
 SERVICES: Final = frozenset(each.service for each in OPERATIONS)
 TIERS: Final = tuple(sorted({each.tier for each in OPERATIONS}))

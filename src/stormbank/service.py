@@ -67,6 +67,8 @@ class Service:
     async def handle(self, request: web.BaseRequest) -> web.Response:
         """Answer one request, whatever it is."""
         operation = BY_ADDRESS.get((request.method, request.path))
+        if operation is not None and operation.internal and self.name == "gateway":
+            return refusal(NotFound(request.path))
         if operation is None and request.path == "/servez":
             response = await self._serving()
         elif operation is None and (request.method, request.path) == ("GET", self.page_path):

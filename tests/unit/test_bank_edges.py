@@ -35,6 +35,8 @@ def test_defaults_are_those_of_the_contract():
             "payment": 0.015,
             "bills": 0.04,
             "checkin": 0.12,
+            "confirm": 0.008,
+            "credit": 0.015,
         }
     )
     assert (ledger.idempotency, ledger.customers) == (True, 10000)

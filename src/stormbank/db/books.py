@@ -17,7 +17,7 @@ from stormbank.db.pool import Connection
 from stormbank.db.schema import CLEARING_ACCOUNTS
 from stormbank.deadline import Deadline
 from stormbank.epoch import Epoch
-from stormbank.problem import Conflict, Refused, StaleEpoch
+from stormbank.problem import Conflict, Refused, StaleEpoch, Unavailable
 
 BILL_ENTRIES: Final = 20
 
@@ -28,12 +28,17 @@ _BILLS: Final = """
 SELECT e.movement, m.operation, e.amount, e.balance_after, m.created_at
 FROM entry e JOIN movement m ON m.id = e.movement WHERE e.account = $1 ORDER BY e.id DESC LIMIT $2
 """
+_CONFIRM: Final = "SELECT movement, amount, state FROM bank_confirm($1, $2, $3, $4)"
+_RECEIVE: Final = """
+SELECT outcome, reason, repeated FROM bank_receive($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+"""
 _CHECKIN: Final = "SELECT bank_check_in($1, $2, $3, $4)"
 _REFUSALS: Final = {
     "BK001": Refused("insufficient_funds"),
     "BK002": Refused("unknown_account"),
     "BK409": Conflict("key_reused"),
     "BK410": StaleEpoch(StaleEpoch.REASON),
+    "BK411": Unavailable("stale_sender"),
 }
 
 
@@ -49,8 +54,7 @@ class Outgoing:
 class Movement:
     """Money to be moved: `amount` in fen; `key` makes a second attempt the same movement.
 
-    `beyond` is the account that it is meant for where that is another cell's. `dedupe` is for what the bank books by
-    itself under the key of an order, and makes a second attempt the same there.
+    `beyond` is the account that it is meant for where that is another cell's.
     """
 
     key: uuid.UUID
@@ -61,7 +65,6 @@ class Movement:
     payee: str | None = None
     beyond: int | None = None
     outgoing: Outgoing | None = None
-    dedupe: uuid.UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,41 @@ class Booked:
     repeated: bool
     balance: int
     state: str
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """What became of an order that was booked."""
+
+    movement: int
+    amount: int
+    state: str
+
+
+@dataclass(frozen=True)
+class Credit:
+    """What a customer of cell `sender` sends to one of this cell, through this cell's `transit_account`.
+
+    `key` is the order's, `row` that of the sender's outbox, by which it is decided once.
+    """
+
+    row: uuid.UUID
+    key: uuid.UUID
+    sender: str
+    sender_epoch: Epoch
+    from_account: int
+    to_account: int
+    amount: int
+    transit_account: int
+
+
+@dataclass(frozen=True)
+class Received:
+    """What was decided of a credit, for good: `booked`, or `refused` and why. `repeated` if that was before."""
+
+    outcome: str
+    reason: str | None
+    repeated: bool
 
 
 def clearing_account(payee: str) -> int:
@@ -144,6 +182,39 @@ class Books:
 
         row = await refusing(self._access.write(work, deadline))
         return Booked(row["movement"], row["repeated"], row["balance"], row["state"])
+
+    async def confirm(
+        self, customer: int, key: uuid.UUID, epoch: Epoch | None, deadline: Deadline
+    ) -> Confirmed | None:
+        """Return what became of the order of `customer` under `key`, None when the books hold none. StaleEpoch."""
+
+        async def work(connection: Connection) -> Any:
+            return await connection.fetchrow(_CONFIRM, *numbers(epoch), customer, key)
+
+        row = await refusing(self._access.write(work, deadline))
+        return None if row["movement"] is None else Confirmed(row["movement"], row["amount"], row["state"])
+
+    async def receive(self, credit: Credit, epoch: Epoch | None, deadline: Deadline) -> Received:
+        """Book `credit`, or find out what was decided of it; returns after the commit. StaleEpoch changes nothing."""
+        dedupe = credit.row if self._idempotency else uuid.uuid4()
+
+        async def work(connection: Connection) -> Any:
+            return await connection.fetchrow(
+                _RECEIVE,
+                *numbers(epoch),
+                credit.sender,
+                credit.sender_epoch.promotion,
+                credit.sender_epoch.version,
+                credit.key,
+                dedupe,
+                credit.from_account,
+                credit.to_account,
+                credit.amount,
+                credit.transit_account,
+            )
+
+        row = await refusing(self._access.write(work, deadline))
+        return Received(row["outcome"], row["reason"], row["repeated"])
 
     async def check_in(self, customer: int, place: str, epoch: Epoch | None, deadline: Deadline) -> None:
         """Record that `customer` was at `place` today; once a day is enough. StaleEpoch changes nothing."""

@@ -13,10 +13,12 @@ from stormbank.db.pool import Connection
 from stormbank.deadline import Deadline
 from stormbank.epoch import Epoch
 from stormbank.outbox import Done, Row
+from stormbank.transit import kind_of
 
 _CLAIM: Final = "SELECT id, key, kind, content, attempts FROM bank_claim($1, $2, $3, $4, $5)"
 _PUT_OFF: Final = "SELECT bank_put_off($1, $2, $3, $4, $5)"
 _SETTLE: Final = "SELECT bank_settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+_RECHECK: Final = "SELECT bank_recheck($1, $2, $3, $4, $5, $6)"
 _WAITING: Final = """
 SELECT kind, count(*) AS depth, extract(epoch FROM clock_timestamp() - min(created_at))::float8 AS oldest_s
 FROM outbox WHERE done_at IS NULL GROUP BY kind
@@ -59,11 +61,10 @@ class Outbox:
     async def settle(self, row: Row, done: Done, epoch: Epoch | None, deadline: Deadline) -> str:
         """Settle `row`, once for all; returns the outcome that stands, after its commit. Refused changes nothing."""
         booking = done.booking
-        moved: tuple[object, ...] = (None,) * 7
+        moved: tuple[object, ...] = (None,) * 6
         if booking is not None:
             moved = (
                 booking.key,
-                booking.dedupe or booking.key,
                 booking.operation,
                 booking.from_account,
                 booking.to_account,
@@ -72,9 +73,26 @@ class Outbox:
             )
 
         async def work(connection: Connection) -> Any:
-            return await connection.fetchval(_SETTLE, *numbers(epoch), row.id, done.outcome, *moved)
+            return await connection.fetchval(
+                _SETTLE, *numbers(epoch), row.id, done.outcome, done.under, *moved
+            )
 
         return str(await refusing(self._access.write(work, deadline)))
+
+    async def recheck(
+        self, cell: str, promotion: int, window_s: float, epoch: Epoch | None, deadline: Deadline
+    ) -> int:
+        """Open again what was booked with `cell` last before its database got to `promotion`; returns how much.
+
+        It goes back `window_s` from the last that was settled before. The first to ask for a promotion does it.
+        """
+        kind = kind_of(cell)
+
+        async def work(connection: Connection) -> Any:
+            window = timedelta(seconds=window_s)
+            return await connection.fetchval(_RECHECK, *numbers(epoch), cell, kind, promotion, window)
+
+        return int(await refusing(self._access.write(work, deadline)))
 
     async def waiting(self, deadline: Deadline) -> dict[str, tuple[int, float]]:
         """Count what is not settled, by kind: how many rows, and the age of the oldest in seconds."""

@@ -61,7 +61,8 @@ CREATE TABLE checkin (
 );
 
 -- What is to be done elsewhere because of a movement, written in its transaction: `key` is the movement's `dedupe`.
--- Whoever does it takes the row until `next_at`, and it is done when it has an outcome.
+-- Whoever does it takes the row until `next_at`, and it is done when it has an outcome. `under` is the promotion of the
+-- other cell under which it was found done there.
 CREATE TABLE outbox (
     id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     key        uuid        NOT NULL UNIQUE,
@@ -72,6 +73,7 @@ CREATE TABLE outbox (
     next_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     done_at    timestamptz,
     outcome    text,
+    under      integer,
     CHECK ((done_at IS NULL) = (outcome IS NULL))
 );
 CREATE INDEX outbox_due ON outbox (next_at) WHERE done_at IS NULL;
@@ -171,8 +173,8 @@ END $$;
 -- Say what became of a row, and book with it what follows from that, if `p_operation` names something. The first
 -- outcome stays; answers it. Errors as of bank_move.
 CREATE FUNCTION bank_settle(
-    p_promotion integer, p_version integer, p_id bigint, p_outcome text,
-    p_key uuid, p_dedupe uuid, p_operation text, p_from bigint, p_to bigint, p_amount bigint, p_payee text
+    p_promotion integer, p_version integer, p_id bigint, p_outcome text, p_under integer,
+    p_key uuid, p_operation text, p_from bigint, p_to bigint, p_amount bigint, p_payee text
 ) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     held outbox%ROWTYPE;
@@ -184,11 +186,24 @@ BEGIN
         RETURN held.outcome;
     END IF;
     IF p_operation IS NOT NULL THEN
-        PERFORM bank_move(p_promotion, p_version, p_key, p_dedupe, p_operation, p_from, p_to, p_amount, p_payee,
-                          p_ordered => false);
+        PERFORM bank_move(p_promotion, p_version, p_key, gen_random_uuid(), p_operation, p_from, p_to, p_amount,
+                          p_payee, p_ordered => false);
     END IF;
-    UPDATE outbox SET done_at = clock_timestamp(), outcome = p_outcome WHERE id = p_id;
+    UPDATE outbox SET done_at = clock_timestamp(), outcome = p_outcome, under = p_under WHERE id = p_id;
     RETURN p_outcome;
+END $$;
+
+-- What became of the order of `p_from` under `p_key`; null when there is none. Its commit says that this is so on the
+-- standby too, and that this is the primary still. Error: BK410.
+CREATE FUNCTION bank_confirm(
+    p_promotion integer, p_version integer, p_from bigint, p_key uuid,
+    OUT movement bigint, OUT amount bigint, OUT state text
+) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM bank_admit(p_promotion, p_version);
+    SELECT m.id, m.amount, bank_state(m.dedupe) INTO movement, amount, state FROM movement m
+        WHERE m.key = p_key AND m.from_account = p_from AND m.ordered ORDER BY m.id LIMIT 1;
+    PERFORM pg_logical_emit_message(true, 'stormbank', 'confirmed');
 END $$;
 
 -- Presence at a place, once a day. Error: BK410 not the database's epoch.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from stormbank.db.books import Movement
 
@@ -32,12 +32,13 @@ class Row:
 class Done:
     """It is settled: `outcome` is what a customer's question for the movement is answered with from now on.
 
-    `booked`: it is as ordered; `compensated`: it is undone. `booking`, if any, is booked in the same transaction; its
-    key is the order's, its `dedupe` must be the same at each attempt.
+    `booked`: it is as ordered; `compensated`: it is undone. `booking`, if any, is booked in the same transaction, once
+    for a row; its key is the order's. `under` is the promotion of the other cell that it was found done under.
     """
 
     outcome: str
     booking: Movement | None = None
+    under: int | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,14 @@ class Later:
     """It is not known, or not possible now: try again after so many seconds, or after the usual pause."""
 
     after_s: float | None = None
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """A handler that at times wants no rows, for whom it asks does not answer."""
+
+    def open(self) -> bool:
+        """Whether rows of its kind are to be taken now. It must become true again by itself."""
 
 
 class Handler(Protocol):

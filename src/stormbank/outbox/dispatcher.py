@@ -20,7 +20,7 @@ from stormbank.db.outbox import Outbox
 from stormbank.deadline import Deadline
 from stormbank.epoch import Epoch
 from stormbank.metrics import OutboxMetrics
-from stormbank.outbox import Done, Handler, Later, Row
+from stormbank.outbox import Done, Handler, Later, Row, Selective
 from stormbank.problem import Problem, StaleEpoch
 from stormbank.wait import pause, until_set
 
@@ -86,12 +86,10 @@ class Dispatcher:
                 task.cancel()
 
     async def _take(self) -> None:
-        room = self._parallel - len(self._working)
-        if room <= 0:
-            return  # whoever ends makes news
-        rows = await self._outbox.claim(
-            tuple(self._handlers), room, self._epoch(), Deadline.after_ms(WRITE_MS)
-        )
+        room, epoch, kinds = self._parallel - len(self._working), self._epoch(), self._wanted()
+        if room <= 0 or epoch is None or not kinds:
+            return  # whoever ends makes room, and news of it
+        rows = await self._outbox.claim(kinds, room, epoch, Deadline.after_ms(WRITE_MS))
         for row in rows:
             self._counts.attempted(row.kind)
             task = asyncio.create_task(self._guarded(self._work(row)))
@@ -99,6 +97,14 @@ class Dispatcher:
             task.add_done_callback(self._ended)
         if len(rows) == room:
             self.wake()
+
+    def _wanted(self) -> list[str]:
+        """Return the kinds whose handlers want rows now."""
+        return [
+            kind
+            for kind, handler in self._handlers.items()
+            if not isinstance(handler, Selective) or handler.open()
+        ]
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._working.discard(task)

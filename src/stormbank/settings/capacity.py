@@ -9,7 +9,7 @@ from stormbank.operations import OPERATIONS
 from stormbank.settings.parse import pairs, whole
 from stormbank.settings.reader import Reader
 
-DEFAULT_MS = "login=20,balance=8,transfer=15,payment=15,bills=40,checkin=120"
+DEFAULT_MS = "login=20,balance=8,transfer=15,payment=15,confirm=8,bills=40,checkin=120,credit=15"
 
 
 @dataclass(frozen=True)

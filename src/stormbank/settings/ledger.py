@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from stormbank.settings.capacity import Capacity, not_every_operation, read_capacity
-from stormbank.settings.common import Common, read_common
-from stormbank.settings.parse import base_url, dsn, number, switch, whole, zone
+from stormbank.settings.common import Common, not_exactly_the_cells, read_common
+from stormbank.settings.parse import addresses, base_url, dsn, number, switch, whole, zone
 from stormbank.settings.reader import Reader
 
 
@@ -27,7 +27,9 @@ class Clearing:
 class LedgerSettings:
     """`home` is where a new bank's map has the cell; times in seconds.
 
-    `outbox_lease_s` is for how long a ledger takes a row of the outbox, `outbox_parallel` how many at a time.
+    `ledgers` by cell, or none: then no customer can send to another cell. `outbox_lease_s` is for how long a ledger
+    takes a row of the outbox, `outbox_parallel` how many at a time, and `recheck_s` how much of what was settled with a
+    cell before its database was promoted is looked after again.
     """
 
     common: Common
@@ -40,8 +42,10 @@ class LedgerSettings:
     capacity: Capacity
     idempotency: bool
     customers: int
+    ledgers: Mapping[str, tuple[str, ...]]
     outbox_lease_s: float
     outbox_parallel: int
+    recheck_s: float
     clearing: Clearing | None
 
 
@@ -60,8 +64,10 @@ def read(reader: Reader) -> LedgerSettings:
         capacity=read_capacity(reader),
         idempotency=reader.read("BANK_IDEMPOTENCY", "on", switch, True),
         customers=reader.read("BANK_CUSTOMERS", "10000", whole(1), 1),
+        ledgers=reader.read("BANK_LEDGERS", "", addresses("CELL", empty=True), {}),
         outbox_lease_s=reader.read("BANK_OUTBOX_LEASE_S", "5", number(0, above=True), 5.0),
         outbox_parallel=reader.read("BANK_OUTBOX_PARALLEL", "8", whole(1), 1),
+        recheck_s=reader.read("BANK_TRANSIT_RECHECK_S", "120", number(0), 0.0),
         clearing=_clearing(reader),
     )
     reader.settle(lambda: _contradictions(settings))
@@ -84,5 +90,7 @@ def _contradictions(settings: LedgerSettings) -> Iterator[str]:
     cells = settings.common.cells.names
     if settings.cell not in cells:
         yield f"BANK_CELL={settings.cell!r}: must be one of BANK_CELLS, {', '.join(cells)}"
+    if settings.ledgers:
+        yield from not_exactly_the_cells("BANK_LEDGERS", set(settings.ledgers), settings.common.cells)
     if settings.clearing is not None and settings.clearing.timeout_s * 2 > settings.outbox_lease_s:
         yield "BANK_CLEARING_TIMEOUT_S: two answers must fit into BANK_OUTBOX_LEASE_S"

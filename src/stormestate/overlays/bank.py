@@ -5,7 +5,16 @@ from __future__ import annotations
 from stormestate.shape import NAMESPACE, Cell, Region, Shape, Site
 
 _SLOTS = 3
-_SERVICE_MS = {"login": 20, "balance": 8, "transfer": 15, "payment": 15, "bills": 40, "checkin": 120}
+_SERVICE_MS = {
+    "login": 20,
+    "balance": 8,
+    "transfer": 15,
+    "payment": 15,
+    "confirm": 8,
+    "bills": 40,
+    "checkin": 120,
+    "credit": 15,
+}
 """Declared capacity with one cell, as in `base`: the cells of an estate share it."""
 
 

@@ -56,8 +56,7 @@ def payment(customer=1, amount=5, kind="test", **content):
 
 
 def back(movement):
-    dedupe = uuid.uuid5(movement.key, "back")
-    return Movement(movement.key, "back", -1, movement.from_account, movement.amount, dedupe=dedupe)
+    return Movement(movement.key, "back", -1, movement.from_account, movement.amount)
 
 
 @in_a_loop
