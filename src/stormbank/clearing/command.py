@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Final
 
 from stormbank.background import beside
@@ -45,7 +46,7 @@ async def command(settings: BatchSettings, arguments: argparse.Namespace) -> int
 async def _until_agreed(
     settings: BatchSettings, cell: str, day: str, until_s: float
 ) -> tuple[Report | None, Exception | None]:
-    """Return the last comparison; None and why where the last one was not possible."""
+    """Return the last comparison, with what all of them settled; None and why where the last was not possible."""
     books = opened(settings, cell)
     report: Report | None = None
     trouble: Exception | None = None
@@ -53,9 +54,12 @@ async def _until_agreed(
         party = await stack.enter_async_context(party_of(settings))
         await stack.enter_async_context(beside(lambda: None, {"the search for the primary": books.watch()}))
         reconciler = reconciler_of(books, party)
+        settled = 0
         while report is None or report.items:
             try:
-                report, trouble = await reconciler.compare(day), None
+                found, trouble = await reconciler.compare(day), None
+                settled += found.settled
+                report = replace(found, settled=settled)
             except TROUBLE as why:
                 report, trouble = None, why
             if time.monotonic() + AGAIN_S > until_s:
