@@ -19,7 +19,7 @@ from prometheus_client import (
 from stormbank import VERSION
 from stormbank.admission import HIGHWATER_S, Admission
 from stormbank.epoch import CellState
-from stormbank.operations import OPERATIONS, Operation
+from stormbank.operations import Operation, addresses_of
 from stormbank.slots import Slots
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -61,7 +61,9 @@ class ServiceMetrics:
         )
         self.inflight = inflight.labels(service)
         # Looking up labels costs more than counting: each child is looked up once.
-        self._seconds = {each.name: seconds.labels(service, each.name) for each in OPERATIONS}
+        self._seconds = {
+            each.name: seconds.labels(service, each.name) for each in addresses_of(service).values()
+        }
         self._answered: dict[tuple[str, int], Counter] = {}
 
     def answered(self, operation: Operation, status: int, duration_s: float) -> None:
@@ -105,9 +107,11 @@ class AdmissionMetrics:
         self._shed = Counter(
             "bank_shed", "Requests given up.", ("operation", "tier", "reason"), registry=registry
         )
-        self._admitted = {each.name: admitted.labels(each.name, each.tier) for each in OPERATIONS}
+        self._admitted = {
+            each.name: admitted.labels(each.name, each.tier) for each in addresses_of("gateway").values()
+        }
         # Present from the start: an order of shedding cannot be judged on series that are not there.
-        for each in OPERATIONS:
+        for each in addresses_of("gateway").values():
             for reason in ("overload", "rate"):
                 self._shed.labels(each.name, each.tier, reason)
 
@@ -118,6 +122,20 @@ class AdmissionMetrics:
     def shed(self, operation: Operation, reason: str) -> None:
         """Count one request given up."""
         self._shed.labels(operation.name, operation.tier, reason).inc()
+
+
+class ScoreMetrics:
+    """What became of the movements that anti-fraud was asked about."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        scores = Counter(
+            "bank_scores", "Movements of money by what anti-fraud said.", ("verdict",), registry=registry
+        )
+        self._scores = {name: scores.labels(name) for name in ("pass", "refuse", "unscored", "closed")}
+
+    def count(self, verdict: str) -> None:
+        """Count one."""
+        self._scores[verdict].inc()
 
 
 class SlotMetrics:
@@ -155,36 +173,6 @@ class CellMetrics:
         """Report `state`."""
         self._promotion.labels(state.cell).set(state.epoch.promotion)
         self._version.labels(state.cell).set(state.epoch.version)
-
-
-class ExternalMetrics:
-    """What the external party `service` reports about the requests it answers, as it is told to behave."""
-
-    def __init__(self, service: str, *, pod: str) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        build = Gauge(
-            "bank_build_info",
-            "Constant 1; who this is.",
-            ("service", "version", "zone", "pod"),
-            registry=self.registry,
-        )
-        build.labels(service, VERSION, "outside", pod).set(1)
-        self._service = service
-        self._requests = Counter(
-            "bank_external_requests",
-            "Requests that an external party answered.",
-            ("service", "action", "code"),
-            registry=self.registry,
-        )
-
-    def answered(self, action: str, status: int) -> None:
-        """Count one answer."""
-        self._requests.labels(self._service, action, str(status)).inc()
-
-    def exposition(self) -> bytes:
-        """Return everything in Prometheus's text format."""
-        return generate_latest(self.registry)
 
 
 class DayEndMetrics:
@@ -276,7 +264,7 @@ class BookMetrics:
         )
         self._movements = {
             (each.name, repeated): movements.labels(each.name, "true" if repeated else "false", cell)
-            for each in OPERATIONS
+            for each in addresses_of("ledger").values()
             if each.money
             for repeated in (False, True)
         }

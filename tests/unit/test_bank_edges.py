@@ -30,6 +30,13 @@ def test_defaults_are_those_of_the_contract():
     assert ledger.capacity.service_s == pytest.approx(
         {
             "login": 0.02,
+            "otp": 0.01,
+            "bind": 0.01,
+            "face": 0.01,
+            "stepup": 0.01,
+            "credentials": 0.002,
+            "bind_device": 0.004,
+            "try_code": 0.004,
             "balance": 0.008,
             "transfer": 0.015,
             "payment": 0.015,
@@ -37,6 +44,13 @@ def test_defaults_are_those_of_the_contract():
             "checkin": 0.12,
             "confirm": 0.008,
             "credit": 0.015,
+            "keep_checkin": 0.002,
+            "products": 0.008,
+            "advice": 0.06,
+            "invest": 0.015,
+            "voice": 0.03,
+            "offers": 0.02,
+            "score": 0.004,
         }
     )
     assert (ledger.idempotency, ledger.customers) == (True, 10000)
@@ -100,7 +114,12 @@ def test_with_several_cells_nothing_goes_without_saying():
             ROLES[role].read(env)
     gateway = ROLES["gateway"].read({**env, "BANK_LEDGERS": "south=http://s:1, north=http://n:1|http://m:1/"})
     assert gateway.ledgers == {"north": ("http://n:1", "http://m:1"), "south": ("http://s:1",)}
-    assert [gateway.common.cells.of(customer) for customer in (1, 2, 0, -1)] == ["south", "north", "north", "south"]
+    assert [gateway.common.cells.of(customer) for customer in (1, 2, 0, -1)] == [
+        "south",
+        "north",
+        "north",
+        "south",
+    ]
     assert ROLES["ledger"].read({**env, "BANK_CELL": "south"}).cell == "south"
 
 

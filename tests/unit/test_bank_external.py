@@ -1,4 +1,4 @@
-"""External parties: how they behave when told to, and the clearing party's books."""
+"""The clearing party: its books, and how it is told to behave."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stormbank.external.conduct import Behaviour, Conduct, conduct
 from stormbank.external.orders import CONFIRMED, KNOWN, REFUSED, Order, Orders
-from stormbank.problem import BadRequest, Conflict
+from stormbank.external.shell import Shell
+from stormbank.external.trouble import Trouble
+from stormbank.problem import Conflict
 from stormbank.roles import ROLES
 from stormbank.settings.reader import SettingsError
 
@@ -28,11 +29,12 @@ def test_an_order_that_comes_again_is_the_same_order(tmp_path):
     first, repeated = held.place(ORDER, CONFIRMED, decided=True)
     assert (first.state, repeated) == (CONFIRMED, False)
     # A verdict is given once, whatever the party thinks of it later.
-    assert held.place(ORDER, REFUSED, decided=True) == (first, True)
+    again, repeated = held.place(ORDER, REFUSED, decided=True)
+    assert (again.number, again.state, again.came, repeated) == (first.number, CONFIRMED, 2, True)
     with pytest.raises(Conflict):
         held.place(other(amount=6), CONFIRMED, decided=True)
     held.close()
-    assert books(tmp_path).named(ORDER.key) == [first]
+    assert books(tmp_path).named(ORDER.key) == [again]
 
 
 def test_without_idempotency_it_is_paid_twice(tmp_path):
@@ -75,28 +77,25 @@ def test_pages_of_a_day_are_the_day(tmp_path_factory, count, page):
     held.close()
 
 
-def test_a_conduct_is_read_whole_or_not_at_all():
-    assert conduct("") == Conduct()
-    assert conduct("slow_s=0.5,refuse=1") == Conduct(slow_s=0.5, refuse=1.0)
-    behaviour = Behaviour(Conduct(fail=0.5), 0)
-    for values in ({"slow": 1}, {"fail": 2}, {"slow_s": -1}, {"dead": True}, {"fail": "1"}):
-        with pytest.raises(BadRequest):
-            behaviour.change({"slow_s": 3, **values})
-    assert behaviour.now == Conduct(fail=0.5)
-    behaviour.change({"fail": 0, "dead": 1})
-    assert behaviour.now == Conduct(dead=1.0)
+def test_what_is_wrong_with_the_settings_is_said_together():
+    wrong = {"BANK_CLEARING_SILENT_SHARE": "2", "BANK_CLEARING_DECIDE_S": "x"}
+    with pytest.raises(SettingsError, match=r"(?s)SILENT_SHARE.*at most 1.*DECIDE_S"):
+        ROLES["clearing"].read(wrong)
+    found = ROLES["clearing"].read({"BANK_CLEARING_DEAD_SHARE": "1", "BANK_CLEARING_DELAY_MS": "5"})
+    assert found.external.trouble == Trouble(delay_ms=5.0, dead_share=1.0)
+    with pytest.raises(ValueError, match="silent_share is not within"):
+        found.external.trouble.changed(b'{"silent_share": 1.5}')
 
 
-def test_what_is_wrong_with_a_conduct_is_said_together():
-    with pytest.raises(SettingsError, match=r"(?s)nothing is unknown; fail is a share.*CLEARING_SEED"):
-        ROLES["clearing"].read({"CLEARING_CONDUCT": "nothing=1,fail=2", "CLEARING_SEED": "x"})
+def refuses(share, key):
+    return Shell("clearing", {}, Trouble(refuse_share=share)).refuses(str(key))
 
 
 @given(share=st.floats(0, 1), key=st.uuids())
 def test_who_is_refused_is_refused_each_time_and_with_every_larger_share(share, key):
-    refused = Behaviour(Conduct(refuse=share), 0).refuses(str(key))
-    assert Behaviour(Conduct(refuse=share), 1).refuses(str(key)) == refused
-    assert Behaviour(Conduct(refuse=1.0), 0).refuses(str(key))
-    assert not Behaviour(Conduct(), 0).refuses(str(key))
+    refused = refuses(share, key)
+    assert refuses(share, key) == refused
+    assert refuses(1.0, key)
+    assert not refuses(0.0, key)
     if refused:
-        assert Behaviour(Conduct(refuse=min(1.0, share + 0.1)), 0).refuses(str(key))
+        assert refuses(min(1.0, share + 0.1), key)

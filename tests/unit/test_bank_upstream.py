@@ -9,12 +9,12 @@ import socket
 import pytest
 
 from stormbank.deadline import Deadline
-from stormbank.operations import BY_ADDRESS
+from stormbank.operations import BY_NAME
 from stormbank.problem import DeadlineExceeded, Unavailable
 from stormbank.upstream import Upstream
 
-PAYMENT = BY_ADDRESS["POST", "/v1/payments"]
-BALANCE = BY_ADDRESS["GET", "/v1/balance"]
+PAYMENT = BY_NAME["payment"]
+BALANCE = BY_NAME["balance"]
 
 
 def answering(status, body=b"{}"):

@@ -47,7 +47,7 @@ class Party:
     """Connections to the clearing party at `url`; every question ends within `timeout_s`, or NoAnswerError."""
 
     def __init__(self, url: str, timeout_s: float) -> None:
-        self._orders = URL(url) / "orders"
+        self._orders, self._days = URL(url) / "orders", URL(url) / "days"
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=CONNECT_TIMEOUT_S)
         self._session: aiohttp.ClientSession | None = None
 
@@ -67,11 +67,12 @@ class Party:
 
     async def order(self, key: uuid.UUID, origin: str, order: PaymentOrder) -> str:
         """Send an order, or the same one again; its state."""
-        return _state(await self._ask("PUT", self._orders / str(key), json.dumps(order.body(origin))))
+        body = {"key": str(key), **order.body(origin)}
+        return _state(await self._ask("POST", self._orders, json.dumps(body)))
 
     async def standing(self, key: uuid.UUID) -> Standing:
         """Ask what became of a key. Unknown may only mean that the order is still on its way."""
-        found = await self._ask("GET", self._orders / str(key))
+        found = await self._ask("GET", self._orders.with_query(key=str(key)))
         return Standing(_state(found), int(found.get("paid", 0)))
 
     async def of_day(self, day: str, origin: str) -> AsyncIterator[list[Listed]]:
@@ -79,7 +80,7 @@ class Party:
         after: int | None = 0
         while after is not None:
             query = {"day": day, "origin": origin, "after": str(after), "limit": str(PAGE)}
-            page = await self._ask("GET", self._orders.with_query(query))
+            page = await self._ask("GET", self._days.with_query(query))
             try:
                 yield [Listed(each["key"], PaymentOrder.of(each), _state(each)) for each in page["orders"]]
                 after = page["next"]

@@ -1,28 +1,28 @@
-"""What the books can do, each by one statement: verify a customer, show, move money, check in."""
+"""What the books can do, each by one statement: show, move money, check in."""
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 import uuid
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import asyncpg
-
-from stormbank.db.access import Access, T
+from stormbank.db.access import Access
 from stormbank.db.pool import Connection
 from stormbank.db.schema import CLEARING_ACCOUNTS
+from stormbank.db.written import numbers, written
 from stormbank.deadline import Deadline
 from stormbank.epoch import Epoch
-from stormbank.problem import Conflict, Refused, StaleEpoch, Unavailable
+from stormbank.mark import NO_MARK, Mark
+from stormbank.problem import Refused
 
 BILL_ENTRIES: Final = 20
 
 _MOVE: Final = """
-SELECT movement, repeated, balance, state FROM bank_move($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+SELECT movement, repeated, balance, state FROM bank_move(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, p_unscored => $13, p_bar => $14)
 """
 _BILLS: Final = """
 SELECT e.movement, m.operation, e.amount, e.balance_after, m.created_at
@@ -33,13 +33,6 @@ _RECEIVE: Final = """
 SELECT outcome, reason, repeated FROM bank_receive($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """
 _CHECKIN: Final = "SELECT bank_check_in($1, $2, $3, $4)"
-_REFUSALS: Final = {
-    "BK001": Refused("insufficient_funds"),
-    "BK002": Refused("unknown_account"),
-    "BK409": Conflict("key_reused"),
-    "BK410": StaleEpoch(StaleEpoch.REASON),
-    "BK411": Unavailable("stale_sender"),
-}
 
 
 @dataclass(frozen=True)
@@ -65,6 +58,7 @@ class Movement:
     payee: str | None = None
     beyond: int | None = None
     outgoing: Outgoing | None = None
+    mark: Mark = NO_MARK
 
 
 @dataclass(frozen=True)
@@ -124,20 +118,6 @@ class Books:
         self._access = access
         self._idempotency = idempotency
 
-    async def password_is(self, customer: int, password: str, deadline: Deadline) -> bool:
-        """Whether `customer` exists and has this password."""
-
-        async def work(connection: Connection) -> Any:
-            return await connection.fetchrow(
-                "SELECT salt, password_hash FROM customer WHERE id = $1", customer
-            )
-
-        row = await self._access.read(work, deadline)
-        if row is None:
-            return False
-        digest = hashlib.sha256(f"{row['salt']}:{password}".encode()).digest()
-        return hmac.compare_digest(digest, row["password_hash"])
-
     async def balance(self, account: int, deadline: Deadline) -> int:
         """Return the account's balance in fen."""
 
@@ -177,10 +157,12 @@ class Books:
                 wanted.beyond,
                 sent and sent.kind,
                 sent and json.dumps(sent.content),
+                wanted.mark.unscored,
+                wanted.mark.bar,
             )
             return rows[0]
 
-        row = await refusing(self._access.write(work, deadline))
+        row = await written(self._access, work, deadline)
         return Booked(row["movement"], row["repeated"], row["balance"], row["state"])
 
     async def confirm(
@@ -191,7 +173,7 @@ class Books:
         async def work(connection: Connection) -> Any:
             return await connection.fetchrow(_CONFIRM, *numbers(epoch), customer, key)
 
-        row = await refusing(self._access.write(work, deadline))
+        row = await written(self._access, work, deadline)
         return None if row["movement"] is None else Confirmed(row["movement"], row["amount"], row["state"])
 
     async def receive(self, credit: Credit, epoch: Epoch | None, deadline: Deadline) -> Received:
@@ -213,7 +195,7 @@ class Books:
                 credit.transit_account,
             )
 
-        row = await refusing(self._access.write(work, deadline))
+        row = await written(self._access, work, deadline)
         return Received(row["outcome"], row["reason"], row["repeated"])
 
     async def check_in(self, customer: int, place: str, epoch: Epoch | None, deadline: Deadline) -> None:
@@ -222,20 +204,4 @@ class Books:
         async def work(connection: Connection) -> None:
             await connection.execute(_CHECKIN, *numbers(epoch), customer, place)
 
-        await refusing(self._access.write(work, deadline))
-
-
-async def refusing(written: Awaitable[T]) -> T:
-    """Wait for what was written; where the books refuse it, the refusal is a Problem."""
-    try:
-        return await written
-    except asyncpg.PostgresError as error:
-        refusal = _REFUSALS.get(error.sqlstate)
-        if refusal is None:
-            raise
-        raise type(refusal)(refusal.fields["reason"]) from None
-
-
-def numbers(epoch: Epoch | None) -> tuple[int | None, int | None]:
-    """Return an epoch as the books take it. None is one too: one that is never theirs."""
-    return (None, None) if epoch is None else (epoch.promotion, epoch.version)
+        await written(self._access, work, deadline)

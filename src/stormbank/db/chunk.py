@@ -32,8 +32,9 @@ SELECT a.id, a.balance, coalesce(i.remainder, 0) AS remainder, a.balance - coale
 FROM account a LEFT JOIN interest i ON i.account = a.id WHERE a.id = ANY ($1::bigint[]) ORDER BY a.id
 """
 _MOVEMENTS: Final = """
-INSERT INTO movement (key, dedupe, operation, from_account, to_account, amount, ordered, promotion, version)
-SELECT key, dedupe, $1, $2, account, amount, false, $3, $4
+INSERT INTO movement
+    (key, dedupe, operation, from_account, to_account, amount, ordered, unscored, promotion, version)
+SELECT key, dedupe, $1, $2, account, amount, false, false, $3, $4
 FROM unnest($5::uuid[], $6::uuid[], $7::bigint[], $8::bigint[]) AS due (key, dedupe, account, amount)
 RETURNING id, to_account
 """

@@ -9,9 +9,9 @@ from typing import Any, Final
 import asyncpg
 
 from stormbank.db.access import Access
-from stormbank.db.books import numbers, refusing
 from stormbank.db.chunk import Chunk, pay
 from stormbank.db.pool import Connection
+from stormbank.db.written import numbers, written
 from stormbank.deadline import Deadline
 from stormbank.epoch import Epoch
 
@@ -99,7 +99,7 @@ class DayEnds:
             await connection.execute(_CUT, *numbers(epoch), date, rate_bp)
 
         try:
-            await refusing(self._access.write(work, deadline))
+            await written(self._access, work, deadline)
         except asyncpg.PostgresError as error:
             if error.sqlstate not in ("BK420", "BK421"):
                 raise
@@ -113,7 +113,7 @@ class DayEnds:
         async def work(connection: Connection) -> Any:
             return await connection.fetchval(_TAKE, *numbers(epoch), date, self._worker, self._lease)
 
-        return bool(await refusing(self._access.write(work, deadline)))
+        return bool(await written(self._access, work, deadline))
 
     async def pay(self, date: dt.date, size: int, epoch: Epoch | None, deadline: Deadline) -> Chunk:
         """Pay the next `size` customers the interest of `date`, all or none, and note that they have it."""
@@ -122,7 +122,7 @@ class DayEnds:
             start = None if self._once else self._from_memory.get(date, 0)
             return await pay(connection, date, size, numbers(epoch), start=start)
 
-        chunk = await refusing(self._access.write(work, deadline))
+        chunk = await written(self._access, work, deadline)
         if not self._once:
             self._from_memory[date] = chunk.position
         return chunk

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any, Final
 
 from stormbank.db.access import Access
-from stormbank.db.books import numbers, refusing
 from stormbank.db.pool import Connection
+from stormbank.db.written import numbers, written
 from stormbank.deadline import Deadline
 from stormbank.epoch import Epoch
 from stormbank.outbox import Done, Row
@@ -43,7 +43,7 @@ class Outbox:
         async def work(connection: Connection) -> Any:
             return await connection.fetch(_CLAIM, *numbers(epoch), list(kinds), count, self._lease)
 
-        rows = await refusing(self._access.write(work, deadline))
+        rows = await written(self._access, work, deadline)
         return [
             Row(each["id"], each["key"], each["kind"], json.loads(each["content"]), each["attempts"])
             for each in rows
@@ -56,7 +56,7 @@ class Outbox:
             after = timedelta(seconds=after_s)
             await connection.execute(_PUT_OFF, *numbers(epoch), row.id, row.attempts, after)
 
-        await refusing(self._access.write(work, deadline))
+        await written(self._access, work, deadline)
 
     async def settle(self, row: Row, done: Done, epoch: Epoch | None, deadline: Deadline) -> str:
         """Settle `row`, once for all; returns the outcome that stands, after its commit. Refused changes nothing."""
@@ -77,7 +77,7 @@ class Outbox:
                 _SETTLE, *numbers(epoch), row.id, done.outcome, done.under, *moved
             )
 
-        return str(await refusing(self._access.write(work, deadline)))
+        return str(await written(self._access, work, deadline))
 
     async def recheck(
         self, cell: str, promotion: int, window_s: float, epoch: Epoch | None, deadline: Deadline
@@ -92,7 +92,7 @@ class Outbox:
             window = timedelta(seconds=window_s)
             return await connection.fetchval(_RECHECK, *numbers(epoch), cell, kind, promotion, window)
 
-        return int(await refusing(self._access.write(work, deadline)))
+        return int(await written(self._access, work, deadline))
 
     async def waiting(self, deadline: Deadline) -> dict[str, tuple[int, float]]:
         """Count what is not settled, by kind: how many rows, and the age of the oldest in seconds."""

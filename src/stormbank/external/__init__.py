@@ -1,1 +1,1 @@
-"""External parties: companies outside every site, with books of their own, that are slow or fail when told to."""
+"""Parties outside the bank and outside its sites. They know nothing of it but what they are asked."""

@@ -1,8 +1,8 @@
 """The clearing party: takes the bank's payment orders, decides each once, and answers for it ever after.
 
-    PUT /orders/KEY  {origin, day, payer, payee, amount} -> 200 confirmed | refused, 202 known; 409 another order's key
-    GET /orders/KEY                                      -> 200 {state: unknown | known | confirmed | refused, paid}
-    GET /orders?day=&origin=&after=&limit=               -> 200 {orders: [...], next: number or null}
+    POST /orders {key, origin, day, payer, payee, amount} -> 200 confirmed | refused, 202 known; 409 key of another
+    GET /orders?key=                                      -> 200 {state: unknown | known | confirmed | refused, paid}
+    GET /days?day=&origin=&after=&limit=                  -> 200 {orders: [...], next: number or null}
 
 A 200 is durable: it is given again after any crash. An order that comes again is the same order.
 """
@@ -14,15 +14,13 @@ import datetime as dt
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from aiohttp import web
 
 from stormbank.background import beside
-from stormbank.external.conduct import Behaviour
 from stormbank.external.orders import CONFIRMED, KNOWN, REFUSED, Entry, Order, Orders
-from stormbank.external.shell import Address, Shell
-from stormbank.metrics import ExternalMetrics
+from stormbank.external.shell import Handler, Shell
 from stormbank.problem import BadRequest
 from stormbank.request import amount_in, json_fields, short_text
 from stormbank.service import reply
@@ -36,59 +34,51 @@ DECIDE_EVERY_S: Final = 0.05
 
 
 class Clearing:
-    """Answers for the books. They are used in `thread` only, one piece of work after the other."""
+    """Answers for the books, which are used in `thread` only, one piece of work after the other.
+
+    `refuses` tells of a key whether its order is refused.
+    """
 
     def __init__(
-        self, books: Orders, thread: ThreadPoolExecutor, behaviour: Behaviour, *, decide_s: float
+        self, books: Orders, thread: ThreadPoolExecutor, refuses: Callable[[str], bool], *, decide_s: float
     ) -> None:
         self._books = books
         self._thread = thread
-        self._behaviour = behaviour
+        self._refuses = refuses
         self._decide_s = decide_s
 
-    def addresses(self) -> tuple[Address, ...]:
-        """Return what the party does."""
-        return (
-            Address("order", "PUT", "/orders/{key}", self.order),
-            Address("question", "GET", "/orders/{key}", self.question),
-            Address("list", "GET", "/orders", self.list),
-        )
-
-    async def order(self, request: web.Request) -> web.Response:
+    async def order(self, request: web.BaseRequest) -> web.Response:
         """Take an order."""
-        key = _key(request.match_info["key"])
-        kinds = {"origin": str, "day": str, "payer": int, "payee": str, "amount": int}
+        kinds = {"key": str, "origin": str, "day": str, "payer": int, "payee": str, "amount": int}
         fields = await json_fields(request, kinds)
         order = Order(
-            key=key,
+            key=_key(fields["key"]),
             origin=short_text(fields["origin"], "origin"),
             day=_day(fields["day"]),
             payer=_account(fields["payer"]),
             payee=short_text(fields["payee"], "payee"),
             amount=amount_in(fields),
         )
-        verdict = REFUSED if self._behaviour.refuses(key) else CONFIRMED
+        verdict = REFUSED if self._refuses(order.key) else CONFIRMED
         entry, repeated = await self._work(
             lambda: self._books.place(order, verdict, decided=not self._decide_s)
         )
         return reply(202 if entry.state == KNOWN else 200, {**entry.fields(), "repeated": repeated})
 
-    async def question(self, request: web.Request) -> web.Response:
+    async def question(self, request: web.BaseRequest) -> web.Response:
         """Tell what became of a key."""
-        key = _key(request.match_info["key"])
+        key = _key(_query(request, "key").get("key", ""))
         entries = await self._work(lambda: self._books.named(key))
-        return reply(200, {"key": key, "state": _state(entries), "paid": _paid(entries)})
+        came = sum(each.came for each in entries)
+        return reply(200, {"key": key, "state": _state(entries), "paid": _paid(entries), "came": came})
 
-    async def list(self, request: web.Request) -> web.Response:
+    async def day(self, request: web.BaseRequest) -> web.Response:
         """List a day's orders of an origin, page by page."""
-        query = dict(request.query)
-        wrong = sorted(set(query) - {"day", "origin", "after", "limit"})
-        if wrong:
-            raise BadRequest("unknown: " + ", ".join(wrong))
+        query = _query(request, "day", "origin", "after", "limit")
         day, origin = _day(query.get("day", "")), short_text(query.get("origin", ""), "origin")
         after, limit = _whole(query, "after", 0, 2**62), _whole(query, "limit", 500, LARGEST_PAGE)
         found = await self._work(lambda: self._books.of_day(day, origin, after, limit))
-        more = found[-1].number if len(found) == limit and limit else None
+        more = found[-1].number if found and len(found) == limit else None
         return reply(200, {"orders": [each.fields() for each in found], "next": more})
 
     async def decide(self) -> None:
@@ -99,6 +89,13 @@ class Clearing:
 
     async def _work(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _query(request: web.BaseRequest, *names: str) -> dict[str, str]:
+    wrong = sorted(set(request.query) - set(names))
+    if wrong:
+        raise BadRequest("unknown: " + ", ".join(wrong))
+    return dict(request.query)
 
 
 def _state(entries: list[Entry]) -> str:
@@ -130,7 +127,7 @@ def _day(text: str) -> str:
         raise BadRequest("day is not YYYY-MM-DD") from None
 
 
-def _whole(query: dict[str, Any], name: str, default: int, most: int) -> int:
+def _whole(query: dict[str, str], name: str, default: int, most: int) -> int:
     text = str(query.get(name, default))
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
         raise BadRequest(f"{name} is not a whole number of at most {most}")
@@ -141,16 +138,19 @@ async def run(settings: ClearingSettings, host: str, port: int) -> None:
     """Be the clearing party until told to end; OSError when its books or its port cannot be had."""
     thread = ThreadPoolExecutor(1, "books")
     loop = asyncio.get_running_loop()
-    behaviour = Behaviour(settings.conduct, settings.seed)
     settings.books.parent.mkdir(parents=True, exist_ok=True)
     books = await loop.run_in_executor(
         thread, lambda: Orders(settings.books, idempotency=settings.idempotency)
     )
-    clearing = Clearing(books, thread, behaviour, decide_s=settings.decide_s)
-    shell = Shell("clearing", clearing.addresses(), behaviour, ExternalMetrics("clearing", pod=settings.pod))
+    routes: dict[tuple[str, str], Handler] = {}
+    shell = Shell("clearing", routes, settings.external.trouble)
+    clearing = Clearing(books, thread, shell.refuses, decide_s=settings.decide_s)
+    routes["POST", "/orders"] = clearing.order
+    routes["GET", "/orders"] = clearing.question
+    routes["GET", "/days"] = clearing.day
     try:
         async with beside(shell.end, {"the deciding of orders": clearing.decide()}):
-            await shell.run(host, port)
+            await shell.run(settings.external, host, port)
     finally:
         await loop.run_in_executor(thread, books.close)
         thread.shutdown()

@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS paid_order (
     amount      INTEGER NOT NULL CHECK (amount > 0),
     verdict     TEXT    NOT NULL,
     state       TEXT    NOT NULL,
+    came        INTEGER NOT NULL DEFAULT 1,
     received_at REAL    NOT NULL
 );
 CREATE INDEX IF NOT EXISTS paid_order_key ON paid_order (key);
@@ -38,12 +39,13 @@ INSERT INTO paid_order (key, origin, day, payer, payee, amount, verdict, state, 
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _NAMED: Final = """
-SELECT number, key, origin, day, payer, payee, amount, state FROM paid_order WHERE key = ? ORDER BY number
+SELECT number, key, origin, day, payer, payee, amount, state, came FROM paid_order WHERE key = ? ORDER BY number
 """
 _OF_DAY: Final = """
-SELECT number, key, origin, day, payer, payee, amount, state FROM paid_order
+SELECT number, key, origin, day, payer, payee, amount, state, came FROM paid_order
 WHERE day = ? AND origin = ? AND number > ? ORDER BY number LIMIT ?
 """
+_CAME: Final = "UPDATE paid_order SET came = came + 1 WHERE number = ?"
 _DECIDE: Final = "UPDATE paid_order SET state = verdict WHERE state = 'known' AND received_at <= ?"
 
 
@@ -61,15 +63,16 @@ class Order:
 
 @dataclass(frozen=True)
 class Entry:
-    """An order in the books. `state`: known (not decided yet), confirmed (paid) or refused."""
+    """An order in the books, which `came` so often. `state`: known (not decided yet), confirmed (paid) or refused."""
 
     number: int
     order: Order
     state: str
+    came: int
 
     def fields(self) -> dict[str, Any]:
         """Return it as JSON fields."""
-        return {"number": self.number, **self.order.__dict__, "state": self.state}
+        return {"number": self.number, **self.order.__dict__, "state": self.state, "came": self.came}
 
 
 class Orders:
@@ -97,11 +100,12 @@ class Orders:
             if earlier:
                 if earlier[0].order != order:
                     raise Conflict("key_reused")
-                return earlier[0], True
+                self._books.execute(_CAME, (earlier[0].number,))
+                return replace(earlier[0], came=earlier[0].came + 1), True
             state = verdict if decided else KNOWN
             values = (*order.__dict__.values(), verdict, state, self._clock())
             number = self._books.execute(_PLACE, values).lastrowid
-        return Entry(number or 0, order, state), False
+        return Entry(number or 0, order, state, 1), False
 
     def decide(self, older_than_s: float) -> int:
         """Give orders that came so long ago their verdict; how many there were."""
@@ -134,5 +138,5 @@ class Orders:
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    number, *order, state = row
-    return Entry(number, Order(*order), state)
+    number, *order, state, came = row
+    return Entry(number, Order(*order), state, came)

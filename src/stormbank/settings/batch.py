@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from stormbank.dayend.terms import Terms
 from stormbank.settings.common import Common, read_common
-from stormbank.settings.parse import base_url, dsn, number, switch, whole
+from stormbank.settings.parse import dsn, number, switch, url, whole
 from stormbank.settings.reader import Reader
 
 
@@ -45,8 +45,7 @@ def read(reader: Reader) -> BatchSettings:
             every_s=reader.read("BANK_DAY_END_EVERY_S", "0", number(0), 0.0),
         ),
         once=reader.read("BANK_BATCH_ONCE", "on", switch, True),
-        clearing_url=reader.given("BANK_CLEARING_URL")
-        and reader.read("BANK_CLEARING_URL", "", base_url, None),
+        clearing_url=reader.given("BANK_CLEARING_URL") and reader.read("BANK_CLEARING_URL", "", url, None),
         reconcile_every_s=reader.read("BANK_RECONCILE_EVERY_S", "30", number(0), 0.0),
     )
     reader.settle(lambda: _contradictions(settings))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from stormbank.external.conduct import Conduct, conduct
-from stormbank.settings.parse import number, switch, whole
+from stormbank.settings.external import External, read_external
+from stormbank.settings.parse import number, switch
 from stormbank.settings.reader import Reader
 
 
@@ -14,23 +14,19 @@ from stormbank.settings.reader import Reader
 class ClearingSettings:
     """`books` is a SQLite file, made when it is not there. `decide_s`: how long an order stays known, in seconds."""
 
-    pod: str
+    external: External
     books: Path
     idempotency: bool
     decide_s: float
-    conduct: Conduct
-    seed: int
 
 
 def read(reader: Reader) -> ClearingSettings:
     """Read the settings of the clearing party; SettingsError lists all that is wrong."""
     settings = ClearingSettings(
-        pod=reader.read("BANK_POD", "none", str, ""),
-        books=reader.read("CLEARING_BOOKS", "clearing.sqlite", Path, Path()),
-        idempotency=reader.read("CLEARING_IDEMPOTENCY", "on", switch, True),
-        decide_s=reader.read("CLEARING_DECIDE_S", "0", number(0), 0.0),
-        conduct=reader.read("CLEARING_CONDUCT", "", conduct, Conduct()),
-        seed=reader.read("CLEARING_SEED", "0", whole(0), 0),
+        external=read_external(reader, "BANK_CLEARING", "127.0.0.1:8113"),
+        books=reader.read("BANK_CLEARING_BOOKS", "clearing.sqlite", Path, Path()),
+        idempotency=reader.read("BANK_CLEARING_IDEMPOTENCY", "on", switch, True),
+        decide_s=reader.read("BANK_CLEARING_DECIDE_S", "0", number(0), 0.0),
     )
-    reader.settle(lambda: ())
+    reader.settle(tuple)
     return settings

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
+from stormestate import roles
 from stormestate.shape import NAMESPACE, Cell, Region, Shape, Site
 
-_SLOTS = 3
-_SERVICE_MS = {
-    "login": 20,
-    "balance": 8,
-    "transfer": 15,
-    "payment": 15,
-    "confirm": 8,
-    "bills": 40,
-    "checkin": 120,
-    "credit": 15,
-}
-"""Declared capacity with one cell, as in `base`: the cells of an estate share it."""
+_SLOTS = 2
+"""Workers of a ledger in an estate of one cell, as in `base`: the cells of an estate share them."""
 
 
 def region_settings(shape: Shape, region: Region) -> list[str]:
     """What gateways and ledgers of a region share, as `NAME=value`."""
     ledgers = ",".join(f"{cell.name}={'|'.join(_ledgers(cell, region))}" for cell in shape.cells)
     cells = ",".join(cell.name for cell in shape.cells)
-    return [f"BANK_CELLS={cells}", f"BANK_LEDGERS={ledgers}", *_capacity(len(shape.cells))]
+    return [f"BANK_CELLS={cells}", f"BANK_LEDGERS={ledgers}", *_asked(shape), *_capacity(len(shape.cells))]
 
 
 def ledger_settings(cell: Cell, site: Site) -> dict[str, str]:
@@ -48,11 +39,13 @@ def _ledgers(cell: Cell, region: Region) -> list[str]:
     return [f"http://{cell.ledger}.{NAMESPACE}.svc.{site.region}.local:8090" for site in cell.sites]
 
 
+def _asked(shape: Shape) -> list[str]:
+    """Where gateways find each service, under its own name in their region, and where other firms are found."""
+    services = ",".join(f"{role.name}=http://{role.name}:{role.port}" for role in roles.ROLES if role.asked)
+    parties = [f"{party.setting}=http://{shape.outside}:{party.port}" for party in roles.PARTIES]
+    return [*([f"BANK_SERVICES={services}"] if services else []), *parties]
+
+
 def _capacity(cells: int) -> list[str]:
-    """As many slots as one cell's ledgers have, over all cells; what does not divide is in the service times."""
-    if cells == 1:
-        return []
-    slots = max(1, round(_SLOTS / cells))
-    longer = slots * cells / _SLOTS
-    times = ",".join(f"{name}={round(ms * longer, 3):g}" for name, ms in _SERVICE_MS.items())
-    return [f"BANK_SLOTS={slots}", f"BANK_SERVICE_MS={times}"]
+    """As many workers as one cell's ledgers have, over all cells, as near as whole ones come to it."""
+    return [] if cells == 1 else [f"BANK_SLOTS={max(1, round(_SLOTS / cells))}"]

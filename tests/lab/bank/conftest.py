@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,12 +21,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from stormbank.operations import OPERATIONS
+from stormbank.operations import OPERATIONS, addresses_of
+from stormbank.session import Sessions
 from stormlab.process import ProcessId
 
 BIN = Path("/usr/lib/postgresql/15/bin")
 SECRET = "0123456789abcdef-lab"
 # PostgreSQL refuses to be root; the data stays root's in the eyes of everybody else.
+IDENTITYS = addresses_of("identity")
 NOT_ROOT = ["unshare", "-U", "--map-user=65534", "--map-group=65534"] if os.geteuid() == 0 else []
 
 pytestmark = pytest.mark.lab
@@ -152,14 +154,21 @@ class Process:
     log: Path
     port: int = field(default_factory=free_port)
     child: subprocess.Popen[bytes] | None = None
+    # Whoever does its logins, started when the first one comes: many tests need none.
+    identity: Process | None = None
 
     def start(self) -> Process:
+        if self.child is None or self.child.poll() is not None:
+            self.launch()
+        eventually(self.ready, 15, f"{self.role} is ready, see {self.log}")
+        return self
+
+    def launch(self) -> None:
+        """Start it and wait for nothing."""
         command = [sys.executable, "-m", "stormbank", self.role, "--host", "127.0.0.1"]
         env = {"PATH": os.environ["PATH"], "BANK_TOKEN_SECRET": SECRET, "BANK_DRAIN_S": "0.3", **self.env}
         with self.log.open("ab") as log:
             self.child = subprocess.Popen([*command, "--port", str(self.port)], env=env, stderr=log)
-        eventually(self.ready, 15, f"{self.role} is ready, see {self.log}")
-        return self
 
     def ready(self) -> bool:
         with contextlib.suppress(OSError, http.client.HTTPException):
@@ -194,6 +203,8 @@ class Process:
         deadline_ms: int | None = None,
         headers: dict[str, str] | None = None,
     ) -> Reply:
+        if self.identity is not None and self.identity.child is None and (method, path) in IDENTITYS:
+            self.identity.start()
         headers = {"Content-Type": "application/json", **(headers or {})}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
@@ -211,7 +222,7 @@ class Process:
             return Reply(answer.status, dict(answer.headers), text, time.monotonic() - started_s)
 
     def login(self, customer: int = 1) -> str:
-        fields = {"customer": customer, "device": "phone", "password": f"pw-{customer}"}
+        fields = {"customer": customer, "device": f"device-{customer}", "password": f"pw-{customer}"}
         reply = self.call("POST", "/v1/login", fields)
         assert reply.status == 200, reply.body
         return str(reply.json["token"])
@@ -233,12 +244,42 @@ class Process:
 
 
 @dataclass
+class Party(Process):
+    """An external party, with the address by which it is put into trouble."""
+
+    admin: int = 0
+
+    def trouble(self, **fields: Any) -> Reply:
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=10)
+        with contextlib.closing(connection):
+            connection.request("PUT", "/admin/trouble", body=json.dumps(fields).encode())
+            answer = connection.getresponse()
+            return Reply(answer.status, dict(answer.headers), answer.read(), 0.0)
+
+    def messages(self, customer: int) -> list[str]:
+        """Return the texts that a phone of `customer` finds."""
+        found = self.call("GET", f"/messages?customer={customer}").json["messages"]
+        return [each["text"] for each in found]
+
+
+@dataclass
 class Bank:
     """Starts processes against one database and ends them with the test."""
 
     postgres: Postgres
     root: Path
     started: list[Process] = field(default_factory=list)
+    secret: str = SECRET
+    launched: list[Process] | None = None
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Start all that the body starts at the same time; it is ready at the end."""
+        self.launched = []
+        yield
+        launched, self.launched = self.launched, None
+        for each in launched:
+            each.start()
 
     def dsn(self, *others: Postgres, database: str = "bank") -> str:
         hosts = ",".join(f"127.0.0.1:{each.port}" for each in (self.postgres, *others))
@@ -248,8 +289,46 @@ class Bank:
         env = {"BANK_DB_DSN": dsn or self.dsn(), "BANK_CUSTOMERS": "200", "BANK_SERVICE_MS": fast(), **env}
         return self._start("ledger", env, port)
 
-    def gateway(self, *ledgers: Process, **env: str) -> Process:
-        return self._start("gateway", {"BANK_LEDGERS": f"cell0={urls(*ledgers)}", **env}, None)
+    def gateway(self, *ledgers: Process, services: Sequence[Process] = (), **env: str) -> Process:
+        """Start a gateway; unless `env` says who else, an identity does its logins as soon as there are any."""
+        # Step-ups are asked for by the tests of step-ups.
+        env = {"BANK_LEDGERS": f"cell0={urls(*ledgers)}", "BANK_STEP_UP_ABOVE": "off", **env}
+        if "BANK_SERVICES" in env:
+            return self._start("gateway", env)
+        identity = self._process("identity", {"BANK_SERVICE_MS": fast(), **env})
+        named = [("identity", identity), *((each.role, each) for each in services)]
+        named_at = ",".join(f"{role}={urls(each)}" for role, each in named)
+        gateway = self._process("gateway", {**env, "BANK_SERVICES": named_at})
+        gateway.identity = identity
+        return self._begin(gateway)
+
+    def identity(self, *ledgers: Process, **env: str) -> Process:
+        return self._start(
+            "identity", {"BANK_LEDGERS": f"cell0={urls(*ledgers)}", "BANK_SERVICE_MS": fast(), **env}
+        )
+
+    def service(self, role: str, *ledgers: Process, **env: str) -> Process:
+        """Start a service; only those that have something booked or kept need ledgers."""
+        asked = {"BANK_LEDGERS": f"cell0={urls(*ledgers)}"} if ledgers else {}
+        return self._start(role, {"BANK_SERVICE_MS": fast(), **asked, **env})
+
+    def word(self, customer: int) -> dict[str, str]:
+        """Return the header by which a service of the bank speaks for `customer`."""
+        return {"Bank-Customer": Sessions(SECRET, 60).issue_for_service(customer)}
+
+    def sms(self, **env: str) -> Party:
+        return self._party("sms", env)
+
+    def face(self, **env: str) -> Party:
+        return self._party("face", env)
+
+    def _party(self, role: str, env: dict[str, str]) -> Party:
+        admin = free_port()
+        env = {f"BANK_{role.upper()}_ADMIN": f"127.0.0.1:{admin}", **env}
+        party = Party(role, env, self.root / f"{role}-{len(self.started)}.log", admin=admin)
+        self.started.append(party)
+        self._begin(party)
+        return party
 
     def remap(self, home: str, *options: str, **env: str) -> subprocess.CompletedProcess[str]:
         """Change the map as an operator does."""
@@ -258,10 +337,20 @@ class Bank:
         return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=30, check=False)
 
     def _start(self, role: str, env: dict[str, str], port: int | None = None) -> Process:
+        return self._begin(self._process(role, env, port))
+
+    def _begin(self, process: Process) -> Process:
+        process.launch()
+        if self.launched is None:
+            return process.start()
+        self.launched.append(process)
+        return process
+
+    def _process(self, role: str, env: dict[str, str], port: int | None = None) -> Process:
         log = self.root / f"{role}-{len(self.started)}.log"
         process = Process(role, env, log, *(() if port is None else (port,)))
         self.started.append(process)
-        return process.start()
+        return process
 
 
 def urls(*ledgers: Process) -> str:

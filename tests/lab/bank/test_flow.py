@@ -52,9 +52,15 @@ def test_a_request_that_cannot_end_in_time_is_not_begun(bank, fast, at_once):
 @pytest.mark.parametrize("order", ["A,B,C", "C,B,A"])
 def test_the_least_important_tier_is_given_up_first(bank, fast, order):
     kept, given_up = ("balance", "checkin") if order == "A,B,C" else ("checkin", "balance")
-    ledger = bank.ledger(BANK_SLOTS="20", BANK_SERVICE_MS=fast(balance=400, checkin=400, bills=400))
+    ledger = bank.ledger(BANK_SLOTS="20", BANK_SERVICE_MS=fast(balance=400, bills=400))
+    campus = bank.service("campus", ledger, BANK_CAMPUS_SLOTS="20", BANK_SERVICE_MS=fast(checkin=400))
     gateway = bank.gateway(
-        ledger, BANK_LIMIT="10", BANK_TIER_ORDER=order, BANK_TIER_SHARE="A=1.0,B=0.8,C=0.5", **WIDE
+        ledger,
+        services=[campus],
+        BANK_LIMIT="10",
+        BANK_TIER_ORDER=order,
+        BANK_TIER_SHARE="A=1.0,B=0.8,C=0.5",
+        **WIDE,
     )
     token = gateway.login()
     calls = {
@@ -94,7 +100,8 @@ def test_highwater_is_kept_for_every_reader(bank, fast, at_once):
 
 
 def test_a_tier_above_its_rate_is_shed_for_that_reason(bank, at_once):
-    gateway = bank.gateway(bank.ledger(), BANK_RATE="A=100,B=100,C=4")
+    ledger = bank.ledger()
+    gateway = bank.gateway(ledger, services=[bank.service("campus", ledger)], BANK_RATE="A=100,B=100,C=4")
     token = gateway.login()
     replies = [gateway.call("POST", "/v1/checkins", {"place": "gate"}, token=token) for _ in range(6)]
     # Half a second of the rate may come at once.
@@ -190,11 +197,11 @@ def test_a_process_told_to_end_finishes_what_it_began(bank, fast, eventually, ro
 
 
 def test_bad_settings_are_told_all_at_once(tmp_path):
-    env = {"PATH": "/usr/bin", "BANK_SLOTS": "none", "BANK_LIMIT": "0", "BANK_TIER_ORDER": "A,A"}
-    command = [sys.executable, "-m", "stormbank", "ledger"]
+    env = {"PATH": "/usr/bin", "BANK_SERVICES": "risk", "BANK_LIMIT": "0", "BANK_TIER_ORDER": "A,A"}
+    command = [sys.executable, "-m", "stormbank", "gateway"]
     done = subprocess.run(command, check=False, env=env, capture_output=True, text=True, timeout=20)
     assert done.returncode == 2
-    for name in ("BANK_SLOTS", "BANK_LIMIT", "BANK_TIER_ORDER", "BANK_TOKEN_SECRET"):
+    for name in ("BANK_SERVICES", "BANK_LIMIT", "BANK_TIER_ORDER", "BANK_TOKEN_SECRET"):
         assert name in done.stderr
     assert "Traceback" not in done.stderr
 
