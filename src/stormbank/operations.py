@@ -12,7 +12,8 @@ class Operation:
 
     `tier` is the business tier (A1, A2, B, C), `service` who does it (the ledger of the customer's cell, or a service
     that serves every cell). `session` says that a token must be shown, `money` that the request moves money and must
-    carry an idempotency key, `writes` that the cell's database commits something.
+    carry an idempotency key, `writes` that the cell's database commits something, `confirms` that it only asks what
+    became of money that may be on its way: it is let in before new money.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Operation:
     session: bool = True
     money: bool = False
     writes: bool = False
+    confirms: bool = False
 
 
 OPERATIONS: Final = (

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from stormbank import queueing
 from stormbank.metrics import CONTENT_TYPE, ServiceMetrics
 from stormbank.operations import BY_ADDRESS, PATHS, Operation
 from stormbank.problem import MethodNotAllowed, NotFound, Problem
@@ -51,7 +52,8 @@ class Service:
     """One role: `answer` serves an operation or raises Problem.
 
     `ready` says whether traffic is wanted, `serving` whether it would be of any use now. `page` at `page_path` is what
-    the role tells of itself to its neighbours and to people; it may raise Problem.
+    the role tells of itself to its neighbours and to people; it may raise Problem. `tells_queue` says whether answers
+    tell how long the request waited (phones need not know).
     """
 
     name: str
@@ -61,6 +63,7 @@ class Service:
     serving: Callable[[], Awaitable[bool]]
     page_path: str
     page: Callable[[], Awaitable[web.Response]]
+    tells_queue: bool = True
     draining: bool = False
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -82,6 +85,7 @@ class Service:
     async def _business(self, operation: Operation, request: web.BaseRequest) -> web.Response:
         started_s = time.perf_counter()
         self.metrics.inflight.inc()
+        queueing.begin()
         try:
             response = await self.answer(operation, request)
         except Problem as problem:
@@ -95,6 +99,9 @@ class Service:
         finally:
             self.metrics.inflight.dec()
         self.metrics.answered(operation, response.status, time.perf_counter() - started_s)
+        waited = queueing.told() if self.tells_queue else None
+        if waited is not None:
+            response.headers[queueing.HEADER] = waited
         return response
 
     async def _serving(self) -> web.Response:
