@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from stormbank.deadline import Deadline
+from stormbank.guard.guarded import Asker
 from stormbank.mark import CLOSED, REFUSED, Mark
 from stormbank.operations import BY_NAME, Operation
 from stormbank.problem import Problem
 from stormbank.request import MONEY_FIELDS, amount_in, fields_in
-from stormbank.upstream import Upstream
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Patience:
 class Scoring:
     """Asks `risk`. `count` is told what became of each movement: pass, refuse, unscored or closed."""
 
-    def __init__(self, risk: Upstream, patience: Patience, count: Callable[[str], None]) -> None:
+    def __init__(self, risk: Asker, patience: Patience, count: Callable[[str], None]) -> None:
         self._risk = risk
         self._patience = patience
         self._count = count
