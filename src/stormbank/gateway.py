@@ -1,10 +1,11 @@
-"""The gateway: the phones' entrance. Session, flow control, deadline, cell; everything else is the ledger's."""
+"""The gateway: the phones' entrance. Session, flow control, deadline, cell, step-up; the rest is other services'."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
+import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from typing import Final
@@ -27,7 +28,8 @@ from stormbank.scoring import Scoring
 from stormbank.service import Service, reply
 from stormbank.session import Sessions
 from stormbank.settings.gateway import GatewaySettings
-from stormbank.upstream import Upstream, UpstreamAnswer
+from stormbank.stepup import StepUps
+from stormbank.upstream import Upstream
 
 PASSED_ON: Final = ("Authorization", "Idempotency-Key")
 LARGEST_BODY: Final = 4096
@@ -35,12 +37,13 @@ READY_ANYWAY_S: Final = 5.0
 
 
 class Gateway:
-    """Answers the phones' operations by asking a ledger of the customer's cell, as far as flow control lets them in."""
+    """Answers the phones' operations by asking whose they are, as far as flow control lets them in."""
 
     def __init__(
         self,
         *,
         sessions: Sessions,
+        step_ups: StepUps,
         admission: Admission,
         counts: AdmissionMetrics,
         cells: Cells,
@@ -51,6 +54,7 @@ class Gateway:
         scoring: Scoring | None,
     ) -> None:
         self._sessions = sessions
+        self._step_ups = step_ups
         self._admission = admission
         self._counts = counts
         self._cells = cells
@@ -77,23 +81,25 @@ class Gateway:
         try:
             self._counts.admitted(operation)
             body = await _body(request, deadline)
+            if operation.stepped_up:
+                self._step_ups.demand(customer, body, request.headers)
             cell = self._cells.of(_named_in(body) if customer is None else customer)
             headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
             headers[CELL_HEADER] = cell
             if operation.writes:
                 self._under_an_epoch(cell, headers)
+                # What is sent twice on the way is the same attempt, also where the phone named none.
+                headers.setdefault("Idempotency-Key", str(uuid.uuid4()))
             if operation.scored and self._scoring is not None and customer is not None:
                 mark = await self._scoring.mark(operation, customer, headers, body, deadline)
                 headers |= mark.headers()
-            answer = await self._who_does(operation, cell).ask(operation, headers, body, deadline)
+            answer = await self._asked(operation, cell).ask(operation, headers, body, deadline)
         finally:
             self._admission.leave()
         if operation.writes and answer.status == 503 and _stale(answer.body):
             # Left to the phone to repeat, with the same key: it was made under the old map, and whether its customer
             # still waits here under the new one, only the phone knows.
             self._map.doubt(cell)
-        if operation.name == "login" and answer.status == 200:
-            return self._logged_in(answer)
         response = web.Response(status=answer.status, body=answer.body, content_type="application/json")
         if answer.retry_after is not None:
             response.headers["Retry-After"] = answer.retry_after
@@ -103,14 +109,6 @@ class Gateway:
         """Tell the map in use."""
         return reply(200, self._map.fields())
 
-    def _who_does(self, operation: Operation, cell: str) -> Upstream:
-        if operation.service == "ledger":
-            return self._ledgers[cell]
-        if operation.service not in self._services:
-            # This bank has none: one that lacks a service of tier C is a bank nevertheless.
-            raise Unavailable(operation.service)
-        return self._services[operation.service]
-
     def _under_an_epoch(self, cell: str, headers: dict[str, str]) -> None:
         if self._pulse.just_woke():
             raise Unavailable("stalled")
@@ -119,14 +117,17 @@ class Gateway:
         if epoch is not None:
             headers[EPOCH_HEADER] = epoch
 
-    def _logged_in(self, answer: UpstreamAnswer) -> web.Response:
-        customer = int(json.loads(answer.body)["customer"])
-        token = self._sessions.issue(customer)
-        return reply(200, {"token": token, "customer": customer, "expires_s": self._sessions.lifetime_s})
+    def _asked(self, operation: Operation, cell: str) -> Upstream:
+        """Return who does `operation` for a customer of `cell`; Unavailable when nobody was named."""
+        if operation.service == "ledger":
+            return self._ledgers[cell]
+        if operation.service not in self._services:
+            raise Unavailable(operation.service)
+        return self._services[operation.service]
 
 
 def _named_in(body: bytes) -> int:
-    """Return the customer named in the body of a login; 0 when there is none, which is for a ledger to refuse."""
+    """Return the customer named in the body of a login; 0 when there is none, which is for identity to refuse."""
     try:
         customer = json.loads(body)["customer"]
     except (ValueError, TypeError, KeyError, RecursionError):
@@ -198,6 +199,7 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
             scoring = Scoring(services["risk"], settings.scoring, count)
         gateway = Gateway(
             sessions=Sessions(common.token_secret, common.session_s),
+            step_ups=StepUps(common.token_secret, settings.step_up_above),
             admission=admission,
             counts=AdmissionMetrics(metrics.registry, admission),
             cells=common.cells,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 from aiohttp import web
 
@@ -14,26 +14,26 @@ from stormbank.cells import Cells
 from stormbank.db.access import Access
 from stormbank.db.address import parse_dsn
 from stormbank.db.books import Books, Movement, clearing_account
+from stormbank.db.credentials import Credentials
 from stormbank.db.epoch import EpochKeeper
 from stormbank.db.pool import Connection
 from stormbank.db.primary import Primary
 from stormbank.db.schema import ensure
 from stormbank.deadline import HEADER, Deadline
 from stormbank.epoch import Epoch
+from stormbank.ledger_customers import CustomerDesk
 from stormbank.mark import Mark
 from stormbank.metrics import BookMetrics, CellMetrics, ServiceMetrics, SlotMetrics
 from stormbank.operations import Operation
-from stormbank.problem import BadRequest, Misrouted, StaleEpoch, Unauthorized, Unavailable
+from stormbank.problem import BadRequest, Misrouted, StaleEpoch, Unavailable
 from stormbank.request import MONEY_FIELDS, amount_in, epoch_in, idempotency_key, json_fields, short_text
 from stormbank.service import CLOSE_SHARE, Service, reply
 from stormbank.session import Sessions
 from stormbank.settings.ledger import LedgerSettings
 from stormbank.slots import Slots
+from stormbank.work import Done, Reader, Work
 
 READY_ANYWAY_S: Final = 5.0
-
-Done = tuple[int, dict[str, Any]]  # status and fields of the answer
-Work = Callable[[Deadline], Awaitable[Done]]
 
 
 class Ledger:
@@ -49,6 +49,7 @@ class Ledger:
         service_s: Mapping[str, float],
         primary: Primary,
         books: Books,
+        credentials: Credentials,
         epochs: EpochKeeper,
         counts: BookMetrics,
     ) -> None:
@@ -61,13 +62,13 @@ class Ledger:
         self._books = books
         self._epochs = epochs
         self._counts = counts
-        self._readers: dict[str, Callable[[int, web.BaseRequest], Awaitable[Work]]] = {
-            "login": self._login,
+        self._readers: dict[str, Reader] = {
             "balance": self._balance,
             "transfer": self._transfer,
             "payment": self._payment,
             "bills": self._bills,
             "keep_checkin": self._keep_check_in,
+            **CustomerDesk(credentials).readers,
         }
 
     async def answer(self, operation: Operation, request: web.BaseRequest) -> web.Response:
@@ -75,8 +76,9 @@ class Ledger:
         deadline = Deadline.from_header(request.headers.get(HEADER))
         if request.headers.get(CELL_HEADER, self._cell) != self._cell:
             raise Misrouted("cell", cell=self._cell)
-        customer = 0
-        if operation.session:
+        if operation.internal:
+            customer = self._own(self._sessions.customer_behind(request.headers))
+        else:
             customer = self._own(self._sessions.customer_of(request.headers.get("Authorization")))
         # What cannot be done is refused before it occupies a slot: a bad request, or no books at all.
         work = await self._readers[operation.name](customer, request)
@@ -102,18 +104,6 @@ class Ledger:
         return customer
 
     # Each of these reads its request and returns the work to do once there is a slot.
-
-    async def _login(self, _: int, request: web.BaseRequest) -> Work:
-        fields = await json_fields(request, {"customer": int, "device": str, "password": str})
-        customer, password = self._own(fields["customer"]), fields["password"]
-
-        async def work(deadline: Deadline) -> Done:
-            known = 0 < customer < 2**63
-            if not known or not await self._books.password_is(customer, password, deadline):
-                raise Unauthorized("credentials")
-            return 200, {"customer": customer}
-
-        return work
 
     async def _balance(self, customer: int, _: web.BaseRequest) -> Work:
         async def work(deadline: Deadline) -> Done:
@@ -189,6 +179,7 @@ async def run(settings: LedgerSettings, host: str, port: int) -> None:
         service_s=settings.capacity.service_s,
         primary=primary,
         books=Books(access, idempotency=settings.idempotency),
+        credentials=Credentials(access, settings.code_tries),
         epochs=epochs,
         counts=BookMetrics(metrics.registry, settings.cell, lambda: primary.available),
     )

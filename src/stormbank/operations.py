@@ -13,7 +13,8 @@ class Operation:
     `tier` is the business tier (A1, A2, B, C), `service` who does it (the ledger of the customer's cell, or a service
     that serves every cell), `system_type` what kind of work it is (flow, account, query, compute). `session` says that
     a token must be shown, `money` that the request moves money and must carry an idempotency key, `writes` that the
-    cell's database commits something, `scored` that anti-fraud is asked before.
+    cell's database commits something, `stepped_up` that a large amount needs a step-up token as well, `scored` that
+    anti-fraud is asked before.
     """
 
     name: str
@@ -24,16 +25,29 @@ class Operation:
     session: bool = True
     money: bool = False
     writes: bool = False
+    stepped_up: bool = False
     scored: bool = False
     internal: bool = False
     system_type: str = "flow"
 
 
 OPERATIONS: Final = (
-    Operation("login", "POST", "/v1/login", "A1", session=False),
+    Operation("login", "POST", "/v1/login", "A1", "identity", session=False),
+    Operation("otp", "POST", "/v1/otp", "A1", "identity", session=False),
+    Operation("bind", "POST", "/v1/devices", "A1", "identity", session=False, writes=True),
+    Operation("face", "POST", "/v1/face", "A1", "identity", session=False),
+    Operation("stepup", "POST", "/v1/stepup", "A1", "identity", writes=True),
     Operation("balance", "GET", "/v1/balance", "A2", system_type="query"),
     Operation(
-        "transfer", "POST", "/v1/transfers", "A1", money=True, writes=True, scored=True, system_type="account"
+        "transfer",
+        "POST",
+        "/v1/transfers",
+        "A1",
+        money=True,
+        writes=True,
+        stepped_up=True,
+        scored=True,
+        system_type="account",
     ),
     Operation(
         "payment", "POST", "/v1/payments", "A1", money=True, writes=True, scored=True, system_type="account"
@@ -46,11 +60,16 @@ OPERATIONS: Final = (
     ),
     Operation("voice", "POST", "/v1/voice", "C", "voice", system_type="compute"),
     Operation("checkin", "POST", "/v1/checkins", "C", "campus", writes=True),
+    Operation("offers", "GET", "/v1/offers", "C", "marketing", system_type="compute"),
+    Operation("score", "POST", "/internal/score", "A1", "risk", internal=True, system_type="compute"),
+    Operation("credentials", "POST", "/internal/credentials", "A1", internal=True, system_type="query"),
+    Operation(
+        "bind_device", "POST", "/internal/devices", "A1", internal=True, writes=True, system_type="account"
+    ),
+    Operation("try_code", "POST", "/internal/codes", "A1", internal=True, writes=True, system_type="account"),
     Operation(
         "keep_checkin", "POST", "/internal/checkins", "C", internal=True, writes=True, system_type="account"
     ),
-    Operation("offers", "GET", "/v1/offers", "C", "marketing", system_type="compute"),
-    Operation("score", "POST", "/internal/score", "A1", "risk", internal=True, system_type="compute"),
 )
 
 BY_NAME: Final = {each.name: each for each in OPERATIONS}
@@ -58,7 +77,7 @@ TIERS: Final = tuple(sorted({each.tier for each in OPERATIONS}))
 
 
 def addresses_of(role: str) -> dict[tuple[str, str], Operation]:
-    """Return what a process of `role` answers, by method and path: a gateway what phones may ask, others their own."""
+    """Return what `role` answers, by method and path: a gateway all that phones may ask, the others their own."""
     return {
         (each.method, each.path): each
         for each in OPERATIONS

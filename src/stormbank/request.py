@@ -21,23 +21,27 @@ MONEY_FIELDS: Final[Mapping[str, Mapping[str, type]]] = {
 """What the body of a request that moves money holds, by operation: gateway and ledger read the same."""
 
 
-async def json_fields(request: web.BaseRequest, wanted: Mapping[str, type]) -> dict[str, Any]:
-    """Read a JSON object with exactly the `wanted` fields."""
+async def json_fields(
+    request: web.BaseRequest, wanted: Mapping[str, type], *others: Mapping[str, type]
+) -> dict[str, Any]:
+    """Read a JSON object with exactly the `wanted` fields, or exactly those of one of the `others`."""
     try:
         body = await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise BadRequest("body too large") from None
-    return fields_in(body, wanted)
+    return fields_in(body, wanted, *others)
 
 
-def fields_in(body: bytes, wanted: Mapping[str, type]) -> dict[str, Any]:
-    """Read a JSON object with exactly the `wanted` fields."""
+def fields_in(body: bytes, wanted: Mapping[str, type], *others: Mapping[str, type]) -> dict[str, Any]:
+    """Read a JSON object with exactly the `wanted` fields, or exactly those of one of the `others`."""
     try:
         found = json.loads(body)
+    # Nested too deeply is no request of ours either.
     except (ValueError, RecursionError):
         raise BadRequest("body is not JSON") from None
     if not isinstance(found, dict):
         raise BadRequest("body is not an object")
+    wanted = next((each for each in others if set(each) == set(found)), wanted)
     wrong = sorted(set(found) ^ set(wanted))
     # Exactly the type: true is an int to Python, and no amount of money.
     wrong += [name for name, kind in wanted.items() if name in found and type(found[name]) is not kind]

@@ -1,4 +1,4 @@
-"""Worker slots: the declared capacity of a ledger.
+"""Worker slots: the declared capacity of a process.
 
 A request occupies one slot for its declared service time. Capacity is therefore slots / service time on any
 machine, and the processor stays free: the slot sleeps. Waiting is first come, first served.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from stormbank.deadline import Deadline
 from stormbank.problem import DeadlineExceeded
@@ -26,6 +27,12 @@ class Slots:
 
     async def work(self, service_s: float, deadline: Deadline) -> None:
         """Occupy a slot for `service_s`; DeadlineExceeded, without work, when that cannot end in time."""
+        async with self.occupied(service_s, deadline):
+            pass
+
+    @asynccontextmanager
+    async def occupied(self, service_s: float, deadline: Deadline) -> AsyncIterator[None]:
+        """Occupy a slot for `service_s`, and then for as long as the body lasts; DeadlineExceeded as `work`."""
         queued_at_s = time.monotonic()
         if self._free.locked():
             try:
@@ -41,6 +48,7 @@ class Slots:
             if deadline.remaining_s() < service_s:
                 raise DeadlineExceeded("queue")
             await service_time(service_s)
+            yield
         finally:
             self.busy -= 1
             self._free.release()

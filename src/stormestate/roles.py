@@ -38,6 +38,7 @@ class Role:
 
 
 ROLES: Final[tuple[Role, ...]] = (
+    Role("identity", 8091, "A1", "account"),
     Role("risk", 8092, "A1", "compute"),
     Role("wealth", 8093, "B", "account"),
     Role("voice", 8094, "C", "compute"),

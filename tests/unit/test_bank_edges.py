@@ -30,6 +30,13 @@ def test_defaults_are_those_of_the_contract():
     assert ledger.capacity.service_s == pytest.approx(
         {
             "login": 0.02,
+            "otp": 0.01,
+            "bind": 0.01,
+            "face": 0.01,
+            "stepup": 0.01,
+            "credentials": 0.002,
+            "bind_device": 0.004,
+            "try_code": 0.004,
             "balance": 0.008,
             "transfer": 0.015,
             "payment": 0.015,

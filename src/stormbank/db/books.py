@@ -1,22 +1,20 @@
-"""What the books can do, each by one statement: verify a customer, show, move money, check in."""
+"""What the books can do, each by one statement: show, move money, check in."""
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import uuid
 from dataclasses import dataclass
 from typing import Any, Final
 
-import asyncpg
-
-from stormbank.db.access import Access, T, Work
+from stormbank.db.access import Access
 from stormbank.db.pool import Connection
 from stormbank.db.schema import CLEARING_ACCOUNTS
+from stormbank.db.written import numbers, written
 from stormbank.deadline import Deadline
 from stormbank.epoch import Epoch
 from stormbank.mark import NO_MARK, Mark
-from stormbank.problem import Conflict, Refused, StaleEpoch, Unavailable
+from stormbank.problem import Refused
 
 BILL_ENTRIES: Final = 20
 
@@ -28,14 +26,6 @@ SELECT e.movement, m.operation, e.amount, e.balance_after, m.created_at
 FROM entry e JOIN movement m ON m.id = e.movement WHERE e.account = $1 ORDER BY e.id DESC LIMIT $2
 """
 _CHECKIN: Final = "SELECT bank_check_in($1, $2, $3, $4)"
-_REFUSALS: Final = {
-    "BK001": Refused("insufficient_funds"),
-    "BK002": Refused("unknown_account"),
-    "BK003": Refused("risk"),
-    "BK004": Unavailable("risk"),
-    "BK409": Conflict("key_reused"),
-    "BK410": StaleEpoch(StaleEpoch.REASON),
-}
 
 
 @dataclass(frozen=True)
@@ -72,20 +62,6 @@ class Books:
         self._access = access
         self._idempotency = idempotency
 
-    async def password_is(self, customer: int, password: str, deadline: Deadline) -> bool:
-        """Whether `customer` exists and has this password."""
-
-        async def work(connection: Connection) -> Any:
-            return await connection.fetchrow(
-                "SELECT salt, password_hash FROM customer WHERE id = $1", customer
-            )
-
-        row = await self._access.read(work, deadline)
-        if row is None:
-            return False
-        digest = hashlib.sha256(f"{row['salt']}:{password}".encode()).digest()
-        return hmac.compare_digest(digest, row["password_hash"])
-
     async def balance(self, account: int, deadline: Deadline) -> int:
         """Return the account's balance in fen."""
 
@@ -113,7 +89,7 @@ class Books:
         async def work(connection: Connection) -> Any:
             rows = await connection.fetch(
                 _MOVE,
-                *_numbers(epoch),
+                *numbers(epoch),
                 wanted.key,
                 dedupe or uuid.uuid4(),
                 wanted.operation,
@@ -126,27 +102,13 @@ class Books:
             )
             return rows[0]
 
-        row = await self._written(work, deadline)
+        row = await written(self._access, work, deadline)
         return Booked(row["movement"], row["repeated"], row["balance"])
 
     async def check_in(self, customer: int, place: str, epoch: Epoch | None, deadline: Deadline) -> None:
         """Record that `customer` was at `place` today; once a day is enough. StaleEpoch changes nothing."""
 
         async def work(connection: Connection) -> None:
-            await connection.execute(_CHECKIN, *_numbers(epoch), customer, place)
+            await connection.execute(_CHECKIN, *numbers(epoch), customer, place)
 
-        await self._written(work, deadline)
-
-    async def _written(self, work: Work[T], deadline: Deadline) -> T:
-        try:
-            return await self._access.write(work, deadline)
-        except asyncpg.PostgresError as error:
-            refusal = _REFUSALS.get(error.sqlstate)
-            if refusal is None:
-                raise
-            raise type(refusal)(refusal.fields["reason"]) from None
-
-
-def _numbers(epoch: Epoch | None) -> tuple[int | None, int | None]:
-    """Return an epoch as the books take it. None is one too: one that is never theirs."""
-    return (None, None) if epoch is None else (epoch.promotion, epoch.version)
+        await written(self._access, work, deadline)

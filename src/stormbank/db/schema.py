@@ -14,17 +14,20 @@ CLEARING_ACCOUNTS: Final = 16
 OPENING_BALANCE: Final = 100_000_000
 _LOCK: Final = 0x5354_4F52_4D42  # one number for all ledgers, no meaning beyond that
 
-# Synthetic customers with known passwords. A real bank hashes slowly on purpose; here the declared service
-# time of login stands for that, so that the processor stays free.
+# Synthetic customers with known passwords, each with one phone. A real bank hashes slowly on purpose; here the
+# declared service time of login stands for that, so that the processor stays free.
 _CUSTOMERS: Final = """
 WITH born AS (
     INSERT INTO account (id, kind, opening, balance)
     SELECT id, 'customer', $3::bigint, $3::bigint FROM generate_series($1::bigint, $2::bigint) id
     WHERE id % $4::bigint = $5::bigint
     RETURNING id
+), known AS (
+    INSERT INTO customer (id, salt, password_hash)
+    SELECT id, to_hex(id), sha256(convert_to(to_hex(id) || ':pw-' || id, 'UTF8')) FROM born
+    RETURNING id
 )
-INSERT INTO customer (id, salt, password_hash)
-SELECT id, to_hex(id), sha256(convert_to(to_hex(id) || ':pw-' || id, 'UTF8')) FROM born
+INSERT INTO device (customer, device) SELECT id, 'device-' || id FROM known
 """
 _CLEARING: Final = """
 INSERT INTO account (id, kind, opening, balance)

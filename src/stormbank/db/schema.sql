@@ -1,4 +1,5 @@
--- The books: accounts, movements of money between two of them, and the two entries of each movement.
+-- The books: accounts, movements of money between two of them, and the two entries of each movement. And what the bank
+-- knows of its customers: passwords, phones, codes that were tried.
 
 -- One row. `customers`: those of 1 to this number who are of the cell have an account here.
 CREATE TABLE bank_schema (
@@ -20,6 +21,26 @@ CREATE TABLE customer (
     salt          text   NOT NULL,
     password_hash bytea  NOT NULL
 );
+
+-- The phones that a customer may log in from.
+CREATE TABLE device (
+    customer bigint      NOT NULL REFERENCES customer,
+    device   text        NOT NULL,
+    bound_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (customer, device)
+);
+
+-- One-time codes that somebody has tried, right or wrong, in the last day; the codes themselves are nowhere.
+-- `used_by` is the attempt that a code was used up by.
+CREATE TABLE code (
+    key      uuid        PRIMARY KEY,
+    customer bigint      NOT NULL,
+    wrong    integer     NOT NULL DEFAULT 0,
+    used_by  uuid,
+    used_at  timestamptz,
+    at       timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX code_customer ON code (customer);
 
 -- `dedupe` is what makes a retry harmless: the key itself, or a random value where the bank runs without it.
 -- `promotion` and `version` are the epoch that it was booked under. `unscored`: anti-fraud did not answer about it.
@@ -122,4 +143,58 @@ RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM bank_admit(p_promotion, p_version);
     INSERT INTO checkin (customer, place) VALUES (p_customer, p_place) ON CONFLICT DO NOTHING;
+END $$;
+
+-- One try of a one-time code, of which the caller says whether it is right. Outcomes: right (used up by this attempt, now
+-- or at an earlier call of it), used (by another attempt), wrong, exhausted (p_limit wrong tries at this code, or four
+-- times as many within a day at all codes of the customer; p_limit NULL: no limit).
+-- Error: BK410 not the database's epoch.
+CREATE FUNCTION bank_try_code(
+    p_promotion integer, p_version integer,
+    p_customer bigint, p_key uuid, p_attempt uuid, p_right boolean, p_limit integer,
+    OUT outcome text, OUT used_at timestamptz
+) LANGUAGE plpgsql AS $$
+DECLARE
+    held  code%ROWTYPE;
+    today bigint;
+BEGIN
+    PERFORM bank_admit(p_promotion, p_version);
+    -- One try of a customer after the other: a thousand at once are counted like a thousand in turn.
+    PERFORM FROM customer c WHERE c.id = p_customer FOR NO KEY UPDATE;
+    DELETE FROM code c WHERE c.customer = p_customer AND c.at < clock_timestamp() - interval '1 day';
+    INSERT INTO code (key, customer) VALUES (p_key, p_customer) ON CONFLICT (key) DO NOTHING;
+    SELECT * INTO STRICT held FROM code c WHERE c.key = p_key;
+    SELECT sum(c.wrong) INTO today FROM code c WHERE c.customer = p_customer;
+
+    IF held.used_by = p_attempt AND p_right THEN
+        outcome := 'right';
+        used_at := held.used_at;
+        -- As in bank_move: what is seen here may be on this server only.
+        PERFORM pg_logical_emit_message(true, 'stormbank', 'repeated');
+    ELSIF held.used_by IS NOT NULL THEN
+        outcome := 'used';
+    ELSIF held.wrong >= p_limit OR today >= 4 * p_limit THEN
+        outcome := 'exhausted';
+    ELSIF p_right THEN
+        outcome := 'right';
+        UPDATE code c SET used_by = p_attempt, used_at = clock_timestamp() WHERE c.key = p_key
+            RETURNING c.used_at INTO used_at;
+    ELSE
+        outcome := 'wrong';
+        UPDATE code c SET wrong = c.wrong + 1 WHERE c.key = p_key;
+    END IF;
+END $$;
+
+-- A phone bound by a right code: both or neither. Outcomes and error as of bank_try_code.
+CREATE FUNCTION bank_bind_device(
+    p_promotion integer, p_version integer,
+    p_customer bigint, p_key uuid, p_attempt uuid, p_limit integer, p_device text,
+    OUT outcome text
+) LANGUAGE plpgsql AS $$
+BEGIN
+    SELECT t.outcome INTO outcome
+        FROM bank_try_code(p_promotion, p_version, p_customer, p_key, p_attempt, true, p_limit) t;
+    IF outcome = 'right' THEN
+        INSERT INTO device (customer, device) VALUES (p_customer, p_device) ON CONFLICT DO NOTHING;
+    END IF;
 END $$;

@@ -9,7 +9,7 @@ from stormbank.admission import tier_class
 from stormbank.operations import TIERS
 from stormbank.scoring import Patience
 from stormbank.settings.common import Common, not_every_ledger, read_common, read_ledgers
-from stormbank.settings.parse import addresses, names, number, pairs, switch, whole
+from stormbank.settings.parse import addresses, names, number, or_off, pairs, switch, whole
 from stormbank.settings.reader import Reader
 
 
@@ -17,7 +17,8 @@ from stormbank.settings.reader import Reader
 class GatewaySettings:
     """`ledgers` by cell and `services` by name: the addresses of each. Rates per second.
 
-    A service that is not named is one that this bank does not have: its operations are unavailable.
+    A service that is not named is one that this bank does not have: its operations are unavailable. `step_up_above` in
+    fen, None where no amount needs a step-up; `scoring` is None where anti-fraud is not asked.
     """
 
     common: Common
@@ -28,11 +29,13 @@ class GatewaySettings:
     tier_share: Mapping[str, float]
     rate_per_s: Mapping[str, float]
     scoring: Patience | None
+    step_up_above: int | None
 
 
 def read(reader: Reader) -> GatewaySettings:
     """Read the settings of a gateway; SettingsError lists all that is wrong."""
     common = read_common(reader)
+    unread: int | None = None
     settings = GatewaySettings(
         common=common,
         ledgers=read_ledgers(reader, common),
@@ -42,6 +45,7 @@ def read(reader: Reader) -> GatewaySettings:
         tier_share=reader.read("BANK_TIER_SHARE", "A=1.0,B=0.7,C=0.5", pairs(0), {}),
         rate_per_s=reader.read("BANK_RATE", "A=400,B=150,C=80", pairs(0), {}),
         scoring=_scoring(reader),
+        step_up_above=reader.read("BANK_STEP_UP_ABOVE", "5000000", or_off(whole(0)), unread),
     )
     reader.settle(lambda: _contradictions(settings, reader))
     return settings

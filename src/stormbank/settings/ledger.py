@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from stormbank.settings.capacity import Capacity, not_every_operation, read_capacity
 from stormbank.settings.common import Common, read_common
-from stormbank.settings.parse import dsn, number, switch, whole, zone
+from stormbank.settings.parse import dsn, number, or_off, switch, whole, zone
 from stormbank.settings.reader import Reader
 
 
 @dataclass(frozen=True)
 class LedgerSettings:
-    """`home` is where a new bank's map has the cell; times in seconds."""
+    """`home` is where a new bank's map has the cell; times in seconds. `code_tries`: None for any number."""
 
     common: Common
     cell: str
@@ -24,12 +24,14 @@ class LedgerSettings:
     db_search_s: float
     capacity: Capacity
     idempotency: bool
+    code_tries: int | None
     customers: int
 
 
 def read(reader: Reader) -> LedgerSettings:
     """Read the settings of a ledger; SettingsError lists all that is wrong."""
     common = read_common(reader)
+    unread: int | None = None
     settings = LedgerSettings(
         common=common,
         cell=reader.read("BANK_CELL", common.only_cell, str, ""),
@@ -41,6 +43,7 @@ def read(reader: Reader) -> LedgerSettings:
         db_search_s=reader.read("BANK_DB_SEARCH_S", "0.1", number(0, above=True), 0.1),
         capacity=read_capacity(reader),
         idempotency=reader.read("BANK_IDEMPOTENCY", "on", switch, True),
+        code_tries=reader.read("BANK_CODE_TRIES", "5", or_off(whole(1)), unread),
         customers=reader.read("BANK_CUSTOMERS", "10000", whole(1), 1),
     )
     reader.settle(lambda: _contradictions(settings))

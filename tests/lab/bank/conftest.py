@@ -21,12 +21,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from stormbank.operations import OPERATIONS
+from stormbank.operations import OPERATIONS, addresses_of
+from stormbank.session import Sessions
 from stormlab.process import ProcessId
 
 BIN = Path("/usr/lib/postgresql/15/bin")
 SECRET = "0123456789abcdef-lab"
 # PostgreSQL refuses to be root; the data stays root's in the eyes of everybody else.
+IDENTITYS = addresses_of("identity")
 NOT_ROOT = ["unshare", "-U", "--map-user=65534", "--map-group=65534"] if os.geteuid() == 0 else []
 
 pytestmark = pytest.mark.lab
@@ -152,6 +154,8 @@ class Process:
     log: Path
     port: int = field(default_factory=free_port)
     child: subprocess.Popen[bytes] | None = None
+    # Whoever does its logins, started when the first one comes: many tests need none.
+    identity: Process | None = None
 
     def start(self) -> Process:
         command = [sys.executable, "-m", "stormbank", self.role, "--host", "127.0.0.1"]
@@ -192,8 +196,11 @@ class Process:
         token: str | None = None,
         key: str | None = None,
         deadline_ms: int | None = None,
+        headers: dict[str, str] | None = None,
     ) -> Reply:
-        headers = {"Content-Type": "application/json"}
+        if self.identity is not None and self.identity.child is None and (method, path) in IDENTITYS:
+            self.identity.start()
+        headers = {"Content-Type": "application/json", **(headers or {})}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         if key is not None:
@@ -210,7 +217,7 @@ class Process:
             return Reply(answer.status, dict(answer.headers), text, time.monotonic() - started_s)
 
     def login(self, customer: int = 1) -> str:
-        fields = {"customer": customer, "device": "phone", "password": f"pw-{customer}"}
+        fields = {"customer": customer, "device": f"device-{customer}", "password": f"pw-{customer}"}
         reply = self.call("POST", "/v1/login", fields)
         assert reply.status == 200, reply.body
         return str(reply.json["token"])
@@ -232,6 +239,25 @@ class Process:
 
 
 @dataclass
+class Party(Process):
+    """An external party, with the address by which it is put into trouble."""
+
+    admin: int = 0
+
+    def trouble(self, **fields: Any) -> Reply:
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=10)
+        with contextlib.closing(connection):
+            connection.request("PUT", "/admin/trouble", body=json.dumps(fields).encode())
+            answer = connection.getresponse()
+            return Reply(answer.status, dict(answer.headers), answer.read(), 0.0)
+
+    def messages(self, customer: int) -> list[str]:
+        """Return the texts that a phone of `customer` finds."""
+        found = self.call("GET", f"/messages?customer={customer}").json["messages"]
+        return [each["text"] for each in found]
+
+
+@dataclass
 class Bank:
     """Starts processes against one database and ends them with the test."""
 
@@ -248,15 +274,44 @@ class Bank:
         return self._start("ledger", env)
 
     def gateway(self, *ledgers: Process, services: Sequence[Process] = (), **env: str) -> Process:
-        named = ",".join(f"{each.role}={urls(each)}" for each in services)
-        return self._start(
-            "gateway", {"BANK_LEDGERS": f"cell0={urls(*ledgers)}", "BANK_SERVICES": named, **env}
-        )
+        """Start a gateway; unless `services` or `env` say who else, an identity does its logins once there are any."""
+        # Step-ups are asked for by the tests of step-ups.
+        env = {"BANK_LEDGERS": f"cell0={urls(*ledgers)}", "BANK_STEP_UP_ABOVE": "off", **env}
+        if "BANK_SERVICES" in env:
+            return self._start("gateway", env)
+        identity = self._process("identity", {"BANK_SERVICE_MS": fast(), **env})
+        named = ",".join(f"{each.role}={urls(each)}" for each in (*services, identity))
+        gateway = self._process("gateway", {**env, "BANK_SERVICES": named})
+        gateway.identity = identity
+        return gateway.start()
 
     def service(self, role: str, *ledgers: Process, **env: str) -> Process:
         """Start a service; only those that have something booked or kept need ledgers."""
         asked = {"BANK_LEDGERS": f"cell0={urls(*ledgers)}"} if ledgers else {}
         return self._start(role, {"BANK_SERVICE_MS": fast(), **asked, **env})
+
+    def identity(self, *ledgers: Process, **env: str) -> Process:
+        return self._start(
+            "identity", {"BANK_LEDGERS": f"cell0={urls(*ledgers)}", "BANK_SERVICE_MS": fast(), **env}
+        )
+
+    def word(self, customer: int) -> dict[str, str]:
+        """Return the header by which a service of the bank speaks for `customer`."""
+        return {"Bank-Customer": Sessions(SECRET, 60).issue_for_service(customer)}
+
+    def sms(self, **env: str) -> Party:
+        return self._party("sms", env)
+
+    def face(self, **env: str) -> Party:
+        return self._party("face", env)
+
+    def _party(self, role: str, env: dict[str, str]) -> Party:
+        admin = free_port()
+        env = {f"BANK_{role.upper()}_ADMIN": f"127.0.0.1:{admin}", **env}
+        party = Party(role, env, self.root / f"{role}-{len(self.started)}.log", admin=admin)
+        self.started.append(party)
+        party.start()
+        return party
 
     def remap(self, home: str, *options: str, **env: str) -> subprocess.CompletedProcess[str]:
         """Change the map as an operator does."""
@@ -265,9 +320,12 @@ class Bank:
         return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=30, check=False)
 
     def _start(self, role: str, env: dict[str, str]) -> Process:
+        return self._process(role, env).start()
+
+    def _process(self, role: str, env: dict[str, str]) -> Process:
         process = Process(role, env, self.root / f"{role}-{len(self.started)}.log")
         self.started.append(process)
-        return process.start()
+        return process
 
 
 def urls(*ledgers: Process) -> str:
@@ -276,7 +334,7 @@ def urls(*ledgers: Process) -> str:
 
 def fast(**changed_ms: float) -> str:
     """Service times that hardly take any, but for the ones named."""
-    every = dict.fromkeys((each.name for each in OPERATIONS), 1.0)
+    every = {each.name: 1.0 for each in OPERATIONS}
     return ",".join(f"{name}={value:g}" for name, value in (every | changed_ms).items())
 
 

@@ -277,13 +277,16 @@ def test_a_lost_cell_is_no_reason_to_turn_away_the_others_customers(bank, cells)
     assert gateway.call("GET", "/servez").status == 503
 
 
-def test_another_cells_customer_is_refused_by_number_and_by_header(cells):
+def test_another_cells_customer_is_refused_by_number_and_by_header(bank, cells):
     gateway, even, odd = cells
     tokens = {customer: gateway.login(customer) for customer in (1, 2)}
     assert even.call("GET", "/v1/balance", token=tokens[1]).status == 421
     assert odd.call("GET", "/v1/balance", token=tokens[1]).status == 200
+    word = bank.word(1)
+    asked = ("POST", "/internal/credentials", {"device": ""})
+    assert even.call(*asked, headers=word).json["error"] == "misrouted"
+    assert odd.call(*asked, headers=word).status == 200
     fields = {"device": "d", "customer": 1, "password": "pw-1"}
-    assert even.call("POST", "/v1/login", fields).json["error"] == "misrouted"
     for nobody in ({}, [], {"customer": "1"}, {"customer": True}, {"customer": 1.0}):
         assert gateway.call("POST", "/v1/login", nobody).status == 400
     for unknown in (-1, 0, 10**6 + 1):
