@@ -8,6 +8,14 @@ from __future__ import annotations
 from stormdrill.load.generator.phone import Answer, Call, Phone, step
 
 SMALLEST, LARGEST = 100, 50_000  # fen
+FUNDS = ("money-market", "bonds", "balanced", "index")
+SPOKEN = (
+    "what is my balance",
+    "send money to my sister",
+    "show my bills",
+    "where is the next branch",
+    "play some music",
+)
 
 
 class MobileBank(Phone):
@@ -58,3 +66,30 @@ class MobileBank(Phone):
     def checkin(self) -> Call:
         """Presence on campus."""
         return Call("POST", "/v1/checkins", {"place": f"hall-{self.random.randrange(50)}"}, 201)
+
+    @step("products")
+    def products(self) -> Call:
+        """The funds that there are."""
+        return Call("GET", "/v1/wealth/products", fields=("products",))
+
+    @step("advice")
+    def advice(self) -> Call:
+        """How much of which fund suits the customer."""
+        return Call("GET", "/v1/wealth/advice", fields=("shares",))
+
+    @step("invest")
+    def invest(self) -> Call:
+        """An order of a fund: its money leaves the account under the order's key."""
+        amount = self.random.randint(1_000, LARGEST)
+        body = {"product": self.random.choice(FUNDS), "amount": amount}
+        return Call("POST", "/v1/wealth/orders", body, 201, ("order", "movement"), amount=amount)
+
+    @step("voice")
+    def voice(self) -> Call:
+        """A question that was spoken."""
+        return Call("POST", "/v1/voice", {"text": self.random.choice(SPOKEN)}, fields=("intent", "answer"))
+
+    @step("offers")
+    def offers(self) -> Call:
+        """What marketing has for the customer."""
+        return Call("GET", "/v1/offers", fields=("offers",))

@@ -93,7 +93,7 @@ class Gateway:
             if operation.scored and self._scoring is not None and customer is not None:
                 mark = await self._scoring.mark(operation, customer, headers, body, deadline)
                 headers |= mark.headers()
-            answer = await self._asked(operation, cell).ask(operation, headers, body, deadline)
+            answer = await self._who_does(operation, cell).ask(operation, headers, body, deadline)
         finally:
             self._admission.leave()
         if operation.writes and answer.status == 503 and _stale(answer.body):
@@ -109,6 +109,14 @@ class Gateway:
         """Tell the map in use."""
         return reply(200, self._map.fields())
 
+    def _who_does(self, operation: Operation, cell: str) -> Upstream:
+        if operation.service == "ledger":
+            return self._ledgers[cell]
+        if operation.service not in self._services:
+            # This bank has none: one that lacks a service of tier C is a bank nevertheless.
+            raise Unavailable(operation.service)
+        return self._services[operation.service]
+
     def _under_an_epoch(self, cell: str, headers: dict[str, str]) -> None:
         if self._pulse.just_woke():
             raise Unavailable("stalled")
@@ -116,14 +124,6 @@ class Gateway:
         # A write under none is for the ledger to refuse: it knows what is wrong.
         if epoch is not None:
             headers[EPOCH_HEADER] = epoch
-
-    def _asked(self, operation: Operation, cell: str) -> Upstream:
-        """Return who does `operation` for a customer of `cell`; Unavailable when nobody was named."""
-        if operation.service == "ledger":
-            return self._ledgers[cell]
-        if operation.service not in self._services:
-            raise Unavailable(operation.service)
-        return self._services[operation.service]
 
 
 def _named_in(body: bytes) -> int:

@@ -70,7 +70,13 @@ def _forwards(shape: Shape, ports: Ports, at: yaml.Node) -> list[yaml.Node]:
         )
         for _, zone in shape.serving
     ]
-    outside = (("prometheus", ports.prometheus, PROMETHEUS_OUTSIDE), ("names", ports.names, NAMES_OUTSIDE))
+    outside = [("prometheus", ports.prometheus, PROMETHEUS_OUTSIDE), ("names", ports.names, NAMES_OUTSIDE)]
+    outside += [
+        (name, ports.parties[name], there)
+        for party in roles.PARTIES
+        for name, there in party.ports.items()
+        if name != party.name
+    ]
     found += [
         made({"name": name, "listen": port, "outside_port": there}, at) for name, port, there in outside
     ]

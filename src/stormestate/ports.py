@@ -4,6 +4,7 @@ Every region has a block of 500, in the order of the file; the block before the 
 
     base + 53, base + 90               the name that phones resolve; Prometheus
     base + 101, 102, 103               SMS, face recognition, clearing (what listens on 8000 + n outside has base + n)
+    base + 111, 112                    where people trouble the first two
     base + 500 r                       API of the r-th region
     base + 500 r + z                   edge of its z-th serving zone (1 to 9)
     base + 500 r + 20 (c + 1) + z      PostgreSQL of the c-th cell (from 0) in that zone
@@ -96,7 +97,7 @@ def read(place: Place, shape: Shape) -> Ports:
         place.problem(
             f"no port for {', '.join(given.missing)}: state it, or give a 'base' from which it follows"
         )
-    parties = {party.name: stands[party.name] for party in roles.PARTIES}
+    parties = {name: stands[name] for party in roles.PARTIES for name in party.ports}
     return Ports(stands["prometheus"], stands["names"], api, edge, postgres, patroni, parties)
 
 
@@ -112,7 +113,7 @@ def _given(place: Place) -> _Given:
 
 def _outside() -> dict[str, int]:
     """What is outside every site, with its offset from the base."""
-    return _OUTSIDE | {party.name: party.port - _PARTIES for party in roles.PARTIES}
+    return _OUTSIDE | {name: port - _PARTIES for party in roles.PARTIES for name, port in party.ports.items()}
 
 
 def _offsets(kind: str, shape: Shape) -> Iterator[tuple[str, int]]:

@@ -57,8 +57,18 @@ class Party:
     name: str
     port: int
     setting: str
+    admin: int = 0
+    """Where people trouble it, on a port of its own; 0 where they do that on the one port."""
     env: Mapping[str, str] = field(default_factory=dict)
     """As in `lab.outside`."""
 
+    @property
+    def ports(self) -> Mapping[str, int]:
+        """Where it listens, by what the way there from the host is called."""
+        return {self.name: self.port} | ({f"{self.name}-admin": self.admin} if self.admin else {})
 
-PARTIES: Final[tuple[Party, ...]] = ()
+
+PARTIES: Final[tuple[Party, ...]] = (
+    Party("sms", 8101, "BANK_SMS_URL", 8111, {"BANK_SMS_ADMIN": "$(ADDRESS):8111"}),
+    Party("face", 8102, "BANK_FACE_URL", 8112, {"BANK_FACE_ADMIN": "$(ADDRESS):8112"}),
+)

@@ -18,7 +18,7 @@ class GatewaySettings:
     """`ledgers` by cell and `services` by name: the addresses of each. Rates per second.
 
     A service that is not named is one that this bank does not have: its operations are unavailable. `step_up_above` in
-    fen, None where no amount needs a step-up; `scoring` is None where anti-fraud is not asked.
+    fen, None where no amount needs a step-up.
     """
 
     common: Common
@@ -28,8 +28,8 @@ class GatewaySettings:
     tier_order: tuple[str, ...]
     tier_share: Mapping[str, float]
     rate_per_s: Mapping[str, float]
-    scoring: Patience | None
     step_up_above: int | None
+    scoring: Patience | None
 
 
 def read(reader: Reader) -> GatewaySettings:
@@ -44,8 +44,8 @@ def read(reader: Reader) -> GatewaySettings:
         tier_order=reader.read("BANK_TIER_ORDER", "A,B,C", names, ()),
         tier_share=reader.read("BANK_TIER_SHARE", "A=1.0,B=0.7,C=0.5", pairs(0), {}),
         rate_per_s=reader.read("BANK_RATE", "A=400,B=150,C=80", pairs(0), {}),
-        scoring=_scoring(reader),
         step_up_above=reader.read("BANK_STEP_UP_ABOVE", "5000000", or_off(whole(0)), unread),
+        scoring=_scoring(reader),
     )
     reader.settle(lambda: _contradictions(settings, reader))
     return settings

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from stormbank.settings.capacity import Capacity, not_every_operation, read_capacity
-from stormbank.settings.common import Common, not_every_ledger, read_common
-from stormbank.settings.parse import addresses, number, switch, url, whole
+from stormbank.settings.common import Common, not_every_ledger, read_common, read_ledgers
+from stormbank.settings.parse import number, switch, url, whole
 from stormbank.settings.reader import Reader
 
 LONGEST_CODE_S = 3600
@@ -42,10 +42,9 @@ class IdentitySettings:
 def read(reader: Reader) -> IdentitySettings:
     """Read the settings of an identity; SettingsError lists all that is wrong."""
     common = read_common(reader)
-    only = common.only_cell
     settings = IdentitySettings(
         common=common,
-        ledgers=reader.read("BANK_LEDGERS", only and f"{only}=http://ledger:8090", addresses("CELL"), {}),
+        ledgers=read_ledgers(reader, common),
         capacity=read_capacity(reader, "BANK_IDENTITY_SLOTS"),
         binding=reader.read("BANK_DEVICE_BINDING", "on", switch, True),
         bulkheads=reader.read("BANK_BULKHEADS", "on", switch, True),

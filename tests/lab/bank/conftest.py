@@ -158,12 +158,17 @@ class Process:
     identity: Process | None = None
 
     def start(self) -> Process:
+        if self.child is None or self.child.poll() is not None:
+            self.launch()
+        eventually(self.ready, 15, f"{self.role} is ready, see {self.log}")
+        return self
+
+    def launch(self) -> None:
+        """Start it and wait for nothing."""
         command = [sys.executable, "-m", "stormbank", self.role, "--host", "127.0.0.1"]
         env = {"PATH": os.environ["PATH"], "BANK_TOKEN_SECRET": SECRET, "BANK_DRAIN_S": "0.3", **self.env}
         with self.log.open("ab") as log:
             self.child = subprocess.Popen([*command, "--port", str(self.port)], env=env, stderr=log)
-        eventually(self.ready, 15, f"{self.role} is ready, see {self.log}")
-        return self
 
     def ready(self) -> bool:
         with contextlib.suppress(OSError, http.client.HTTPException):
@@ -264,6 +269,17 @@ class Bank:
     postgres: Postgres
     root: Path
     started: list[Process] = field(default_factory=list)
+    secret: str = SECRET
+    launched: list[Process] | None = None
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Start all that the body starts at the same time; it is ready at the end."""
+        self.launched = []
+        yield
+        launched, self.launched = self.launched, None
+        for each in launched:
+            each.start()
 
     def dsn(self, *others: Postgres, database: str = "bank") -> str:
         hosts = ",".join(f"127.0.0.1:{each.port}" for each in (self.postgres, *others))
@@ -274,26 +290,27 @@ class Bank:
         return self._start("ledger", env)
 
     def gateway(self, *ledgers: Process, services: Sequence[Process] = (), **env: str) -> Process:
-        """Start a gateway; unless `services` or `env` say who else, an identity does its logins once there are any."""
+        """Start a gateway; unless `env` says who else, an identity does its logins as soon as there are any."""
         # Step-ups are asked for by the tests of step-ups.
         env = {"BANK_LEDGERS": f"cell0={urls(*ledgers)}", "BANK_STEP_UP_ABOVE": "off", **env}
         if "BANK_SERVICES" in env:
             return self._start("gateway", env)
         identity = self._process("identity", {"BANK_SERVICE_MS": fast(), **env})
-        named = ",".join(f"{each.role}={urls(each)}" for each in (*services, identity))
-        gateway = self._process("gateway", {**env, "BANK_SERVICES": named})
+        named = [("identity", identity), *((each.role, each) for each in services)]
+        named_at = ",".join(f"{role}={urls(each)}" for role, each in named)
+        gateway = self._process("gateway", {**env, "BANK_SERVICES": named_at})
         gateway.identity = identity
-        return gateway.start()
-
-    def service(self, role: str, *ledgers: Process, **env: str) -> Process:
-        """Start a service; only those that have something booked or kept need ledgers."""
-        asked = {"BANK_LEDGERS": f"cell0={urls(*ledgers)}"} if ledgers else {}
-        return self._start(role, {"BANK_SERVICE_MS": fast(), **asked, **env})
+        return self._begin(gateway)
 
     def identity(self, *ledgers: Process, **env: str) -> Process:
         return self._start(
             "identity", {"BANK_LEDGERS": f"cell0={urls(*ledgers)}", "BANK_SERVICE_MS": fast(), **env}
         )
+
+    def service(self, role: str, *ledgers: Process, **env: str) -> Process:
+        """Start a service; only those that have something booked or kept need ledgers."""
+        asked = {"BANK_LEDGERS": f"cell0={urls(*ledgers)}"} if ledgers else {}
+        return self._start(role, {"BANK_SERVICE_MS": fast(), **asked, **env})
 
     def word(self, customer: int) -> dict[str, str]:
         """Return the header by which a service of the bank speaks for `customer`."""
@@ -310,7 +327,7 @@ class Bank:
         env = {f"BANK_{role.upper()}_ADMIN": f"127.0.0.1:{admin}", **env}
         party = Party(role, env, self.root / f"{role}-{len(self.started)}.log", admin=admin)
         self.started.append(party)
-        party.start()
+        self._begin(party)
         return party
 
     def remap(self, home: str, *options: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -320,7 +337,14 @@ class Bank:
         return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=30, check=False)
 
     def _start(self, role: str, env: dict[str, str]) -> Process:
-        return self._process(role, env).start()
+        return self._begin(self._process(role, env))
+
+    def _begin(self, process: Process) -> Process:
+        process.launch()
+        if self.launched is None:
+            return process.start()
+        self.launched.append(process)
+        return process
 
     def _process(self, role: str, env: dict[str, str]) -> Process:
         process = Process(role, env, self.root / f"{role}-{len(self.started)}.log")
@@ -334,7 +358,7 @@ def urls(*ledgers: Process) -> str:
 
 def fast(**changed_ms: float) -> str:
     """Service times that hardly take any, but for the ones named."""
-    every = {each.name: 1.0 for each in OPERATIONS}
+    every = dict.fromkeys((each.name for each in OPERATIONS), 1.0)
     return ",".join(f"{name}={value:g}" for name, value in (every | changed_ms).items())
 
 
