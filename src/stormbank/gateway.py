@@ -93,7 +93,8 @@ class Gateway:
             if operation.scored and self._scoring is not None and customer is not None:
                 mark = await self._scoring.mark(operation, customer, headers, body, deadline)
                 headers |= mark.headers()
-            answer = await self._who_does(operation, cell).ask(operation, headers, body, deadline)
+            who, query = self._who_does(operation, cell), request.rel_url.raw_query_string
+            answer = await who.ask(operation, headers, body, deadline, query)
         finally:
             self._admission.leave()
         if operation.writes and answer.status == 503 and _stale(answer.body):

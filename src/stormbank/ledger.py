@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Final
 
 from aiohttp import web
@@ -11,9 +13,10 @@ from aiohttp import web
 from stormbank.background import beside
 from stormbank.cells import HEADER as CELL_HEADER
 from stormbank.cells import Cells
+from stormbank.clearing.order import KIND, content
 from stormbank.db.access import Access
 from stormbank.db.address import parse_dsn
-from stormbank.db.books import Books, Movement, clearing_account
+from stormbank.db.books import Books, Movement, Outgoing, clearing_account
 from stormbank.db.credentials import Credentials
 from stormbank.db.epoch import EpochKeeper
 from stormbank.db.pool import Connection
@@ -22,22 +25,29 @@ from stormbank.db.schema import ensure
 from stormbank.deadline import HEADER, Deadline
 from stormbank.epoch import Epoch
 from stormbank.ledger_customers import CustomerDesk
+from stormbank.ledger_transit import TransitDesk
 from stormbank.mark import Mark
 from stormbank.metrics import BookMetrics, CellMetrics, ServiceMetrics, SlotMetrics
 from stormbank.operations import Operation
-from stormbank.problem import BadRequest, Misrouted, StaleEpoch, Unavailable
+from stormbank.outbox.sending import sending_of
+from stormbank.problem import BadRequest, Misrouted, Refused, StaleEpoch, Unavailable
 from stormbank.request import MONEY_FIELDS, amount_in, epoch_in, idempotency_key, json_fields, short_text
 from stormbank.service import CLOSE_SHARE, Service, reply
 from stormbank.session import Sessions
 from stormbank.settings.ledger import LedgerSettings
 from stormbank.slots import Slots
+from stormbank.transit import Transfer, kind_of, transit_account
 from stormbank.work import Done, Reader, Work
 
 READY_ANYWAY_S: Final = 5.0
 
 
 class Ledger:
-    """Answers operations from the books of one cell."""
+    """Answers operations from the books of one cell.
+
+    `sent` is told when something came into the outbox. `reached` are the other cells that its customers can send to.
+    `pays_out` says that payments leave the bank; else they are booked and nothing more.
+    """
 
     def __init__(
         self,
@@ -52,6 +62,9 @@ class Ledger:
         credentials: Credentials,
         epochs: EpochKeeper,
         counts: BookMetrics,
+        sent: Callable[[], None],
+        reached: Collection[str],
+        pays_out: bool,
     ) -> None:
         self._cells = cells
         self._cell = cell
@@ -62,6 +75,9 @@ class Ledger:
         self._books = books
         self._epochs = epochs
         self._counts = counts
+        self._sent = sent
+        self._reached = reached
+        self._pays_out = pays_out
         self._readers: dict[str, Reader] = {
             "balance": self._balance,
             "transfer": self._transfer,
@@ -69,6 +85,9 @@ class Ledger:
             "bills": self._bills,
             "keep_checkin": self._keep_check_in,
             **CustomerDesk(credentials).readers,
+            **TransitDesk(
+                books, cells, cell, lambda repeated: counts.moved("credit", repeated=repeated)
+            ).readers,
         }
 
     async def answer(self, operation: Operation, request: web.BaseRequest) -> web.Response:
@@ -134,7 +153,22 @@ class Ledger:
             raise BadRequest("to is not the account of another customer")
         mark = Mark.read(request.headers)
         movement = Movement(idempotency_key(request), "transfer", customer, to, amount_in(fields), mark=mark)
+        if (there := self._cells.of(to)) != self._cell:
+            movement = self._across(movement, there)
         return self._move(movement, epoch_in(request))
+
+    def _across(self, movement: Movement, there: str) -> Movement:
+        """Return the payer's half of a transfer to the cell `there`, with what its ledger is to be asked."""
+        if there not in self._reached:
+            raise Refused("unknown_account")
+        to = movement.to_account
+        transfer = Transfer(movement.key, movement.from_account, to, movement.amount)
+        return replace(
+            movement,
+            to_account=transit_account(self._cells, there, movement.key),
+            beyond=to,
+            outgoing=Outgoing(kind_of(there), transfer.content()),
+        )
 
     async def _payment(self, customer: int, request: web.BaseRequest) -> Work:
         fields = await json_fields(request, MONEY_FIELDS["payment"])
@@ -142,17 +176,22 @@ class Ledger:
         through = clearing_account(payee)
         mark = Mark.read(request.headers)
         key, amount = idempotency_key(request), amount_in(fields)
-        movement = Movement(key, "payment", customer, through, amount, payee, mark)
+        movement = Movement(key, "payment", customer, through, amount, payee, mark=mark)
+        if self._pays_out:
+            movement = replace(movement, outgoing=Outgoing(KIND, content(customer, payee, amount)))
         return self._move(movement, epoch_in(request))
 
     def _move(self, movement: Movement, epoch: Epoch | None) -> Work:
         async def work(deadline: Deadline) -> Done:
             booked = await self._books.move(movement, epoch, deadline)
             self._counts.moved(movement.operation, repeated=booked.repeated)
+            if movement.outgoing is not None and not booked.repeated:
+                self._sent()
             return 201, {
                 "movement": booked.movement,
                 "key": str(movement.key),
                 "repeated": booked.repeated,
+                "state": booked.state,
                 "balance": booked.balance,
             }
 
@@ -165,24 +204,11 @@ async def run(settings: LedgerSettings, host: str, port: int) -> None:
     metrics = ServiceMetrics("ledger", zone=common.zone, pod=common.pod)
     primary = _primary(settings)
     access = Access(primary, settings.db_pool)
+    cell_metrics = CellMetrics(metrics.registry)
     epochs = EpochKeeper(
-        access,
-        settings.cell,
-        observe=CellMetrics(metrics.registry).observe,
-        search_pause_s=settings.db_search_s,
+        access, settings.cell, observe=cell_metrics.observe, search_pause_s=settings.db_search_s
     )
-    ledger = Ledger(
-        cells=common.cells,
-        cell=settings.cell,
-        sessions=Sessions(common.token_secret, common.session_s),
-        slots=_slots(settings, metrics),
-        service_s=settings.capacity.service_s,
-        primary=primary,
-        books=Books(access, idempotency=settings.idempotency),
-        credentials=Credentials(access, settings.code_tries),
-        epochs=epochs,
-        counts=BookMetrics(metrics.registry, settings.cell, lambda: primary.available),
-    )
+    sessions = Sessions(common.token_secret, common.session_s)
     started_s = time.monotonic()
 
     def ready() -> bool:
@@ -193,11 +219,30 @@ async def run(settings: LedgerSettings, host: str, port: int) -> None:
     async def serving() -> bool:
         return primary.available
 
-    service = Service(
-        "ledger", ledger.answer, metrics, ready, serving, "/cell", ledger.cell, close_share=CLOSE_SHARE
-    )
-    loops = {"the search for the primary": primary.watch(), "the watch over the epoch": epochs.keep()}
-    async with beside(service.end, loops):
+    async with AsyncExitStack() as stack:
+        sending = await stack.enter_async_context(
+            sending_of(settings, access, epochs, sessions, metrics, observe=cell_metrics.observe)
+        )
+        ledger = Ledger(
+            cells=common.cells,
+            cell=settings.cell,
+            sessions=sessions,
+            slots=_slots(settings, metrics),
+            service_s=settings.capacity.service_s,
+            primary=primary,
+            books=Books(access, idempotency=settings.idempotency),
+            credentials=Credentials(access, settings.code_tries),
+            epochs=epochs,
+            counts=BookMetrics(metrics.registry, settings.cell, lambda: primary.available),
+            sent=sending.dispatcher.wake,
+            reached=sending.reached,
+            pays_out=settings.clearing is not None,
+        )
+        service = Service(
+            "ledger", ledger.answer, metrics, ready, serving, "/cell", ledger.cell, close_share=CLOSE_SHARE
+        )
+        loops = {"the search for the primary": primary.watch(), "the watch over the epoch": epochs.keep()}
+        await stack.enter_async_context(beside(service.end, {**loops, **sending.loops}))
         await service.run(host, port, common.drain_s)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from prometheus_client import (
@@ -174,6 +175,86 @@ class CellMetrics:
         self._version.labels(state.cell).set(state.epoch.version)
 
 
+class DayEndMetrics:
+    """The business day of each cell, and what its day-ends pay."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ("cell",)
+        self._date = Gauge(
+            "bank_business_date_days", "Business date, in days since 1970-01-01.", labels, registry=registry
+        )
+        self._open = Gauge(
+            "bank_day_end_open",
+            "1 while a day has ended and not everybody has its interest.",
+            labels,
+            registry=registry,
+        )
+        self._accounts = Counter(
+            "bank_interest_accounts", "Customers who were given a day's interest.", labels, registry=registry
+        )
+        self._interest = Counter("bank_interest_fen", "Interest paid, in fen.", labels, registry=registry)
+
+    def observe(self, cell: str, date: dt.date, *, under_way: bool) -> None:
+        """Report the business date, and whether the day before it still pays interest."""
+        self._date.labels(cell).set((date - dt.date(1970, 1, 1)).days)
+        self._open.labels(cell).set(under_way)
+
+    def paid(self, cell: str, accounts: int, interest: int) -> None:
+        """Count interest that is committed: of so many customers, so many fen together."""
+        self._accounts.labels(cell).inc(accounts)
+        self._interest.labels(cell).inc(interest)
+
+
+class ReconcileMetrics:
+    """How the payments of each cell stand to the clearing party's books, as of the last comparison."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ("cell",)
+        self._payments = Gauge(
+            "bank_reconcile_payments",
+            "Payments of the days that were compared, by how both books stand to each other.",
+            ("cell", "agreement"),
+            registry=registry,
+        )
+        self._fen = Gauge("bank_reconcile_fen", "The same in fen.", ("cell", "agreement"), registry=registry)
+        self._oldest = Gauge(
+            "bank_reconcile_oldest_unknown_seconds",
+            "Age of the oldest payment that is unknown; 0 when none is.",
+            labels,
+            registry=registry,
+        )
+        self._seconds = Gauge(
+            "bank_reconcile_seconds",
+            "How long the books last took to agree again.",
+            labels,
+            registry=registry,
+        )
+        self._settled = Counter(
+            "bank_reconcile_settled", "Payments that a comparison ended.", labels, registry=registry
+        )
+        self._failed = Counter(
+            "bank_reconcile_failed", "Comparisons that were not possible.", labels, registry=registry
+        )
+
+    def observe(
+        self, cell: str, tallies: Mapping[str, tuple[int, int]], oldest_unknown_s: float, settled: int
+    ) -> None:
+        """Report a comparison: payments and fen by how they stand, and how many were settled."""
+        for agreement, (count, amount) in tallies.items():
+            self._payments.labels(cell, agreement).set(count)
+            self._fen.labels(cell, agreement).set(amount)
+        self._oldest.labels(cell).set(oldest_unknown_s)
+        self._settled.labels(cell).inc(settled)
+
+    def reconciled(self, cell: str, seconds: float) -> None:
+        """Report that both books agree again, after so long."""
+        self._seconds.labels(cell).set(seconds)
+
+    def failed(self, cell: str) -> None:
+        """Count a comparison that was not possible."""
+        self._failed.labels(cell).inc()
+
+
 class BookMetrics:
     """What the ledger of `cell` booked, and whether it has a primary."""
 
@@ -201,3 +282,38 @@ class BookMetrics:
     def stale(self) -> None:
         """Count one write refused for its epoch."""
         self._stale.inc()
+
+
+class OutboxMetrics:
+    """What the ledger of `cell` did about rows of its outbox of these kinds, and what waits there."""
+
+    def __init__(self, registry: CollectorRegistry, cell: str, kinds: Iterable[str]) -> None:
+        labels = ("kind", "cell")
+        depth = Gauge("bank_outbox_depth", "Rows that are not settled.", labels, registry=registry)
+        oldest = Gauge("bank_outbox_oldest_seconds", "Age of the oldest of them.", labels, registry=registry)
+        attempts = Counter("bank_outbox_attempts", "Rows taken to be carried out.", labels, registry=registry)
+        self._ended = Counter(
+            "bank_outbox_ended",
+            "How attempts ended: the outcome, or `later`.",
+            ("kind", "outcome", "cell"),
+            registry=registry,
+        )
+        self._cell = cell
+        self._depth = {kind: depth.labels(kind, cell) for kind in kinds}
+        self._oldest = {kind: oldest.labels(kind, cell) for kind in kinds}
+        self._attempts = {kind: attempts.labels(kind, cell) for kind in kinds}
+
+    def observe(self, waiting: Mapping[str, tuple[int, float]]) -> None:
+        """Report how many rows of each kind are not settled and how old the oldest is, in seconds; others have none."""
+        for kind in self._depth:
+            depth, oldest_s = waiting.get(kind, (0, 0.0))
+            self._depth[kind].set(depth)
+            self._oldest[kind].set(oldest_s)
+
+    def attempted(self, kind: str) -> None:
+        """Count one row taken."""
+        self._attempts[kind].inc()
+
+    def ended(self, kind: str, outcome: str) -> None:
+        """Count one attempt that ended."""
+        self._ended.labels(kind, outcome, self._cell).inc()

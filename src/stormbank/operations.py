@@ -13,8 +13,8 @@ class Operation:
     `tier` is the business tier (A1, A2, B, C), `service` who does it (the ledger of the customer's cell, or a service
     that serves every cell), `system_type` what kind of work it is (flow, account, query, compute). `session` says that
     a token must be shown, `money` that the request moves money and must carry an idempotency key, `writes` that the
-    cell's database commits something, `stepped_up` that a large amount needs a step-up token as well, `scored` that
-    anti-fraud is asked before.
+    cell's database commits something, `confirms` that it only asks what became of money that may be on its way,
+    `stepped_up` that a large amount needs a step-up token as well, `scored` that anti-fraud is asked before.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Operation:
     session: bool = True
     money: bool = False
     writes: bool = False
+    confirms: bool = False
     stepped_up: bool = False
     scored: bool = False
     internal: bool = False
@@ -52,6 +53,7 @@ OPERATIONS: Final = (
     Operation(
         "payment", "POST", "/v1/payments", "A1", money=True, writes=True, scored=True, system_type="account"
     ),
+    Operation("confirm", "GET", "/v1/movements", "A1", writes=True, confirms=True, system_type="query"),
     Operation("bills", "GET", "/v1/bills", "B", system_type="query"),
     Operation("products", "GET", "/v1/wealth/products", "B", "wealth", system_type="query"),
     Operation("advice", "GET", "/v1/wealth/advice", "B", "wealth", system_type="compute"),
@@ -61,6 +63,16 @@ OPERATIONS: Final = (
     Operation("voice", "POST", "/v1/voice", "C", "voice", system_type="compute"),
     Operation("checkin", "POST", "/v1/checkins", "C", "campus", writes=True),
     Operation("offers", "GET", "/v1/offers", "C", "marketing", system_type="compute"),
+    Operation(
+        "credit",
+        "POST",
+        "/internal/credits",
+        "A1",
+        money=True,
+        writes=True,
+        internal=True,
+        system_type="account",
+    ),
     Operation("score", "POST", "/internal/score", "A1", "risk", internal=True, system_type="compute"),
     Operation("credentials", "POST", "/internal/credentials", "A1", internal=True, system_type="query"),
     Operation(

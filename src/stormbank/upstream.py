@@ -80,9 +80,17 @@ class Upstream:
             await self._session.close()
 
     async def ask(
-        self, operation: Operation, headers: Mapping[str, str], body: bytes, deadline: Deadline
+        self,
+        operation: Operation,
+        headers: Mapping[str, str],
+        body: bytes,
+        deadline: Deadline,
+        query: str = "",
     ) -> UpstreamAnswer:
-        """Pass one request on; Unavailable when nobody is reached, DeadlineExceeded when nobody answers."""
+        """Pass one request on; Unavailable when nobody is reached, DeadlineExceeded when nobody answers.
+
+        `query` is as it stands in an address.
+        """
         sent = False
         for backoff_s in BACKOFF_S:
             if backoff_s:
@@ -92,6 +100,8 @@ class Upstream:
                 raise DeadlineExceeded(self._name, outcome=_outcome(operation, sent=sent))
             chosen = self._choose()
             address = self._addresses[operation.name][chosen]
+            if query:
+                address = URL(f"{address}?{query}", encoded=True)
             try:
                 passed_on = {**headers, HEADER: str(budget_ms)}
                 answer = await self._send(operation, address, passed_on, body, deadline)

@@ -42,6 +42,8 @@ def test_defaults_are_those_of_the_contract():
             "payment": 0.015,
             "bills": 0.04,
             "checkin": 0.12,
+            "confirm": 0.008,
+            "credit": 0.015,
             "keep_checkin": 0.002,
             "products": 0.008,
             "advice": 0.06,

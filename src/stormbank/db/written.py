@@ -18,6 +18,7 @@ _REFUSALS: Final = {
     "BK004": Unavailable("risk"),
     "BK409": Conflict("key_reused"),
     "BK410": StaleEpoch(StaleEpoch.REASON),
+    "BK411": Unavailable("stale_sender"),
 }
 
 

@@ -7,6 +7,7 @@ party is told to do, `PUT /admin/trouble` with some of the fields changes it at 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,6 +23,8 @@ from stormbank.wait import pause
 STEP_S = 0.05
 """How long a change of a delay may take to be noticed by what waits it out."""
 FINISH_S = 1.0
+SILENCE_S = 60.0
+"""Longer than anybody waits for an answer."""
 
 log = logging.getLogger(__name__)
 
@@ -35,14 +38,14 @@ class Shell:
         self._name = name
         self._routes = routes
         self._trouble = trouble
-        self._failures = Failures()
+        self._failures, self._silences, self._cuts = Failures(), Failures(), Failures()
         self._stop = asyncio.Event()
 
     async def run(self, settings: External, host: str, port: int) -> None:
         """Serve until SIGTERM or SIGINT; OSError when a port cannot be had."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+            loop.add_signal_handler(number, self.end)
         places = [(self.handle, host, port)]
         if settings.admin is not None:
             places.append((self.administer, *settings.admin))
@@ -66,12 +69,29 @@ class Shell:
             return web.Response(text="ok\n")
         try:
             handler = self._handler(request)
+            if self._cuts.due(self._trouble.dead_share):
+                return _cut_off(request)
+            # Whoever asks may have gone by the time this is looked at; what was sent has come all the same.
+            await request.read()
             await self._wait()
             if self._failures.due(self._trouble.error_share):
                 raise Unavailable("trouble")
-            return await handler(request)
+            response = await handler(request)
         except Problem as problem:
-            return refusal(problem)
+            response = refusal(problem)
+        if self._silences.due(self._trouble.silent_share):
+            await _gone(request)
+            return _cut_off(request)
+        return response
+
+    def refuses(self, key: str) -> bool:
+        """Whether what has this key is to be refused: the same answer for the same key, as long as the share is."""
+        drawn = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) / 2**32
+        return drawn < self._trouble.refuse_share
+
+    def end(self) -> None:
+        """Let `run` return, as on SIGTERM."""
+        self._stop.set()
 
     async def administer(self, request: web.BaseRequest) -> web.Response:
         """Answer whoever troubles the party."""
@@ -104,3 +124,17 @@ class Shell:
         began_s = clock()
         while (left_s := began_s + self._trouble.delay_ms / 1000 - clock()) > 0:
             await pause(min(STEP_S, left_s))
+
+
+async def _gone(request: web.BaseRequest) -> None:
+    """Wait until whoever asks has given up."""
+    clock = asyncio.get_running_loop().time
+    until_s = clock() + SILENCE_S
+    while clock() < until_s and request.transport is not None and not request.transport.is_closing():
+        await pause(STEP_S)
+
+
+def _cut_off(request: web.BaseRequest) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=503)

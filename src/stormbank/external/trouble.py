@@ -1,4 +1,4 @@
-"""The trouble that an external party is told to have: slow answers, and failures."""
+"""The trouble that an external party is told to have: slow or no answers, failures, refusals, death."""
 
 from __future__ import annotations
 
@@ -8,21 +8,28 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 LONGEST_MS: Final = 600_000
+SHARES: Final = ("error_share", "silent_share", "refuse_share", "dead_share")
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """Every answer comes `delay_ms` late, and `error_share` of them (0 to 1) are failures. ValueError for others."""
+    """Every answer comes `delay_ms` late. The others are shares of requests, 0 to 1; ValueError for what is none.
+
+    `error_share`: failures, with nothing done. `silent_share`: done, and never answered. `refuse_share`: refused, by a
+    party that can refuse. `dead_share`: cut off with nothing done.
+    """
 
     delay_ms: float = 0.0
     error_share: float = 0.0
+    silent_share: float = 0.0
+    refuse_share: float = 0.0
+    dead_share: float = 0.0
 
     def __post_init__(self) -> None:
         wrong = []
         if not 0 <= self.delay_ms <= LONGEST_MS:
             wrong.append(f"delay_ms is not within 0 to {LONGEST_MS}")
-        if not 0 <= self.error_share <= 1:
-            wrong.append("error_share is not within 0 to 1")
+        wrong += [f"{name} is not within 0 to 1" for name in SHARES if not 0 <= getattr(self, name) <= 1]
         if wrong:
             raise ValueError("; ".join(wrong))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stormbank.external.trouble import Trouble
+from stormbank.external.trouble import SHARES, Trouble
 from stormbank.settings.parse import number, or_off
 from stormbank.settings.reader import Reader
 
@@ -23,7 +23,7 @@ def read_external(reader: Reader, prefix: str, admin: str) -> External:
         admin=reader.read(f"{prefix}_ADMIN", admin, or_off(_host_port), None),
         trouble=Trouble(
             delay_ms=reader.read(f"{prefix}_DELAY_MS", "0", number(0), 0.0),
-            error_share=reader.read(f"{prefix}_ERROR_SHARE", "0", _share, 0.0),
+            **{name: reader.read(f"{prefix}_{name.upper()}", "0", _share, 0.0) for name in SHARES},
         ),
     )
 

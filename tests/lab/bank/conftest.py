@@ -285,9 +285,9 @@ class Bank:
         hosts = ",".join(f"127.0.0.1:{each.port}" for each in (self.postgres, *others))
         return f"postgresql://bank@{hosts}/{database}?target_session_attrs=read-write"
 
-    def ledger(self, dsn: str | None = None, **env: str) -> Process:
+    def ledger(self, dsn: str | None = None, *, port: int | None = None, **env: str) -> Process:
         env = {"BANK_DB_DSN": dsn or self.dsn(), "BANK_CUSTOMERS": "200", "BANK_SERVICE_MS": fast(), **env}
-        return self._start("ledger", env)
+        return self._start("ledger", env, port)
 
     def gateway(self, *ledgers: Process, services: Sequence[Process] = (), **env: str) -> Process:
         """Start a gateway; unless `env` says who else, an identity does its logins as soon as there are any."""
@@ -336,8 +336,8 @@ class Bank:
         env = {"PATH": os.environ["PATH"], "BANK_TOKEN_SECRET": SECRET, "BANK_DB_DSN": self.dsn(), **env}
         return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=30, check=False)
 
-    def _start(self, role: str, env: dict[str, str]) -> Process:
-        return self._begin(self._process(role, env))
+    def _start(self, role: str, env: dict[str, str], port: int | None = None) -> Process:
+        return self._begin(self._process(role, env, port))
 
     def _begin(self, process: Process) -> Process:
         process.launch()
@@ -346,8 +346,9 @@ class Bank:
         self.launched.append(process)
         return process
 
-    def _process(self, role: str, env: dict[str, str]) -> Process:
-        process = Process(role, env, self.root / f"{role}-{len(self.started)}.log")
+    def _process(self, role: str, env: dict[str, str], port: int | None = None) -> Process:
+        log = self.root / f"{role}-{len(self.started)}.log"
+        process = Process(role, env, log, *(() if port is None else (port,)))
         self.started.append(process)
         return process
 
@@ -368,18 +369,18 @@ def at_once(calls: list[Callable[[], Reply]]) -> list[Reply]:
         return [future.result() for future in [pool.submit(call) for call in calls]]
 
 
-def books_agree(postgres: Postgres) -> None:
+def books_agree(postgres: Postgres, database: str = "bank") -> None:
     """Fail unless every movement has its two entries and every balance follows from them."""
-    assert postgres.query("SELECT sum(amount) FROM entry")[0][0] in (0, None)
+    assert postgres.query("SELECT sum(amount) FROM entry", database)[0][0] in (0, None)
     odd = """SELECT a.id FROM account a LEFT JOIN entry e ON e.account = a.id
              GROUP BY a.id HAVING a.balance <> a.opening + coalesce(sum(e.amount), 0)"""
-    assert postgres.query(odd) == []
+    assert postgres.query(odd, database) == []
     chain = """SELECT e.id FROM (SELECT id, amount, balance_after,
                  lag(balance_after) OVER (PARTITION BY account ORDER BY id) AS before FROM entry) e
                WHERE before IS NOT NULL AND balance_after <> before + amount"""
-    assert postgres.query(chain) == []
+    assert postgres.query(chain, database) == []
     halves = "SELECT movement FROM entry GROUP BY movement HAVING count(*) <> 2 OR sum(amount) <> 0"
-    assert postgres.query(halves) == []
+    assert postgres.query(halves, database) == []
 
 
 @pytest.fixture(scope="session")
@@ -416,6 +417,11 @@ def _at_once() -> Callable[..., list[Reply]]:
     return at_once
 
 
+@pytest.fixture(name="free_port")
+def _free_port() -> Callable[[], int]:
+    return free_port
+
+
 @pytest.fixture(name="urls")
 def _urls() -> Callable[..., str]:
     return urls
@@ -433,7 +439,7 @@ def standby(server: Postgres, bank: Bank, tmp_path: Path) -> Iterator[Postgres]:
 
 
 @pytest.fixture(name="books_agree")
-def _books_agree() -> Callable[[Postgres], None]:
+def _books_agree() -> Callable[..., None]:
     return books_agree
 
 

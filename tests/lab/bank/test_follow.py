@@ -249,7 +249,7 @@ def test_each_cell_has_its_own_customers_books_and_epoch(bank, cells, eventually
             body = {"to": to, "amount": 1}
             reply = gateway.call("POST", "/v1/transfers", body, token=token, key=str(uuid.uuid4()))
             assert reply.status == status
-        assert reply.json["reason"] == "unknown_account", "between cells is later work"
+        assert reply.json["reason"] == "unknown_account", "these ledgers know of no other cell"
     moved = "SELECT from_account % 2, count(*) FROM movement GROUP BY 1"
     assert bank.postgres.query(moved) == [(0, 4)]
     assert bank.postgres.query(moved, database="bank_1") == [(1, 4)]
