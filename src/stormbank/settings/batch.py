@@ -36,7 +36,7 @@ def read(reader: Reader) -> BatchSettings:
         common=common,
         databases=reader.read("BANK_DB_DSNS", "", _databases, unread) or _own(reader, common),
         db_password=reader.given("BANK_DB_PASSWORD"),
-        db_search_s=reader.read("BANK_DB_SEARCH_S", "0.1", number(0, above=True), 0.1),
+        db_search_s=reader.read("BANK_DB_SEARCH_S", "0.5", number(0, above=True), 0.5),
         terms=Terms(
             rate_bp=reader.read("BANK_INTEREST_BP", "35", whole(0), 0),
             chunk=reader.read("BANK_BATCH_CHUNK", "200", whole(1), 1),

@@ -153,7 +153,7 @@ def refuse_reservation() -> None:
         (_RETURN, 0, 0, _ERRNO | errno.EOPNOTSUPP),
         (_RETURN, 0, 0, _ALLOW),
     )
-    filters = (_Instruction * len(steps))(*steps)
+    filters = (_Instruction * len(steps))(*(_Instruction(*step) for step in steps))
     program = _Program(len(steps), filters)
     _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "give up new privileges")
     _check(_libc.prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(program), 0, 0), "filter system calls")

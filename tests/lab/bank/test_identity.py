@@ -370,7 +370,7 @@ def test_login_says_that_the_books_are_lost(city):
 
 def test_the_trouble_of_a_party_can_be_changed_by_whoever_administers_it(city):
     here = city()
-    assert here.sms.trouble(error_share=1).json == {"delay_ms": 0.0, "error_share": 1}
+    assert here.sms.trouble(error_share=1).json["error_share"] == 1
     otp = {"customer": 1, "password": "pw-1", "purpose": "bind"}
     assert said(here.gateway.call("POST", "/v1/otp", otp)) == (503, "unavailable", "sms")
     assert here.sms.trouble(error_share=0.0, delay_ms=300).status == 200

@@ -73,7 +73,8 @@ async def test_a_row_comes_with_its_movement_and_never_twice(bank):
         )
         with pytest.raises(Refused):
             await books.move(payment(amount=10**10), NOW, soon())
-        rows = bank.postgres.query("SELECT key, kind, content, attempts, outcome FROM outbox")
+        # The books add the business day to the content.
+        rows = bank.postgres.query("SELECT key, kind, content - 'day', attempts, outcome FROM outbox")
         assert rows == [(wanted.key, "test", {"n": 7}, 0, None)]
         plain = Movement(uuid.uuid4(), "transfer", 1, 2, 5)
         assert (await books.move(plain, NOW, soon())).state == "booked"
