@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 from dataclasses import dataclass, field
 
 import pytest
+from tests.lab.bank.storm import NOBODY, strike
 
 from stormbank.session import Sessions
 
@@ -239,3 +241,49 @@ def test_without_idempotency_a_transfer_arrives_twice_and_does_not_cancel(cells,
     two.bank.postgres.query("UPDATE outbox SET done_at = NULL, outcome = NULL", database="bank_1")
     eventually(lambda: two.number(OPEN) == 0, 5, "it has arrived again")
     assert (two.balance(2), two.number(IN_TRANSIT)) == (100_001_400, -700)
+
+
+LEGS = "SELECT operation, key::text, from_account, to_account, beyond, amount FROM movement"
+
+
+def judge(two, wanted, books_agree):
+    """Each order exactly once, in its cell and in the other one, or given back; and all the money is there."""
+    for database in DATABASES:
+        books_agree(two.bank.postgres, database)
+    legs = {}
+    for cell, rows in enumerate(two.query(LEGS)):
+        for operation, key, source, target, beyond, amount in rows:
+            known = legs.setdefault(key, {})
+            assert (operation, cell) not in known, f"{operation} {key} twice"
+            known[operation, cell] = (source, target, beyond, amount)
+    assert set(legs) == {order.key for order in wanted}
+    for order in wanted:
+        here, there = order.payer % 2, 1 - order.payer % 2
+        found = legs[order.key]
+        source, target, beyond, amount = found.pop(("transfer", here))
+        assert (source, amount) == (order.payer, order.amount)
+        if order.to % 2 == here:
+            assert (target, beyond, found) == (order.to, None, {})
+            continue
+        assert beyond == order.to
+        if order.to > NOBODY:
+            assert found == {("transfer_back", here): (target, order.payer, None, order.amount)}
+        else:
+            assert list(found) == [("credit", there)]
+            assert found["credit", there][1::2] == (order.to, order.amount)
+    assert two.number(IN_TRANSIT) == 0
+    assert two.number("SELECT sum(balance - opening)::bigint FROM account WHERE kind = 'customer'") == 0
+
+
+@pytest.mark.parametrize(
+    "count", [2_000, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(1200)])]
+)
+def test_a_storm_leaves_every_transfer_done_once_or_given_back(cells, eventually, books_agree, count):
+    seed = random.SystemRandom().randrange(10**6)
+    print(f"seed {seed}")
+    two = cells(2, BANK_OUTBOX_LEASE_S="3", BANK_LIMIT="200", BANK_RATE="A=5000,B=100,C=100")
+    wanted, kills = strike(two, count, seed, within_s=count / 8)
+    eventually(lambda: two.number(OPEN) == 0, 60, "all transfers have ended")
+    print(f"{count} orders, {kills} ledgers killed")
+    assert kills >= 3
+    judge(two, wanted, books_agree)
