@@ -45,7 +45,8 @@ CLOSE_SHARE: Final = 0.02
 class Ledger:
     """Answers operations from the books of one cell.
 
-    `sent` is told when something came into the outbox. `reached` are the other cells that its customers can send to.
+    `sent` is told of movements that something is to be done elsewhere for. `reached` are the other cells that
+    its customers can send to.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Ledger:
         books: Books,
         epochs: EpochKeeper,
         counts: BookMetrics,
-        sent: Callable[[], None],
+        sent: Callable[[Movement], None],
         reached: Collection[str],
     ) -> None:
         self._cells = cells
@@ -190,7 +191,7 @@ class Ledger:
             booked = await self._books.move(movement, epoch, deadline)
             self._counts.moved(movement.operation, repeated=booked.repeated)
             if movement.outgoing is not None and not booked.repeated:
-                self._sent()
+                self._sent(movement)
             return 201, {
                 "movement": booked.movement,
                 "key": str(movement.key),
@@ -241,10 +242,10 @@ async def run(settings: LedgerSettings, host: str, port: int) -> None:
             slots=_slots(settings, metrics),
             service_s=settings.capacity.service_s,
             primary=primary,
-            books=Books(access, idempotency=settings.idempotency),
+            books=Books(access, idempotency=settings.idempotency, outbox=settings.outbox),
             epochs=epochs,
             counts=BookMetrics(metrics.registry, settings.cell, lambda: primary.available),
-            sent=sending.dispatcher.wake,
+            sent=sending.sent,
             reached=sending.reached,
         )
         service = Service("ledger", ledger.answer, metrics, ready, serving, "/cell", ledger.cell)

@@ -31,6 +31,7 @@ class LedgerSettings:
     idempotency: bool
     customers: int
     ledgers: Mapping[str, tuple[str, ...]]
+    outbox: bool
     outbox_lease_s: float
     outbox_parallel: int
     recheck_s: float
@@ -52,6 +53,7 @@ def read(reader: Reader) -> LedgerSettings:
         idempotency=reader.read("BANK_IDEMPOTENCY", "on", switch, True),
         customers=reader.read("BANK_CUSTOMERS", "10000", whole(1), 1),
         ledgers=reader.read("BANK_LEDGERS", "", addresses("CELL", empty=True), {}),
+        outbox=reader.read("BANK_OUTBOX", "on", switch, True),
         outbox_lease_s=reader.read("BANK_OUTBOX_LEASE_S", "5", number(0, above=True), 5.0),
         outbox_parallel=reader.read("BANK_OUTBOX_PARALLEL", "8", whole(1), 1),
         recheck_s=reader.read("BANK_TRANSIT_RECHECK_S", "120", number(0), 0.0),

@@ -205,6 +205,19 @@ def test_a_sender_whose_database_fell_behind_is_not_believed(cells, eventually):
     eventually(lambda: two.state(token, key) == "booked", 10, "its cell was promoted")
 
 
+def lose(postgres, keys):
+    """Make the books of cell0 those of a remote database that was promoted without the commits of `keys`."""
+    with postgres.connection() as books:
+        books.execute("DELETE FROM received WHERE key = ANY (%s) OR outcome = 'refused'", [keys])
+        books.execute("DELETE FROM movement WHERE key = ANY (%s)", [keys])
+        books.execute("DELETE FROM entry WHERE movement NOT IN (SELECT id FROM movement)")
+        books.execute(
+            "UPDATE account a SET balance = opening + "
+            "coalesce((SELECT sum(amount) FROM entry e WHERE e.account = a.id), 0)"
+        )
+        books.execute("UPDATE cell_epoch SET promotion = 2")
+
+
 def test_what_a_promoted_cell_has_lost_is_booked_there_again(cells, eventually, books_agree):
     two = cells()
     token, keys = two.gateway.login(1), [str(uuid.uuid4()) for _ in range(4)]
@@ -212,22 +225,42 @@ def test_what_a_promoted_cell_has_lost_is_booked_there_again(cells, eventually, 
         assert two.send(token, 2, 100, key).status == 201
     assert two.send(token, 999_998, 100).status == 201
     eventually(lambda: two.number(OPEN) == 0, 10, "all are settled")
-    # As a remote database that was promoted without the newest two commits.
-    with two.bank.postgres.connection() as books:
-        books.execute("DELETE FROM received WHERE key = ANY (%s) OR outcome = 'refused'", [keys[2:]])
-        books.execute("DELETE FROM movement WHERE key = ANY (%s)", [keys[2:]])
-        books.execute("DELETE FROM entry WHERE movement NOT IN (SELECT id FROM movement)")
-        books.execute(
-            "UPDATE account a SET balance = opening + "
-            "coalesce((SELECT sum(amount) FROM entry e WHERE e.account = a.id), 0)"
-        )
-    assert (two.balance(2), two.number(IN_TRANSIT)) == (100_000_200, 200)
-    two.bank.postgres.query("UPDATE cell_epoch SET promotion = 2")
+    lose(two.bank.postgres, keys[2:])
     eventually(lambda: two.balance(2) == 100_000_400, 10, "they are there again")
     eventually(lambda: two.number(OPEN) == 0, 10, "all are settled again")
     assert (two.balance(1), two.number(IN_TRANSIT)) == (99_999_600, 0)
     checked = "SELECT checked FROM peer WHERE checked > 0"
     eventually(lambda: two.query(checked) == [[(1,)], [(2,)]], 5, "the other looks after its own, too")
+    books_agree(two.bank.postgres)
+
+
+def test_without_the_look_after_a_promotion_money_stays_in_transit(cells, eventually):
+    """The protection off: one setting, and the harm is there."""
+    two = cells(BANK_TRANSIT_RECHECK_S="0")
+    token, keys = two.gateway.login(1), [str(uuid.uuid4()) for _ in range(2)]
+    for key in keys:
+        assert two.send(token, 2, 100, key).status == 201
+    eventually(lambda: two.number(OPEN) == 0, 10, "all are settled")
+    lose(two.bank.postgres, keys[1:])
+    checked = "SELECT checked FROM peer WHERE checked = 2"
+    eventually(lambda: two.query(checked)[1] == [(2,)], 10, "the promotion was noticed")
+    assert (two.number(OPEN), two.balance(2), two.number(IN_TRANSIT)) == (0, 100_000_100, 100)
+
+
+def test_an_order_that_its_own_cell_lost_is_whole_again_when_the_phone_repeats_it(
+    cells, eventually, books_agree
+):
+    two = cells()
+    token, key = two.gateway.login(2), str(uuid.uuid4())
+    assert two.send(token, 1, 100, key).status == 201
+    eventually(lambda: two.number(OPEN) == 0, 10, "it is settled")
+    lose(two.bank.postgres, [key])
+    two.bank.postgres.query("DELETE FROM outbox")
+    # Booked there and not here: nobody mends that, and it shows.
+    assert (two.balance(2), two.balance(1), two.number(IN_TRANSIT)) == (100_000_000, 100_000_100, -100)
+    eventually(lambda: two.send(token, 1, 100, key).status == 201, 5, "the phone has repeated it")
+    eventually(lambda: two.state(token, key) == "booked", 10, "and it is settled")
+    assert (two.balance(2), two.balance(1), two.number(IN_TRANSIT)) == (99_999_900, 100_000_100, 0)
     books_agree(two.bank.postgres)
 
 
@@ -287,3 +320,15 @@ def test_a_storm_leaves_every_transfer_done_once_or_given_back(cells, eventually
     print(f"{count} orders, {kills} ledgers killed")
     assert kills >= 3
     judge(two, wanted, books_agree)
+
+
+def test_without_the_outbox_what_was_refused_stays_in_transit(cells, eventually):
+    """The protection off: one setting, and the harm is there."""
+    two = cells(BANK_OUTBOX="off")
+    token, key = two.gateway.login(1), str(uuid.uuid4())
+    assert two.send(token, 2, 5).status == 201
+    eventually(lambda: two.balance(2) == 100_000_005, 5, "as long as nothing strikes it arrives")
+    assert two.send(token, 999_998, 700, key).json["state"] == "booked", "nobody knows better"
+    refused = "SELECT count(*) FROM received WHERE outcome = 'refused'"
+    eventually(lambda: two.query(refused)[0] == [(1,)], 5, "the other cell has refused it")
+    assert (two.number(OPEN), two.number(IN_TRANSIT)) == (0, 700)
