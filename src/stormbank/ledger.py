@@ -18,10 +18,12 @@ from stormbank.db.books import Books, Movement, clearing_account
 from stormbank.db.epoch import EpochKeeper
 from stormbank.db.pool import Connection
 from stormbank.db.primary import Primary
-from stormbank.db.schema import ensure
+from stormbank.db.schema import check, ensure
+from stormbank.db.showing import Showing
+from stormbank.db.standby import Standbys
 from stormbank.deadline import HEADER, Deadline
 from stormbank.epoch import Epoch
-from stormbank.metrics import BookMetrics, CellMetrics, ServiceMetrics, SlotMetrics
+from stormbank.metrics import BookMetrics, CellMetrics, ServiceMetrics, SlotMetrics, StaleReads
 from stormbank.operations import Operation
 from stormbank.problem import BadRequest, Misrouted, StaleEpoch, Unauthorized, Unavailable
 from stormbank.request import amount_in, epoch_in, idempotency_key, json_fields, short_text
@@ -29,6 +31,7 @@ from stormbank.service import Service, reply
 from stormbank.session import Sessions
 from stormbank.settings.ledger import LedgerSettings
 from stormbank.slots import Slots
+from stormbank.staleness import HEADER as AS_OF
 
 READY_ANYWAY_S: Final = 5.0
 # Gateways reach ledgers by an address that chooses once per connection. Ending some connections keeps the
@@ -50,8 +53,8 @@ class Ledger:
         sessions: Sessions,
         slots: Slots,
         service_s: Mapping[str, float],
-        primary: Primary,
         books: Books,
+        showing: Showing,
         epochs: EpochKeeper,
         counts: BookMetrics,
     ) -> None:
@@ -60,8 +63,8 @@ class Ledger:
         self._sessions = sessions
         self._slots = slots
         self._service_s = service_s
-        self._primary = primary
         self._books = books
+        self._showing = showing
         self._epochs = epochs
         self._counts = counts
         self._readers: dict[str, Callable[[int, web.BaseRequest], Awaitable[Work]]] = {
@@ -83,7 +86,7 @@ class Ledger:
             customer = self._own(self._sessions.customer_of(request.headers.get("Authorization")))
         # What cannot be done is refused before it occupies a slot: a bad request, or no books at all.
         work = await self._readers[operation.name](customer, request)
-        if not self._primary.available:
+        if not self._showing.can_do(operation.name):
             raise Unavailable("database")
         await self._slots.work(self._service_s[operation.name], deadline)
         try:
@@ -120,13 +123,13 @@ class Ledger:
 
     async def _balance(self, customer: int, _: web.BaseRequest) -> Work:
         async def work(deadline: Deadline) -> Done:
-            return 200, {"account": customer, "balance": await self._books.balance(customer, deadline)}
+            return 200, {"account": customer, **await self._showing.balance(customer, deadline)}
 
         return work
 
     async def _bills(self, customer: int, _: web.BaseRequest) -> Work:
         async def work(deadline: Deadline) -> Done:
-            return 200, {"entries": await self._books.bills(customer, deadline)}
+            return 200, await self._showing.bills(customer, deadline)
 
         return work
 
@@ -171,6 +174,8 @@ class Ledger:
 
 def _answer(status: int, fields: dict[str, Any]) -> web.Response:
     response = reply(status, fields)
+    if "as_of" in fields:
+        response.headers[AS_OF] = fields["as_of"]
     if random.random() < CLOSE_SHARE:
         response.force_close()
     return response
@@ -182,6 +187,7 @@ async def run(settings: LedgerSettings, host: str, port: int) -> None:
     metrics = ServiceMetrics("ledger", zone=common.zone, pod=common.pod)
     primary = _primary(settings)
     access = Access(primary, settings.db_pool)
+    standbys = _standbys(settings)
     epochs = EpochKeeper(
         access,
         settings.cell,
@@ -194,7 +200,7 @@ async def run(settings: LedgerSettings, host: str, port: int) -> None:
         sessions=Sessions(common.token_secret, common.session_s),
         slots=_slots(settings, metrics),
         service_s=settings.capacity.service_s,
-        primary=primary,
+        showing=Showing(primary, access, standbys, StaleReads(metrics.registry, settings.cell).read),
         books=Books(access, idempotency=settings.idempotency),
         epochs=epochs,
         counts=BookMetrics(metrics.registry, settings.cell, lambda: primary.available),
@@ -210,7 +216,11 @@ async def run(settings: LedgerSettings, host: str, port: int) -> None:
         return primary.available
 
     service = Service("ledger", ledger.answer, metrics, ready, serving, "/cell", ledger.cell)
-    loops = {"the search for the primary": primary.watch(), "the watch over the epoch": epochs.keep()}
+    loops = {
+        "the search for the primary": primary.watch(),
+        "the watch over the epoch": epochs.keep(),
+        "the beat for standbys": standbys.keep(primary),
+    }
     async with beside(service.end, loops):
         await service.run(host, port, common.drain_s)
 
@@ -225,6 +235,18 @@ def _primary(settings: LedgerSettings) -> Primary:
         pool_size=settings.db_pool,
         prepare=prepare,
         search_pause_s=settings.db_search_s,
+    )
+
+
+def _standbys(settings: LedgerSettings) -> Standbys:
+    async def same_bank(connection: Connection) -> None:
+        await check(connection, settings.common.cells, settings.cell)
+
+    return Standbys(
+        parse_dsn(settings.db_dsn),
+        password=settings.db_password,
+        longest_s=settings.stale_max_s,
+        same_bank=same_bank,
     )
 
 

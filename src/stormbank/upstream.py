@@ -21,6 +21,7 @@ from yarl import URL
 from stormbank.deadline import HEADER, Deadline
 from stormbank.operations import OPERATIONS, Operation
 from stormbank.problem import DeadlineExceeded, Unavailable
+from stormbank.staleness import HEADER as AS_OF
 from stormbank.wait import pause
 
 # Each try comes after so many seconds. With two pods in a zone, several new connections that all meet the
@@ -35,11 +36,12 @@ UNACKNOWLEDGED_MS: Final = 1000
 
 @dataclass(frozen=True)
 class UpstreamAnswer:
-    """What a service answered, unread."""
+    """What a service answered, unread. With `as_of` it is not the newest."""
 
     status: int
     body: bytes
     retry_after: str | None
+    as_of: str | None = None
 
 
 class Upstream:
@@ -154,7 +156,10 @@ class Upstream:
             timeout=timeout,
             allow_redirects=False,
         ) as response:
-            return UpstreamAnswer(response.status, await response.read(), response.headers.get("Retry-After"))
+            told = response.headers
+            return UpstreamAnswer(
+                response.status, await response.read(), told.get("Retry-After"), told.get(AS_OF)
+            )
 
 
 def _outcome(operation: Operation, *, sent: bool) -> str:

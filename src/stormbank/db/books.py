@@ -1,4 +1,4 @@
-"""What the books can do, each by one statement: verify a customer, show, move money, check in."""
+"""What the books can do, each by one statement: verify a customer, move money, check in."""
 
 from __future__ import annotations
 
@@ -17,13 +17,7 @@ from stormbank.deadline import Deadline
 from stormbank.epoch import Epoch
 from stormbank.problem import Conflict, Refused, StaleEpoch
 
-BILL_ENTRIES: Final = 20
-
 _MOVE: Final = "SELECT movement, repeated, balance FROM bank_move($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-_BILLS: Final = """
-SELECT e.movement, m.operation, e.amount, e.balance_after, m.created_at
-FROM entry e JOIN movement m ON m.id = e.movement WHERE e.account = $1 ORDER BY e.id DESC LIMIT $2
-"""
 _CHECKIN: Final = "SELECT bank_check_in($1, $2, $3, $4)"
 _REFUSALS: Final = {
     "BK001": Refused("insufficient_funds"),
@@ -79,26 +73,6 @@ class Books:
             return False
         digest = hashlib.sha256(f"{row['salt']}:{password}".encode()).digest()
         return hmac.compare_digest(digest, row["password_hash"])
-
-    async def balance(self, account: int, deadline: Deadline) -> int:
-        """Return the account's balance in fen."""
-
-        async def work(connection: Connection) -> Any:
-            return await connection.fetchval("SELECT balance FROM account WHERE id = $1", account)
-
-        found = await self._access.read(work, deadline)
-        if found is None:
-            raise Refused("unknown_account")
-        return int(found)
-
-    async def bills(self, account: int, deadline: Deadline) -> list[dict[str, Any]]:
-        """Return the account's newest entries, newest first."""
-
-        async def work(connection: Connection) -> Any:
-            return await connection.fetch(_BILLS, account, BILL_ENTRIES)
-
-        rows = await self._access.read(work, deadline)
-        return [{**row, "created_at": row["created_at"].isoformat()} for row in rows]
 
     async def move(self, wanted: Movement, epoch: Epoch | None, deadline: Deadline) -> Booked:
         """Book `wanted` or find it booked; returns after the commit. Refused, Conflict, StaleEpoch change nothing."""

@@ -118,6 +118,11 @@ def switch(text: str) -> bool:
     return text == "on"
 
 
+def seconds_or_off(text: str) -> float:
+    """Read a number of seconds above 0; 0 stands for off."""
+    return 0.0 if text == "off" else number(0, above=True)(text)
+
+
 def secret(text: str) -> str:
     """Read a secret that is long enough to be one."""
     if len(text) < 16:
