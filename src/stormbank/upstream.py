@@ -23,6 +23,7 @@ from stormbank.operations import OPERATIONS, Operation
 from stormbank.problem import DeadlineExceeded, Unavailable
 from stormbank.staleness import HEADER as AS_OF
 from stormbank.wait import pause
+from stormbank.watchful import watch
 
 # Each try comes after so many seconds. With two pods in a zone, several new connections that all meet the
 # dead one are rare, and by the last one its endpoint is gone.
@@ -30,8 +31,6 @@ BACKOFF_S: Final = (0.0, 0.0, 0.02, 0.1, 0.3)
 CONNECT_TIMEOUT_S: Final = 0.4
 AVOID_S: Final = 1.0
 KEEPALIVE_S: Final = 30.0
-# Sent and not acknowledged by the other kernel for this long: the pod is gone, however silently.
-UNACKNOWLEDGED_MS: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -171,8 +170,5 @@ def _watchful_socket(address: AddrInfoType) -> socket.socket:
     family, kind, protocol, _, _ = address
     opened = socket.socket(family, kind, protocol)
     opened.setblocking(False)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
-    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
-    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
+    watch(opened)
     return opened

@@ -23,8 +23,9 @@ import asyncpg
 
 from stormbank.db.access import READ_TIMEOUT_S, T, Work
 from stormbank.db.address import without_user
+from stormbank.db.connecting import CONNECT_TIMEOUT_S, connect
 from stormbank.db.pool import Connection, Pool
-from stormbank.db.primary import CONNECT_TIMEOUT_S, LOST, Primary
+from stormbank.db.primary import LOST, Primary
 from stormbank.deadline import Deadline
 from stormbank.problem import Unavailable
 from stormbank.wait import pause
@@ -166,10 +167,7 @@ class Standbys:
         return dsn, connection
 
     async def _connect(self, dsn: str) -> Connection:
-        name = {"application_name": "stormbank-standby"}
-        return await asyncpg.connect(
-            dsn, password=self._password, timeout=CONNECT_TIMEOUT_S, server_settings=name
-        )
+        return await connect(dsn, self._password, {"application_name": "stormbank-standby"})
 
     def _let_go(self, pool: Pool | None) -> None:
         if pool is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stormestate.overlays import bank, patroni
+from stormestate.overlays import archive, bank, patroni
 from stormestate.overlays.text import ZONE, document, env, kustomization, workload
 from stormestate.ports import patroni_node_port, postgres_node_port
 from stormestate.shape import DATABASE, LEDGER, Cell, Region, Shape, Site, Zone
@@ -30,6 +30,9 @@ def files(shape: Shape, region: Region, zone: Zone) -> dict[str, str]:
             if zone.name in site.zones:
                 bases.append(f"{cell.name}-database")
                 found |= _database(cell, site, zone)
+        for cell in archive.here(shape, zone):
+            bases.append(archive.directory(cell))
+            found |= archive.files(cell, region, zone, _BASE)
     if not bases:
         return {}
     top = kustomization(
