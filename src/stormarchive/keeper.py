@@ -20,6 +20,7 @@ from stormarchive.stretch import Reach, Stretch
 from stormarchive.wait import pause
 
 TURN_S: Final = 0.5
+ASK_ALL_LOOKS: Final = 6
 _PAGE: Final = 8192
 _AGAIN_S: Final = 1.0
 _BACKUP_AGAIN_S: Final = 15.0
@@ -39,7 +40,7 @@ class Keeper:
         self._receiver: Receiver | None = None
         self._backup: Backup | None = None
         self._seen: deque[Progress] = deque(maxlen=64)
-        self._look_at_s = self._back_up_at_s = self._measure_at_s = 0.0
+        self._look_at_s = self._ask_all_at_s = self._back_up_at_s = self._measure_at_s = 0.0
         self._gap = self._confirmed = False
 
     def run(self, ended: threading.Event) -> None:
@@ -80,6 +81,12 @@ class Keeper:
 
     def _look(self) -> None:
         """See who is primary, follow it, and note how far its log has come here."""
+        followed = self._receiver.primary if self._receiver is not None and self._receiver.running else None
+        if followed is not None and time.monotonic() < self._ask_all_at_s:
+            # All is well: each question to all members is as many logins.
+            self._note_progress(member.progress(self._settings, followed))
+            return
+        self._ask_all_at_s = time.monotonic() + ASK_ALL_LOOKS * self._settings.look_s
         found, said = member.find(self._settings)
         if found is None:
             self._primary = None
@@ -87,7 +94,7 @@ class Keeper:
             self._look_at_s = time.monotonic() + min(_AGAIN_S, self._settings.look_s)
             return
         self._store.identify(found.system, found.segment_size)
-        if self._receiver is None or self._receiver.primary != found:
+        if found != self._primary or (self._settings.receive and self._receiver is None):
             self._follow(found)
         self._primary = found
         if self._receiver is not None and self._receiver.running:
@@ -151,8 +158,10 @@ class Keeper:
             outcome = self._backup.finish()
             self._backup = None
             self._backed_up(outcome, now_s)
-        ready = self._confirmed and self._backup is None and now_s >= self._back_up_at_s
-        if ready and self._primary is not None and (why := self._due()):
+        if not self._confirmed or self._backup is not None or now_s < self._back_up_at_s:
+            return
+        self._back_up_at_s = now_s + min(self._settings.look_s, _BACKUP_AGAIN_S)
+        if self._primary is not None and (why := self._due()):
             log.info("base backup of %s: %s", self._primary.member, why)
             self._store.drop_unfinished()
             self._backup = Backup(self._settings, self._store, self._primary, self._store.newest().number)

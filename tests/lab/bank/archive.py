@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,20 @@ class Archive:
             self.child.send_signal(signal.SIGTERM)
             self.child.wait(15)
         self.child = None
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Hold it still with its receiver: what is sent to it waits in its sockets."""
+        assert self.child is not None
+        children = Path(f"/proc/{self.child.pid}/task/{self.child.pid}/children").read_text().split()
+        held = [self.child.pid, *map(int, children)]
+        try:
+            for pid in held:
+                os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in held:
+                os.kill(pid, signal.SIGCONT)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [*NOT_ROOT, sys.executable, "-m", "stormarchive", *arguments]

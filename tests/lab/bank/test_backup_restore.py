@@ -129,6 +129,18 @@ def test_an_archive_that_was_away_goes_on_where_it_was(archives, phone, eventual
     assert movements(archive.restore()) == 4
 
 
+def test_an_archive_that_stands_still_holds_nobody_up(archives, bank, phone, eventually):
+    archive = archives().start()
+    archive.settled(eventually)
+    gateway, token = phone
+    with archive.frozen():
+        replies = [gateway.pay(token) for _ in range(20)]
+    assert {each.status for each in replies} == {201}
+    assert max(each.took_s for each in replies) < 1
+    archive.settled(eventually)
+    assert movements(archive.restore()) == 20
+
+
 def test_an_archive_that_was_away_too_long_says_so_and_begins_anew(
     archives, bank, standby, phone, eventually
 ):
