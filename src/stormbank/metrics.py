@@ -1,8 +1,9 @@
-"""The bank's Prometheus metrics: every name, label and bucket in one place."""
+"""The bank's Prometheus metrics, but for those of flow control and of guards, which are in their packages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from prometheus_client import (
@@ -16,9 +17,8 @@ from prometheus_client import (
 )
 
 from stormbank import VERSION
-from stormbank.admission import HIGHWATER_S, Admission
 from stormbank.epoch import CellState
-from stormbank.operations import OPERATIONS, Operation
+from stormbank.operations import Operation, addresses_of
 from stormbank.slots import Slots
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -60,7 +60,9 @@ class ServiceMetrics:
         )
         self.inflight = inflight.labels(service)
         # Looking up labels costs more than counting: each child is looked up once.
-        self._seconds = {each.name: seconds.labels(service, each.name) for each in OPERATIONS}
+        self._seconds = {
+            each.name: seconds.labels(service, each.name) for each in addresses_of(service).values()
+        }
         self._answered: dict[tuple[str, int], Counter] = {}
 
     def answered(self, operation: Operation, status: int, duration_s: float) -> None:
@@ -78,45 +80,18 @@ class ServiceMetrics:
         return generate_latest(self.registry)
 
 
-class AdmissionMetrics:
-    """What flow control did."""
+class ScoreMetrics:
+    """What became of the movements that anti-fraud was asked about."""
 
-    def __init__(self, registry: CollectorRegistry, admission: Admission) -> None:
-        limit = Gauge("bank_admission_limit", "Most requests in flight.", registry=registry)
-        limit.set(admission.limit)
-        threshold = Gauge(
-            "bank_admission_threshold",
-            "Requests in flight, of all tiers, from which a tier is shed.",
-            ("tier",),
-            registry=registry,
+    def __init__(self, registry: CollectorRegistry) -> None:
+        scores = Counter(
+            "bank_scores", "Movements of money by what anti-fraud said.", ("verdict",), registry=registry
         )
-        for tier, value in admission.thresholds.items():
-            threshold.labels(tier).set(value)
-        inflight = Gauge("bank_admission_inflight", "Admitted requests in flight.", registry=registry)
-        inflight.set_function(lambda: admission.inflight)
-        highwater = Gauge(
-            "bank_admission_highwater",
-            f"Most requests in flight at an admission of the last {HIGHWATER_S:g} s.",
-            registry=registry,
-        )
-        highwater.set_function(admission.highwater)
-        admitted = Counter("bank_admitted", "Requests let in.", ("operation", "tier"), registry=registry)
-        self._shed = Counter(
-            "bank_shed", "Requests given up.", ("operation", "tier", "reason"), registry=registry
-        )
-        self._admitted = {each.name: admitted.labels(each.name, each.tier) for each in OPERATIONS}
-        # Present from the start: an order of shedding cannot be judged on series that are not there.
-        for each in OPERATIONS:
-            for reason in ("overload", "rate"):
-                self._shed.labels(each.name, each.tier, reason)
+        self._scores = {name: scores.labels(name) for name in ("pass", "refuse", "unscored", "closed")}
 
-    def admitted(self, operation: Operation) -> None:
-        """Count one request let in."""
-        self._admitted[operation.name].inc()
-
-    def shed(self, operation: Operation, reason: str) -> None:
-        """Count one request given up."""
-        self._shed.labels(operation.name, operation.tier, reason).inc()
+    def count(self, verdict: str) -> None:
+        """Count one."""
+        self._scores[verdict].inc()
 
 
 class SlotMetrics:
@@ -156,6 +131,86 @@ class CellMetrics:
         self._version.labels(state.cell).set(state.epoch.version)
 
 
+class DayEndMetrics:
+    """The business day of each cell, and what its day-ends pay."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ("cell",)
+        self._date = Gauge(
+            "bank_business_date_days", "Business date, in days since 1970-01-01.", labels, registry=registry
+        )
+        self._open = Gauge(
+            "bank_day_end_open",
+            "1 while a day has ended and not everybody has its interest.",
+            labels,
+            registry=registry,
+        )
+        self._accounts = Counter(
+            "bank_interest_accounts", "Customers who were given a day's interest.", labels, registry=registry
+        )
+        self._interest = Counter("bank_interest_fen", "Interest paid, in fen.", labels, registry=registry)
+
+    def observe(self, cell: str, date: dt.date, *, under_way: bool) -> None:
+        """Report the business date, and whether the day before it still pays interest."""
+        self._date.labels(cell).set((date - dt.date(1970, 1, 1)).days)
+        self._open.labels(cell).set(under_way)
+
+    def paid(self, cell: str, accounts: int, interest: int) -> None:
+        """Count interest that is committed: of so many customers, so many fen together."""
+        self._accounts.labels(cell).inc(accounts)
+        self._interest.labels(cell).inc(interest)
+
+
+class ReconcileMetrics:
+    """How the payments of each cell stand to the clearing party's books, as of the last comparison."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ("cell",)
+        self._payments = Gauge(
+            "bank_reconcile_payments",
+            "Payments of the days that were compared, by how both books stand to each other.",
+            ("cell", "agreement"),
+            registry=registry,
+        )
+        self._fen = Gauge("bank_reconcile_fen", "The same in fen.", ("cell", "agreement"), registry=registry)
+        self._oldest = Gauge(
+            "bank_reconcile_oldest_unknown_seconds",
+            "Age of the oldest payment that is unknown; 0 when none is.",
+            labels,
+            registry=registry,
+        )
+        self._seconds = Gauge(
+            "bank_reconcile_seconds",
+            "How long the books last took to agree again.",
+            labels,
+            registry=registry,
+        )
+        self._settled = Counter(
+            "bank_reconcile_settled", "Payments that a comparison ended.", labels, registry=registry
+        )
+        self._failed = Counter(
+            "bank_reconcile_failed", "Comparisons that were not possible.", labels, registry=registry
+        )
+
+    def observe(
+        self, cell: str, tallies: Mapping[str, tuple[int, int]], oldest_unknown_s: float, settled: int
+    ) -> None:
+        """Report a comparison: payments and fen by how they stand, and how many were settled."""
+        for agreement, (count, amount) in tallies.items():
+            self._payments.labels(cell, agreement).set(count)
+            self._fen.labels(cell, agreement).set(amount)
+        self._oldest.labels(cell).set(oldest_unknown_s)
+        self._settled.labels(cell).inc(settled)
+
+    def reconciled(self, cell: str, seconds: float) -> None:
+        """Report that both books agree again, after so long."""
+        self._seconds.labels(cell).set(seconds)
+
+    def failed(self, cell: str) -> None:
+        """Count a comparison that was not possible."""
+        self._failed.labels(cell).inc()
+
+
 class BookMetrics:
     """What the ledger of `cell` booked, and whether it has a primary."""
 
@@ -165,7 +220,7 @@ class BookMetrics:
         )
         self._movements = {
             (each.name, repeated): movements.labels(each.name, "true" if repeated else "false", cell)
-            for each in OPERATIONS
+            for each in addresses_of("ledger").values()
             if each.money
             for repeated in (False, True)
         }
@@ -183,6 +238,41 @@ class BookMetrics:
     def stale(self) -> None:
         """Count one write refused for its epoch."""
         self._stale.inc()
+
+
+class OutboxMetrics:
+    """What the ledger of `cell` did about rows of its outbox of these kinds, and what waits there."""
+
+    def __init__(self, registry: CollectorRegistry, cell: str, kinds: Iterable[str]) -> None:
+        labels = ("kind", "cell")
+        depth = Gauge("bank_outbox_depth", "Rows that are not settled.", labels, registry=registry)
+        oldest = Gauge("bank_outbox_oldest_seconds", "Age of the oldest of them.", labels, registry=registry)
+        attempts = Counter("bank_outbox_attempts", "Rows taken to be carried out.", labels, registry=registry)
+        self._ended = Counter(
+            "bank_outbox_ended",
+            "How attempts ended: the outcome, or `later`.",
+            ("kind", "outcome", "cell"),
+            registry=registry,
+        )
+        self._cell = cell
+        self._depth = {kind: depth.labels(kind, cell) for kind in kinds}
+        self._oldest = {kind: oldest.labels(kind, cell) for kind in kinds}
+        self._attempts = {kind: attempts.labels(kind, cell) for kind in kinds}
+
+    def observe(self, waiting: Mapping[str, tuple[int, float]]) -> None:
+        """Report how many rows of each kind are not settled and how old the oldest is, in seconds; others have none."""
+        for kind in self._depth:
+            depth, oldest_s = waiting.get(kind, (0, 0.0))
+            self._depth[kind].set(depth)
+            self._oldest[kind].set(oldest_s)
+
+    def attempted(self, kind: str) -> None:
+        """Count one row taken."""
+        self._attempts[kind].inc()
+
+    def ended(self, kind: str, outcome: str) -> None:
+        """Count one attempt that ended."""
+        self._ended.labels(kind, outcome, self._cell).inc()
 
 
 class StaleReads:

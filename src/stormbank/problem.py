@@ -3,7 +3,8 @@
 Problem
 +-- BadRequest (400)      the caller must change the request
 +-- Unauthorized (401)
-+-- Conflict (409)        an idempotency key that already stands for something else
++-- Forbidden (403)       known who, and not allowed that way: a device, a code or a step-up is wanting
++-- Conflict (409)        an idempotency key that already stands for something else, a code that was used
 +-- Misrouted (421)      another cell's customer: nothing the caller did, the bank's settings disagree
 +-- Refused (422)         understood, and the books say no
 +-- Shed (429)            flow control gave the request up; try again later
@@ -57,8 +58,15 @@ class Unauthorized(Problem):
     error = "unauthorized"
 
 
+class Forbidden(Problem):
+    """What is shown does not suffice for this: an unknown device, a wrong code, no step-up."""
+
+    status = 403
+    error = "forbidden"
+
+
 class Conflict(Problem):
-    """The idempotency key was used before, with other content."""
+    """What may be used once was used before: an idempotency key with other content, a one-time code."""
 
     status = 409
     error = "conflict"
@@ -91,8 +99,8 @@ class Unavailable(Problem):
     status = 503
     error = "unavailable"
 
-    def __init__(self, reason: str, *, outcome: str = "none") -> None:
-        super().__init__(reason, retry_after_s=1, outcome=outcome)
+    def __init__(self, reason: str, *, outcome: str = "none", **fields: Any) -> None:
+        super().__init__(reason, retry_after_s=1, outcome=outcome, **fields)
 
 
 class StaleEpoch(Unavailable):

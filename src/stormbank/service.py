@@ -12,6 +12,7 @@ import asyncio
 import gc
 import json
 import logging
+import random
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -20,13 +21,17 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from stormbank import queueing
 from stormbank.metrics import CONTENT_TYPE, ServiceMetrics
-from stormbank.operations import BY_ADDRESS, PATHS, Operation
+from stormbank.operations import Operation, addresses_of
 from stormbank.problem import MethodNotAllowed, NotFound, Problem
 from stormbank.wait import pause
 
 CALLER_GONE: Final = 499  # as others number it
 FINISH_S: Final = 3.0  # for requests in flight once the port is closed
+# Services are reached by an address that chooses once per connection. Ending some connections keeps the choice fresh:
+# a replaced process gets its share of the load within seconds.
+CLOSE_SHARE: Final = 0.02
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +53,11 @@ def refusal(problem: Problem) -> web.Response:
 
 @dataclass
 class Service:
-    """One role: `answer` serves an operation or raises Problem.
+    """One role, called `name`: `answer` serves an operation of the role or raises Problem.
 
     `ready` says whether traffic is wanted, `serving` whether it would be of any use now. `page` at `page_path` is what
-    the role tells of itself to its neighbours and to people; it may raise Problem.
+    the role tells of itself to its neighbours and to people; it may raise Problem. `close_share` of the answers end
+    their connection; `tells_queue` says whether answers tell how long the request waited (phones need not know).
     """
 
     name: str
@@ -59,29 +65,36 @@ class Service:
     metrics: ServiceMetrics
     ready: Callable[[], bool]
     serving: Callable[[], Awaitable[bool]]
-    page_path: str
-    page: Callable[[], Awaitable[web.Response]]
+    page_path: str = ""
+    page: Callable[[], Awaitable[web.Response]] | None = None
+    close_share: float = 0.0
+    tells_queue: bool = True
     draining: bool = False
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def __post_init__(self) -> None:
+        self._operations = addresses_of(self.name)
+        self._paths = frozenset(path for _, path in self._operations)
+
     async def handle(self, request: web.BaseRequest) -> web.Response:
         """Answer one request, whatever it is."""
-        operation = BY_ADDRESS.get((request.method, request.path))
+        operation = self._operations.get((request.method, request.path))
         if operation is None and request.path == "/servez":
             response = await self._serving()
-        elif operation is None and (request.method, request.path) == ("GET", self.page_path):
-            response = await self._paged()
+        elif operation is None and self.page and (request.method, request.path) == ("GET", self.page_path):
+            response = await self._paged(self.page)
         elif operation is None:
             response = self._housekeeping(request)
         else:
             response = await self._business(operation, request)
-        if self.draining:
+        if self.draining or random.random() < self.close_share:
             response.force_close()
         return response
 
     async def _business(self, operation: Operation, request: web.BaseRequest) -> web.Response:
         started_s = time.perf_counter()
         self.metrics.inflight.inc()
+        queueing.begin()
         try:
             response = await self.answer(operation, request)
         except Problem as problem:
@@ -95,6 +108,9 @@ class Service:
         finally:
             self.metrics.inflight.dec()
         self.metrics.answered(operation, response.status, time.perf_counter() - started_s)
+        waited = queueing.told() if self.tells_queue else None
+        if waited is not None:
+            response.headers[queueing.HEADER] = waited
         return response
 
     async def _serving(self) -> web.Response:
@@ -102,9 +118,9 @@ class Service:
             return web.Response(status=503, text="draining\n" if self.draining else "not serving\n")
         return web.Response(text="ok\n")
 
-    async def _paged(self) -> web.Response:
+    async def _paged(self, page: Callable[[], Awaitable[web.Response]]) -> web.Response:
         try:
-            return await self.page()
+            return await page()
         except Problem as problem:
             return refusal(problem)
 
@@ -118,7 +134,7 @@ class Service:
                 return web.Response(status=503, text="draining\n" if self.draining else "starting\n")
             case "/metrics":
                 return web.Response(body=self.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
-            case path if path in PATHS:
+            case path if path in self._paths:
                 return refusal(MethodNotAllowed(request.method))
             case path:
                 return refusal(NotFound(path))

@@ -113,6 +113,7 @@ class Ports:
     postgres: Mapping[str, int]
     """By StatefulSet, as `patroni`."""
     patroni: Mapping[str, int]
+    parties: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,8 @@ class Shape:
     name: str
     regions: tuple[Region, ...]
     cells: tuple[Cell, ...]
+    outside: str
+    """Where the lab has what is outside every site."""
 
     def region(self, name: str) -> Region:
         """The region of that name; KeyError when there is none."""

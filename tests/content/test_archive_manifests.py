@@ -71,3 +71,12 @@ def test_the_restore_that_is_shipped_reads_the_archive_that_is_there(small_objec
     assert job["spec"]["nodeSelector"] == archive["spec"]["template"]["spec"]["nodeSelector"]
     (container,) = job["spec"]["containers"]
     assert container["image"] == archive["spec"]["template"]["spec"]["containers"][0]["image"]
+
+
+def test_a_restore_is_asked_what_an_audit_asks():
+    topology = yaml.safe_load((ROOT / "topology/small.yaml").read_text())
+    audit = {each["id"]: (each["query"], str(each["expect"])) for each in topology["audit"]["invariants"]}
+    read = checks.read(ROOT / "topology/kubernetes/base/postgres/archive/checks.json")
+    asked = {each.id: (each.query, each.expect) for each in read.checks if each.expect is not None}
+    assert asked.pop("nothing-is-newer-than-wished")
+    assert asked == audit
