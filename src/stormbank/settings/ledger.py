@@ -56,6 +56,7 @@ def read(reader: Reader) -> LedgerSettings:
     """Read the settings of a ledger; SettingsError lists all that is wrong."""
     common = read_common(reader)
     unread: int | None = None
+    not_said: float | None = None
     settings = LedgerSettings(
         common=common,
         cell=reader.read("BANK_CELL", common.only_cell, str, ""),
@@ -65,7 +66,7 @@ def read(reader: Reader) -> LedgerSettings:
         db_password=reader.given("BANK_DB_PASSWORD"),
         db_pool=reader.read("BANK_DB_POOL", "6", whole(2), 2),
         db_search_s=reader.read("BANK_DB_SEARCH_S", "0.1", number(0, above=True), 0.1),
-        stale_max_s=reader.read("BANK_STALE_MAX", "30", or_off(number(0, above=True)), unread),
+        stale_max_s=reader.read("BANK_STALE_MAX", "30", or_off(number(0, above=True)), not_said),
         capacity=read_capacity(reader),
         idempotency=reader.read("BANK_IDEMPOTENCY", "on", switch, True),
         code_tries=reader.read("BANK_CODE_TRIES", "5", or_off(whole(1)), unread),
