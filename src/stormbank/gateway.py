@@ -31,6 +31,7 @@ from stormbank.scoring import Scoring
 from stormbank.service import Service, reply
 from stormbank.session import Sessions
 from stormbank.settings.gateway import GatewaySettings
+from stormbank.staleness import HEADER as AS_OF
 from stormbank.stepup import StepUps
 from stormbank.upstream import Upstream
 
@@ -99,6 +100,8 @@ class Gateway:
         response = web.Response(status=answer.status, body=answer.body, content_type="application/json")
         if answer.retry_after is not None:
             response.headers["Retry-After"] = answer.retry_after
+        if answer.as_of is not None:
+            response.headers[AS_OF] = answer.as_of
         return response
 
     async def cells(self) -> web.Response:

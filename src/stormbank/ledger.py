@@ -21,13 +21,15 @@ from stormbank.db.credentials import Credentials
 from stormbank.db.epoch import EpochKeeper
 from stormbank.db.pool import Connection
 from stormbank.db.primary import Primary
-from stormbank.db.schema import ensure
+from stormbank.db.schema import check, ensure
+from stormbank.db.showing import Showing
+from stormbank.db.standby import Standbys
 from stormbank.deadline import HEADER, Deadline
 from stormbank.epoch import Epoch
 from stormbank.ledger_customers import CustomerDesk
 from stormbank.ledger_transit import TransitDesk
 from stormbank.mark import Mark
-from stormbank.metrics import BookMetrics, CellMetrics, ServiceMetrics, SlotMetrics
+from stormbank.metrics import BookMetrics, CellMetrics, ServiceMetrics, SlotMetrics, StaleReads
 from stormbank.operations import Operation
 from stormbank.outbox.sending import sending_of
 from stormbank.problem import BadRequest, Misrouted, Refused, StaleEpoch, Unavailable
@@ -36,6 +38,7 @@ from stormbank.service import CLOSE_SHARE, Service, reply
 from stormbank.session import Sessions
 from stormbank.settings.ledger import LedgerSettings
 from stormbank.slots import Slots
+from stormbank.staleness import HEADER as AS_OF
 from stormbank.transit import Transfer, kind_of, transit_account
 from stormbank.work import Done, Reader, Work
 
@@ -57,8 +60,8 @@ class Ledger:
         sessions: Sessions,
         slots: Slots,
         service_s: Mapping[str, float],
-        primary: Primary,
         books: Books,
+        showing: Showing,
         credentials: Credentials,
         epochs: EpochKeeper,
         counts: BookMetrics,
@@ -71,8 +74,8 @@ class Ledger:
         self._sessions = sessions
         self._slots = slots
         self._service_s = service_s
-        self._primary = primary
         self._books = books
+        self._showing = showing
         self._epochs = epochs
         self._counts = counts
         self._sent = sent
@@ -101,7 +104,7 @@ class Ledger:
             customer = self._own(self._sessions.customer_of(request.headers.get("Authorization")))
         # What cannot be done is refused before it occupies a slot: a bad request, or no books at all.
         work = await self._readers[operation.name](customer, request)
-        if not self._primary.available:
+        if not self._showing.can_do(operation.name):
             raise Unavailable("database")
         await self._slots.work(self._service_s[operation.name], deadline)
         try:
@@ -110,7 +113,10 @@ class Ledger:
             self._counts.stale()
             self._epochs.doubt()
             raise
-        return reply(status, fields)
+        response = reply(status, fields)
+        if "as_of" in fields:
+            response.headers[AS_OF] = fields["as_of"]
+        return response
 
     async def cell(self) -> web.Response:
         """Tell the cell's state; Problem while it is unknown."""
@@ -126,13 +132,13 @@ class Ledger:
 
     async def _balance(self, customer: int, _: web.BaseRequest) -> Work:
         async def work(deadline: Deadline) -> Done:
-            return 200, {"account": customer, "balance": await self._books.balance(customer, deadline)}
+            return 200, {"account": customer, **await self._showing.balance(customer, deadline)}
 
         return work
 
     async def _bills(self, customer: int, _: web.BaseRequest) -> Work:
         async def work(deadline: Deadline) -> Done:
-            return 200, {"entries": await self._books.bills(customer, deadline)}
+            return 200, await self._showing.bills(customer, deadline)
 
         return work
 
@@ -204,6 +210,7 @@ async def run(settings: LedgerSettings, host: str, port: int) -> None:
     metrics = ServiceMetrics("ledger", zone=common.zone, pod=common.pod)
     primary = _primary(settings)
     access = Access(primary, settings.db_pool)
+    standbys = _standbys(settings)
     cell_metrics = CellMetrics(metrics.registry)
     epochs = EpochKeeper(
         access, settings.cell, observe=cell_metrics.observe, search_pause_s=settings.db_search_s
@@ -229,7 +236,7 @@ async def run(settings: LedgerSettings, host: str, port: int) -> None:
             sessions=sessions,
             slots=_slots(settings, metrics),
             service_s=settings.capacity.service_s,
-            primary=primary,
+            showing=Showing(primary, access, standbys, StaleReads(metrics.registry, settings.cell).read),
             books=Books(access, idempotency=settings.idempotency, outbox=settings.outbox),
             credentials=Credentials(access, settings.code_tries),
             epochs=epochs,
@@ -241,7 +248,11 @@ async def run(settings: LedgerSettings, host: str, port: int) -> None:
         service = Service(
             "ledger", ledger.answer, metrics, ready, serving, "/cell", ledger.cell, close_share=CLOSE_SHARE
         )
-        loops = {"the search for the primary": primary.watch(), "the watch over the epoch": epochs.keep()}
+        loops = {
+            "the search for the primary": primary.watch(),
+            "the watch over the epoch": epochs.keep(),
+            "the beat for standbys": standbys.keep(primary),
+        }
         await stack.enter_async_context(beside(service.end, {**loops, **sending.loops}))
         await service.run(host, port, common.drain_s)
 
@@ -256,6 +267,18 @@ def _primary(settings: LedgerSettings) -> Primary:
         pool_size=settings.db_pool,
         prepare=prepare,
         search_pause_s=settings.db_search_s,
+    )
+
+
+def _standbys(settings: LedgerSettings) -> Standbys:
+    async def same_bank(connection: Connection) -> None:
+        await check(connection, settings.common.cells, settings.cell)
+
+    return Standbys(
+        parse_dsn(settings.db_dsn),
+        password=settings.db_password,
+        longest_s=settings.stale_max_s or 0.0,
+        same_bank=same_bank,
     )
 
 

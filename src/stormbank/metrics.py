@@ -273,3 +273,20 @@ class OutboxMetrics:
     def ended(self, kind: str, outcome: str) -> None:
         """Count one attempt that ended."""
         self._ended.labels(kind, outcome, self._cell).inc()
+
+
+class StaleReads:
+    """What a standby of `cell` was asked for, while there was no primary."""
+
+    def __init__(self, registry: CollectorRegistry, cell: str) -> None:
+        self._cell = cell
+        self._reads = Counter(
+            "bank_stale_reads",
+            "Answers from a standby, marked as such.",
+            ("operation", "cell"),
+            registry=registry,
+        )
+
+    def read(self, operation: str) -> None:
+        """Count one."""
+        self._reads.labels(operation, self._cell).inc()

@@ -22,7 +22,9 @@ from stormbank import queueing
 from stormbank.deadline import HEADER, Deadline
 from stormbank.operations import OPERATIONS, Operation
 from stormbank.problem import DeadlineExceeded, Unavailable
+from stormbank.staleness import HEADER as AS_OF
 from stormbank.wait import pause
+from stormbank.watchful import watch
 
 # Each try comes after so many seconds. With two pods in a zone, several new connections that all meet the
 # dead one are rare, and by the last one its endpoint is gone.
@@ -30,18 +32,20 @@ BACKOFF_S: Final = (0.0, 0.0, 0.02, 0.1, 0.3)
 CONNECT_TIMEOUT_S: Final = 0.4
 AVOID_S: Final = 1.0
 KEEPALIVE_S: Final = 30.0
-# Sent and not acknowledged by the other kernel for this long: the pod is gone, however silently.
-UNACKNOWLEDGED_MS: Final = 1000
 
 
 @dataclass(frozen=True)
 class UpstreamAnswer:
-    """What a service answered, unread. `queue_s` is for how long it says that the request waited, if it does."""
+    """What a service answered, unread. `queue_s` is for how long it says that the request waited, if it does.
+
+    With `as_of` it is not the newest.
+    """
 
     status: int
     body: bytes
     retry_after: str | None
     queue_s: float | None = None
+    as_of: str | None = None
 
 
 class Retries(Protocol):
@@ -190,11 +194,12 @@ class Upstream:
             timeout=timeout,
             allow_redirects=False,
         ) as response:
-            queue_s = queueing.seconds_in(response.headers.get(queueing.HEADER))
+            told = response.headers
+            queue_s = queueing.seconds_in(told.get(queueing.HEADER))
             if queue_s is not None:
                 queueing.note(queue_s)
             body = await response.read()
-            return UpstreamAnswer(response.status, body, response.headers.get("Retry-After"), queue_s)
+            return UpstreamAnswer(response.status, body, told.get("Retry-After"), queue_s, told.get(AS_OF))
 
 
 def _outcome(operation: Operation, *, sent: bool) -> str:
@@ -206,8 +211,5 @@ def _watchful_socket(address: AddrInfoType) -> socket.socket:
     family, kind, protocol, _, _ = address
     opened = socket.socket(family, kind, protocol)
     opened.setblocking(False)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
-    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
-    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
+    watch(opened)
     return opened

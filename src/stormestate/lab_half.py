@@ -22,6 +22,7 @@ _IMAGES: dict[str, Any] = {
     # Each member reserves 64 MB for its log, and as much again in advance: of memory, here.
     "etcd:3.4": {"reserves": False},
     "patroni:4.1": {"path": ["/usr/lib/postgresql/15/bin"]},
+    "stormarchive:dev": {"path": ["/usr/lib/postgresql/15/bin"]},
     "haproxy:2.6": {},
     "stormdrill:dev": {},
 }
@@ -37,6 +38,7 @@ _STATUS = {
     "not served by zone, %": f'100 * (1 - {_SERVED},code=~"2.."}}[5s])) / ({_SERVED}}}[5s])) > 0))',
     "behind the primary, bytes": "sum by (pod) (clamp_min(max by (cell) (patroni_xlog_location) - on (cell) "
     "group_right () max by (cell, pod) (patroni_xlog_replayed_location > 0), 0))",
+    "archive behind, s": 'time() - max by (pod) (archive_whole_until_seconds{app="archive"} > 0)',
     "epoch, promotion by cell": "max by (cell) (bank_cell_promotion)",
     "epoch, version by cell": "max by (cell) (bank_cell_version)",
     "alerts firing": 'sum by (alertname) (ALERTS{alertstate="firing"})',

@@ -32,6 +32,12 @@ def parse_dsn(dsn: str) -> tuple[str, ...]:
     return tuple(f"{scheme}{user}{at}{host}{tail}" for host in hosts.split(","))
 
 
+def host_of(dsn: str) -> tuple[str, int]:
+    """Return host and port of a single-host DSN."""
+    host, colon, port = without_user(dsn).partition("/")[0].rpartition(":")
+    return (host, int(port)) if colon else (port, 5432)
+
+
 def without_user(dsn: str) -> str:
     """Return host and database of a single-host DSN: what may be shown in a log."""
     return dsn.partition("://")[2].partition("?")[0].rpartition("@")[2]

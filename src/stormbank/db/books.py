@@ -1,4 +1,4 @@
-"""What the books can do, each by one statement: show, move money, check in."""
+"""What the books can do, each by one statement: move money, check in."""
 
 from __future__ import annotations
 
@@ -16,17 +16,10 @@ from stormbank.db.written import numbers, written
 from stormbank.deadline import Deadline
 from stormbank.epoch import Epoch
 from stormbank.mark import NO_MARK, Mark
-from stormbank.problem import Refused
-
-BILL_ENTRIES: Final = 20
 
 _MOVE: Final = """
 SELECT movement, repeated, balance, state FROM bank_move(
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, p_unscored => $13, p_bar => $14)
-"""
-_BILLS: Final = """
-SELECT e.movement, m.operation, e.amount, e.balance_after, m.created_at
-FROM entry e JOIN movement m ON m.id = e.movement WHERE e.account = $1 ORDER BY e.id DESC LIMIT $2
 """
 _CONFIRM: Final = "SELECT movement, amount, state FROM bank_confirm($1, $2, $3, $4)"
 _RECEIVE: Final = """
@@ -122,26 +115,6 @@ class Books:
         self._access = access
         self._idempotency = idempotency
         self._outbox = outbox
-
-    async def balance(self, account: int, deadline: Deadline) -> int:
-        """Return the account's balance in fen."""
-
-        async def work(connection: Connection) -> Any:
-            return await connection.fetchval("SELECT balance FROM account WHERE id = $1", account)
-
-        found = await self._access.read(work, deadline)
-        if found is None:
-            raise Refused("unknown_account")
-        return int(found)
-
-    async def bills(self, account: int, deadline: Deadline) -> list[dict[str, Any]]:
-        """Return the account's newest entries, newest first."""
-
-        async def work(connection: Connection) -> Any:
-            return await connection.fetch(_BILLS, account, BILL_ENTRIES)
-
-        rows = await self._access.read(work, deadline)
-        return [{**row, "created_at": row["created_at"].isoformat()} for row in rows]
 
     async def move(self, wanted: Movement, epoch: Epoch | None, deadline: Deadline) -> Booked:
         """Book `wanted` or find it booked; returns after the commit. Refused, Conflict, StaleEpoch change nothing."""

@@ -27,6 +27,7 @@ class Clearing:
 class LedgerSettings:
     """`home` is where a new bank's map has the cell; times in seconds. `code_tries`: None for any number.
 
+    `stale_max_s` is how old what a standby shows may be while there is no primary; None: it is not asked.
     `ledgers` by cell, or none: then no customer can send to another cell. `outbox_lease_s` is for how long a ledger
     takes a row of the outbox, `outbox_parallel` how many at a time, and `recheck_s` how much of what was settled with a
     cell before its database was promoted is looked after again.
@@ -39,6 +40,7 @@ class LedgerSettings:
     db_password: str | None
     db_pool: int
     db_search_s: float
+    stale_max_s: float | None
     capacity: Capacity
     idempotency: bool
     code_tries: int | None
@@ -55,6 +57,7 @@ def read(reader: Reader) -> LedgerSettings:
     """Read the settings of a ledger; SettingsError lists all that is wrong."""
     common = read_common(reader)
     unread: int | None = None
+    not_said: float | None = None
     settings = LedgerSettings(
         common=common,
         cell=reader.read("BANK_CELL", common.only_cell, str, ""),
@@ -64,6 +67,7 @@ def read(reader: Reader) -> LedgerSettings:
         db_password=reader.given("BANK_DB_PASSWORD"),
         db_pool=reader.read("BANK_DB_POOL", "6", whole(2), 2),
         db_search_s=reader.read("BANK_DB_SEARCH_S", "0.1", number(0, above=True), 0.1),
+        stale_max_s=reader.read("BANK_STALE_MAX", "30", or_off(number(0, above=True)), not_said),
         capacity=read_capacity(reader),
         idempotency=reader.read("BANK_IDEMPOTENCY", "on", switch, True),
         code_tries=reader.read("BANK_CODE_TRIES", "5", or_off(whole(1)), unread),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stormestate import roles
-from stormestate.overlays import bank, patroni, services
+from stormestate.overlays import archive, bank, patroni, services
 from stormestate.overlays.text import ZONE, document, env, kustomization, workload
 from stormestate.ports import patroni_node_port, postgres_node_port
 from stormestate.shape import DATABASE, LEDGER, Cell, Region, Shape, Site, Zone
@@ -31,6 +31,9 @@ def files(shape: Shape, region: Region, zone: Zone) -> dict[str, str]:
             if zone.name in site.zones:
                 bases.append(f"{cell.name}-database")
                 found |= _database(cell, site, zone)
+        for cell in archive.here(shape, zone):
+            bases.append(archive.directory(cell))
+            found |= archive.files(cell, region, zone, _BASE)
         for role in roles.ROLES:
             bases.append(services.directory(role))
             more = bank.database_settings(shape, region) if role.databases else {}

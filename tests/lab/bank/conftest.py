@@ -136,6 +136,20 @@ class Postgres:
         self.process.wait(10)
         self.process = None
 
+    @contextlib.contextmanager
+    def silent(self) -> Iterator[None]:
+        """Hold it still with all its backends: it answers nothing, and closes nothing."""
+        postmaster = int((self.data / "postmaster.pid").read_text().splitlines()[0])
+        backends = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        held = [each for each in map(ProcessId.of, (postmaster, *map(int, backends))) if each is not None]
+        try:
+            for process in held:
+                process.signal(signal.SIGSTOP)
+            yield
+        finally:
+            for process in held:
+                process.signal(signal.SIGCONT)
+
     def promote(self) -> None:
         self.run("pg_ctl", "promote", "-D", str(self.data), "-w")
 

@@ -24,6 +24,8 @@ GOOD_WRITE = {"movement": 7, "key": "k1"}
     ("expected", "status", "body", "outcome", "reason", "act", "again"),
     [
         (READ, 200, {"balance": 1}, Outcome.GOOD, Reason.NONE, Act.OK, False),
+        # A standby's, marked: as good as the tier asks.
+        (READ, 200, {"balance": 1, "stale": True, "as_of": "x"}, Outcome.GOOD, Reason.NONE, Act.OK, False),
         (READ, 200, {}, Outcome.FAILED, Reason.CONTENT, Act.UNKNOWN, False),
         (READ, 200, b"<html>", Outcome.FAILED, Reason.CONTENT, Act.UNKNOWN, False),
         (READ, 200, b"[1]", Outcome.FAILED, Reason.CONTENT, Act.UNKNOWN, False),
