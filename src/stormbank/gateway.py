@@ -19,11 +19,11 @@ from stormbank.cells import Cells
 from stormbank.deadline import HEADER, Deadline
 from stormbank.epoch import HEADER as EPOCH_HEADER
 from stormbank.lookout import Lookout
-from stormbank.metrics import AdmissionMetrics, CellMetrics, ServiceMetrics
+from stormbank.metrics import AdmissionMetrics, CellMetrics, DependencyMetrics, ServiceMetrics
 from stormbank.operations import Operation
 from stormbank.problem import BadRequest, DeadlineExceeded, Shed, StaleEpoch, Unavailable
 from stormbank.pulse import Pulse
-from stormbank.service import Service, reply
+from stormbank.service import CELL, Service, reply
 from stormbank.session import Sessions
 from stormbank.settings.gateway import GatewaySettings
 from stormbank.upstream import Upstream, UpstreamAnswer
@@ -64,6 +64,7 @@ class Gateway:
         customer = None
         if operation.session:
             customer = self._sessions.customer_of(request.headers.get("Authorization"))
+            request[CELL] = self._cells.of(customer)
         if operation.money and "Idempotency-Key" not in request.headers:
             raise BadRequest("Idempotency-Key is missing")
         try:
@@ -74,7 +75,7 @@ class Gateway:
         try:
             self._counts.admitted(operation)
             body = await _body(request, deadline)
-            cell = self._cells.of(_named_in(body) if customer is None else customer)
+            cell = request[CELL] = self._cells.of(_named_in(body) if customer is None else customer)
             headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
             headers[CELL_HEADER] = cell
             if operation.writes:
@@ -169,13 +170,14 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
         # say so.
         return known.answered == set(common.cells.names) or time.monotonic() - started_s > READY_ANYWAY_S
 
+    calls = DependencyMetrics(metrics.registry)
     async with AsyncExitStack() as stack:
         ledgers = {
-            cell: await stack.enter_async_context(Upstream("ledger", urls))
+            cell: await stack.enter_async_context(Upstream("ledger", urls, calls.of("ledger", cell)))
             for cell, urls in settings.ledgers.items()
         }
         services = {
-            name: await stack.enter_async_context(Upstream(name, urls))
+            name: await stack.enter_async_context(Upstream(name, urls, calls.of(name)))
             for name, urls in settings.services.items()
         }
 

@@ -23,7 +23,8 @@ from stormbank.deadline import HEADER, Deadline
 from stormbank.epoch import Epoch
 from stormbank.metrics import BookMetrics, CellMetrics, ServiceMetrics, SlotMetrics
 from stormbank.operations import Operation
-from stormbank.problem import BadRequest, Misrouted, StaleEpoch, Unauthorized, Unavailable
+from stormbank.outcome import outcome_of
+from stormbank.problem import BadRequest, Misrouted, Problem, StaleEpoch, Unauthorized, Unavailable
 from stormbank.request import amount_in, epoch_in, idempotency_key, json_fields, short_text
 from stormbank.service import Service, reply
 from stormbank.session import Sessions
@@ -86,17 +87,30 @@ class Ledger:
         if not self._primary.available:
             raise Unavailable("database")
         await self._slots.work(self._service_s[operation.name], deadline)
-        try:
-            status, fields = await work(deadline)
-        except StaleEpoch:
-            self._counts.stale()
-            self._epochs.doubt()
-            raise
-        return _answer(status, fields)
+        return _answer(*await self._done(operation, work, deadline))
 
     async def cell(self) -> web.Response:
         """Tell the cell's state; Problem while it is unknown."""
         return _answer(200, (await self._epochs.now()).fields())
+
+    async def _done(self, operation: Operation, work: Work, deadline: Deadline) -> Done:
+        """Do the work, and count what became of it when it writes."""
+        outcome = "failed"
+        try:
+            done = await work(deadline)
+            outcome = outcome_of(done[0])
+        except StaleEpoch:
+            outcome = "stale"
+            self._counts.stale()
+            self._epochs.doubt()
+            raise
+        except Problem as problem:
+            outcome = outcome_of(problem.status)
+            raise
+        finally:
+            if operation.writes:
+                self._counts.wrote(operation.name, outcome)
+        return done
 
     def _own(self, customer: int) -> int:
         """Return `customer`, who must be of this cell. The header cannot say that: it is of the asker's settings."""
@@ -179,7 +193,7 @@ def _answer(status: int, fields: dict[str, Any]) -> web.Response:
 async def run(settings: LedgerSettings, host: str, port: int) -> None:
     """Be a ledger until told to end."""
     common = settings.common
-    metrics = ServiceMetrics("ledger", zone=common.zone, pod=common.pod)
+    metrics = ServiceMetrics("ledger", zone=common.zone, pod=common.pod, cell=settings.cell)
     primary = _primary(settings)
     access = Access(primary, settings.db_pool)
     epochs = EpochKeeper(

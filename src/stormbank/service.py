@@ -22,10 +22,12 @@ from aiohttp import web
 
 from stormbank.metrics import CONTENT_TYPE, ServiceMetrics
 from stormbank.operations import BY_ADDRESS, PATHS, Operation
+from stormbank.outcome import CALLER_GONE
 from stormbank.problem import MethodNotAllowed, NotFound, Problem
 from stormbank.wait import pause
 
-CALLER_GONE: Final = 499  # as others number it
+CELL: Final = web.RequestKey("cell", str)
+"""Where whoever answers a request notes its customer's cell, for the metrics; a ledger need not, it has one."""
 FINISH_S: Final = 3.0  # for requests in flight once the port is closed
 
 log = logging.getLogger(__name__)
@@ -94,7 +96,8 @@ class Service:
             response = reply(500, {"error": "internal", "reason": "unexpected"})
         finally:
             self.metrics.inflight.dec()
-        self.metrics.answered(operation, response.status, time.perf_counter() - started_s)
+        took_s = time.perf_counter() - started_s
+        self.metrics.answered(operation, response.status, took_s, request.get(CELL))
         return response
 
     async def _serving(self) -> web.Response:

@@ -16,10 +16,13 @@ from typing import Final, Self
 import aiohttp
 from aiohttp.connector import AddrInfoType
 from aiohttp.typedefs import StrOrURL
+from prometheus_client import CollectorRegistry
 from yarl import URL
 
 from stormbank.deadline import HEADER, Deadline
+from stormbank.metrics import Calls, DependencyMetrics
 from stormbank.operations import OPERATIONS, Operation
+from stormbank.outcome import outcome_of
 from stormbank.problem import DeadlineExceeded, Unavailable
 from stormbank.wait import pause
 
@@ -45,11 +48,12 @@ class UpstreamAnswer:
 class Upstream:
     """Connections to the service `name` at `urls`; with several, a retry goes to the next one.
 
-    `name` is the reason that a refusal for want of an answer gives.
+    `name` is the reason that a refusal for want of an answer gives. `counts` is told of every call.
     """
 
-    def __init__(self, name: str, urls: Sequence[str]) -> None:
+    def __init__(self, name: str, urls: Sequence[str], counts: Calls | None = None) -> None:
         self._name = name
+        self._counts = counts or DependencyMetrics(CollectorRegistry()).of(name)
         self._addresses: dict[str, tuple[StrOrURL, ...]] = {
             each.name: tuple(URL(url + each.path) for url in urls) for each in OPERATIONS
         }
@@ -83,8 +87,28 @@ class Upstream:
         self, operation: Operation, headers: Mapping[str, str], body: bytes, deadline: Deadline
     ) -> UpstreamAnswer:
         """Pass one request on; Unavailable when nobody is reached, DeadlineExceeded when nobody answers."""
+        began_s = time.monotonic()
+        outcome = "failed"
+        try:
+            answer = await self._ask(operation, headers, body, deadline)
+            outcome = outcome_of(answer.status)
+        except Unavailable:
+            outcome = "unreachable"
+            raise
+        except DeadlineExceeded:
+            outcome = "late"
+            raise
+        finally:
+            self._counts.ended(outcome, time.monotonic() - began_s)
+        return answer
+
+    async def _ask(
+        self, operation: Operation, headers: Mapping[str, str], body: bytes, deadline: Deadline
+    ) -> UpstreamAnswer:
         sent = False
-        for backoff_s in BACKOFF_S:
+        for number, backoff_s in enumerate(BACKOFF_S):
+            if number:
+                self._counts.retried()
             if backoff_s:
                 await pause(backoff_s)
             budget_ms = deadline.next_hop_ms()

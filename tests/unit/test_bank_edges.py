@@ -98,7 +98,12 @@ def test_with_several_cells_nothing_goes_without_saying():
             ROLES[role].read(env)
     gateway = ROLES["gateway"].read({**env, "BANK_LEDGERS": "south=http://s:1, north=http://n:1|http://m:1/"})
     assert gateway.ledgers == {"north": ("http://n:1", "http://m:1"), "south": ("http://s:1",)}
-    assert [gateway.common.cells.of(customer) for customer in (1, 2, 0, -1)] == ["south", "north", "north", "south"]
+    assert [gateway.common.cells.of(customer) for customer in (1, 2, 0, -1)] == [
+        "south",
+        "north",
+        "north",
+        "south",
+    ]
     assert ROLES["ledger"].read({**env, "BANK_CELL": "south"}).cell == "south"
 
 

@@ -1,0 +1,61 @@
+"""What the processes tell Prometheus of a request: whose it was, where, and what it came to."""
+
+from __future__ import annotations
+
+import uuid
+
+
+def test_a_request_is_counted_by_cell_zone_and_outcome(bank):
+    ledger = bank.ledger(BANK_ZONE="here")
+    gateway = bank.gateway(ledger, BANK_ZONE="here", BANK_RATE="A=400,B=400,C=2")
+    token, key = gateway.login(), str(uuid.uuid4())
+    assert gateway.pay(token, key).status == gateway.pay(token, key).status == 201
+    assert gateway.pay(token, amount=10**9).status == 422
+    assert gateway.call("GET", "/v1/balance", token="x").status == 401
+    shed = [gateway.call("POST", "/v1/checkins", {"place": "x"}, token=token).status for _ in range(6)].count(
+        429
+    )
+
+    def counted(**labels: str) -> float:
+        return gateway.metric("bank_requests_total", zone="here", **labels)
+
+    assert counted(operation="payment", tier="A1", cell="cell0", outcome="good", code="201") == 2
+    assert counted(operation="payment", cell="cell0", outcome="refused", code="422") == 1
+    assert counted(operation="balance", cell="none", outcome="refused", code="401") == 1
+    assert counted(operation="login", cell="cell0", outcome="good") == 1
+    assert counted(operation="checkin", cell="cell0", outcome="shed") == shed > 0
+    offered, admitted = (
+        gateway.metric(f"bank_{each}_total", operation="checkin") for each in ("offered", "admitted")
+    )
+    assert (offered, admitted) == (6, 6 - shed)
+    assert gateway.metric("bank_request_seconds_count", operation="payment", tier="A1", zone="here") == 3
+    assert (
+        ledger.metric(
+            "bank_requests_total", service="ledger", cell="cell0", outcome="good", operation="payment"
+        )
+        == 2
+    )
+    assert ledger.metric("bank_ledger_writes_total", operation="payment", cell="cell0", outcome="good") == 2
+    assert ledger.metric("bank_ledger_writes_total", operation="payment", outcome="refused") == 1
+    assert ledger.metric("bank_movements_total", operation="payment", repeated="true") == 1
+
+
+def test_what_was_asked_of_a_dependency_is_counted_by_its_end(bank, fast):
+    ledger = bank.ledger(BANK_SERVICE_MS=fast(balance=700))
+    gateway = bank.gateway(ledger)
+    token = gateway.login()
+    assert gateway.call("GET", "/v1/balance", token=token, deadline_ms=300).status == 504
+
+    def called(outcome: str) -> float:
+        return gateway.metric(
+            "bank_dependency_calls_total", dependency="ledger", cell="cell0", outcome=outcome
+        )
+
+    assert called("good") == 1
+    assert called("late") + called("failed") == 1
+    assert gateway.metric("bank_retries_total", dependency="ledger") == 0
+    ledger.stop()
+    assert gateway.call("GET", "/v1/balance", token=token).status == 503
+    assert called("unreachable") == 1
+    assert gateway.metric("bank_retries_total", dependency="ledger", cell="cell0") > 0
+    assert gateway.metric("bank_dependency_seconds_count", dependency="ledger") == 3
