@@ -11,6 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
+from stormbank import intake, openapi
 from stormbank.admission import Admission
 from stormbank.background import beside
 from stormbank.cellmap import CellMap
@@ -21,7 +22,7 @@ from stormbank.epoch import HEADER as EPOCH_HEADER
 from stormbank.lookout import Lookout
 from stormbank.metrics import AdmissionMetrics, CellMetrics, DependencyMetrics, ServiceMetrics
 from stormbank.operations import Operation
-from stormbank.problem import BadRequest, DeadlineExceeded, Shed, StaleEpoch, Unavailable
+from stormbank.problem import Shed, StaleEpoch, Unavailable
 from stormbank.pulse import Pulse
 from stormbank.service import CELL, Service, reply
 from stormbank.session import Sessions
@@ -29,7 +30,6 @@ from stormbank.settings.gateway import GatewaySettings
 from stormbank.upstream import Upstream, UpstreamAnswer
 
 PASSED_ON: Final = ("Authorization", "Idempotency-Key")
-LARGEST_BODY: Final = 4096
 READY_ANYWAY_S: Final = 5.0
 
 
@@ -59,14 +59,13 @@ class Gateway:
 
     async def answer(self, operation: Operation, request: web.BaseRequest) -> web.Response:
         """Serve one operation; Problem otherwise."""
+        intake.check(operation, request)
         deadline = Deadline.from_header(request.headers.get(HEADER))
         # Before admission: strangers must not use up what is meant for customers.
         customer = None
         if operation.session:
             customer = self._sessions.customer_of(request.headers.get("Authorization"))
             request[CELL] = self._cells.of(customer)
-        if operation.money and "Idempotency-Key" not in request.headers:
-            raise BadRequest("Idempotency-Key is missing")
         try:
             self._admission.enter(operation.tier)
         except Shed as shed:
@@ -74,7 +73,7 @@ class Gateway:
             raise
         try:
             self._counts.admitted(operation)
-            body = await _body(request, deadline)
+            body = await intake.body_of(request, deadline)
             cell = request[CELL] = self._cells.of(_named_in(body) if customer is None else customer)
             headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
             headers[CELL_HEADER] = cell
@@ -117,7 +116,7 @@ def _named_in(body: bytes) -> int:
     """Return the customer named in the body of a login; 0 when there is none, which is for a ledger to refuse."""
     try:
         customer = json.loads(body)["customer"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return 0
     return customer if type(customer) is int else 0
 
@@ -127,20 +126,6 @@ def _stale(body: bytes) -> bool:
         return bool(json.loads(body)["reason"] == StaleEpoch.REASON)
     except (ValueError, TypeError, KeyError):
         return False
-
-
-async def _body(request: web.BaseRequest, deadline: Deadline) -> bytes:
-    if not request.can_read_body:
-        return b""
-    if (request.content_length or 0) > LARGEST_BODY:
-        raise BadRequest("body too large")
-    try:
-        async with asyncio.timeout(max(0.0, deadline.remaining_s())):
-            return await request.read()
-    except TimeoutError:
-        raise DeadlineExceeded("request_body") from None
-    except web.HTTPRequestEntityTooLarge:
-        raise BadRequest("body too large") from None
 
 
 async def _any_serves(cells: Iterable[Upstream]) -> bool:
@@ -199,6 +184,7 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
             lambda: _any_serves(ledgers.values()),
             "/cells",
             gateway.cells,
+            {"/openapi.json": openapi.page},
         )
         follow = {
             f"the watch over {cell}": known.follow(cell, Lookout(urls, "/cell"))

@@ -35,6 +35,10 @@ OPERATIONS: Final = (
 )
 
 BY_ADDRESS: Final = {(each.method, each.path): each for each in OPERATIONS}
-PATHS: Final = frozenset(each.path for each in OPERATIONS)
+METHODS: Final = {
+    each.path: ", ".join(sorted(other.method for other in OPERATIONS if other.path == each.path))
+    for each in OPERATIONS
+}
+"""By path, the methods that there are, as the header Allow has them."""
 SERVICES: Final = frozenset(each.service for each in OPERATIONS)
 TIERS: Final = tuple(sorted({each.tier for each in OPERATIONS}))

@@ -10,25 +10,45 @@ from aiohttp import web
 
 from stormbank.epoch import HEADER as EPOCH_HEADER
 from stormbank.epoch import Epoch
-from stormbank.problem import BadRequest
+from stormbank.problem import BadRequest, TooLarge
 
 LARGEST_AMOUNT: Final = 10**12
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of JSON a dict; a name that is there twice means one thing to us and another to somebody else."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is there twice")
+    return found
 
 
 async def json_fields(request: web.BaseRequest, wanted: dict[str, type]) -> dict[str, Any]:
     """Read a JSON object with exactly the `wanted` fields."""
     try:
-        found = json.loads(await request.read())
-    except (ValueError, web.HTTPRequestEntityTooLarge):
+        found = json.loads(await request.read(), object_pairs_hook=_each_once)
+    except web.HTTPRequestEntityTooLarge:
+        raise TooLarge("body") from None
+    except (ValueError, RecursionError):
         raise BadRequest("body is not JSON") from None
     if not isinstance(found, dict):
         raise BadRequest("body is not an object")
     wrong = sorted(set(found) ^ set(wanted))
     # Exactly the type: true is an int to Python, and no amount of money.
     wrong += [name for name, kind in wanted.items() if name in found and type(found[name]) is not kind]
+    wrong += [name for name, value in found.items() if isinstance(value, str) and not _whole_text(value)]
     if wrong:
         raise BadRequest("missing, unknown or mistyped: " + ", ".join(wrong))
     return found
+
+
+def _whole_text(text: str) -> bool:
+    """Whether it can be written anywhere: JSON may hold half a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def idempotency_key(request: web.BaseRequest) -> uuid.UUID:

@@ -14,14 +14,15 @@ import json
 import logging
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiohttp import web
 
+from stormbank.http_server import HttpServer, refusal
 from stormbank.metrics import CONTENT_TYPE, ServiceMetrics
-from stormbank.operations import BY_ADDRESS, PATHS, Operation
+from stormbank.operations import BY_ADDRESS, METHODS, Operation
 from stormbank.outcome import CALLER_GONE
 from stormbank.problem import MethodNotAllowed, NotFound, Problem
 from stormbank.wait import pause
@@ -40,14 +41,6 @@ def reply(status: int, fields: dict[str, Any]) -> web.Response:
     return web.Response(status=status, body=json.dumps(fields).encode(), content_type="application/json")
 
 
-def refusal(problem: Problem) -> web.Response:
-    """Answer with a problem."""
-    response = reply(problem.status, problem.fields)
-    if problem.retry_after_s is not None:
-        response.headers["Retry-After"] = str(problem.retry_after_s)
-    return response
-
-
 @dataclass
 class Service:
     """One role: `answer` serves an operation or raises Problem.
@@ -63,6 +56,8 @@ class Service:
     serving: Callable[[], Awaitable[bool]]
     page_path: str
     page: Callable[[], Awaitable[web.Response]]
+    documents: Mapping[str, Callable[[], Awaitable[web.Response]]] = field(default_factory=dict)
+    """Further pages by path, for whoever may reach the port."""
     draining: bool = False
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -73,6 +68,8 @@ class Service:
             response = await self._serving()
         elif operation is None and (request.method, request.path) == ("GET", self.page_path):
             response = await self._paged()
+        elif operation is None and request.method == "GET" and request.path in self.documents:
+            response = await self.documents[request.path]()
         elif operation is None:
             response = self._housekeeping(request)
         else:
@@ -121,17 +118,17 @@ class Service:
                 return web.Response(status=503, text="draining\n" if self.draining else "starting\n")
             case "/metrics":
                 return web.Response(body=self.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
-            case path if path in PATHS:
-                return refusal(MethodNotAllowed(request.method))
+            case path if path in METHODS:
+                return refusal(MethodNotAllowed("method", allow=METHODS[path]))
             case path:
-                return refusal(NotFound(path))
+                return refusal(NotFound("address", path=path[:100]))
 
     async def run(self, host: str, port: int, drain_s: float) -> None:
         """Serve until SIGTERM, SIGINT or `end`, then drain; OSError when the port cannot be had."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.end)
-        server = web.Server(self.handle, access_log=None)
+        server = HttpServer(self.handle)
         runner = web.ServerRunner(server, shutdown_timeout=FINISH_S)
         await runner.setup()
         try:

@@ -45,8 +45,9 @@ def test_a_request_that_cannot_end_in_time_is_not_begun(bank, fast, at_once):
                 ("deadline", "unknown"),
             )
     assert bank.postgres.query("SELECT count(*) FROM movement") == [(2,)]
-    assert gateway.pay(token, deadline_ms=0).status == 504
-    assert gateway.call("GET", "/v1/balance", token=token, deadline_ms=-5).status == 504
+    assert gateway.pay(token, deadline_ms=1).status == 504
+    assert gateway.pay(token, deadline_ms=0).status == 400
+    assert gateway.call("GET", "/v1/balance", token=token, deadline_ms=-5).status == 400
 
 
 @pytest.mark.parametrize("order", ["A,B,C", "C,B,A"])
@@ -111,6 +112,7 @@ def test_a_phone_that_hangs_up_in_the_middle_is_nobodys_error(bank, eventually):
     token = gateway.login()
     with socket.create_connection(("127.0.0.1", gateway.port)) as phone:
         head = f"POST /v1/checkins HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+        head += "Content-Type: application/json\r\n"
         phone.sendall(f"{head}Content-Length: 20\r\n\r\n{{".encode())
         eventually(lambda: gateway.metric("bank_admission_inflight") == 1, 3, "it was let in")
     eventually(lambda: gateway.metric("bank_admission_inflight") == 0, 3, "its place is free again")
