@@ -11,6 +11,8 @@ import yaml
 NAMESPACE = "bank"
 """Of the reference bank; the edge's configuration names it."""
 PHONES_NAME = "bank"
+EDGE_TLS = "edge-tls"
+"""The Secret with the edges' certificate, its key, and who signed it."""
 """What phones resolve."""
 DATABASE, LEDGER = "pg", "ledger"
 """What the manifests of `base` call them; a cell's names are these, or these with a suffix."""
@@ -110,6 +112,7 @@ class Ports:
     names: int
     api: Mapping[str, int]
     edge: Mapping[str, int]
+    edge_tls: Mapping[str, int]
     postgres: Mapping[str, int]
     """By StatefulSet, as `patroni`."""
     patroni: Mapping[str, int]
