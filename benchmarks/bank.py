@@ -1,6 +1,6 @@
 """The reference bank: what a request costs it, and what becomes of three times what it can do.
 
-A gateway and a ledger with their PostgreSQL, as the manifests set them, under the weekday's mix from the project's own
+One process of each service with a PostgreSQL, as the manifests set them, under the weekday's mix from the project's own
 generator: 0.7 of the declared capacity, then all of it, then three times.
 """
 
@@ -61,9 +61,7 @@ def serving() -> Iterator[Bounded]:
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-bank-")))
         bank = stack.enter_context(estate(directory))
-        capacity = (
-            bank.slots * sum(mix.values()) / sum(rate * bank.service_s[name] for name, rate in mix.items())
-        )
+        capacity = bank.capacity(mix)
         per_request = capacity / sum(mix.values())
         rates = {name: rate * per_request for name, rate in mix.items()}
         steady, full, surge = (

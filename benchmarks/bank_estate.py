@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from tests.lab.bank.conftest import Bank, Postgres
+from tests.lab.bank.conftest import Bank, Postgres, urls
 
+from stormbank.operations import BY_NAME
 from stormbank.roles import ROLES
 
 _SHARED = (
@@ -19,6 +20,23 @@ _SHARED = (
 )
 _OURS = ("BANK_CELLS", "BANK_LEDGERS", "BANK_SERVICES")
 """Settings of the manifests that say where things are; here they are elsewhere."""
+_SERVICES = {
+    "identity": True,
+    "risk": False,
+    "wealth": True,
+    "campus": True,
+    "voice": False,
+    "marketing": False,
+}
+"""Beside gateway and ledger, and whether each asks ledgers."""
+_BEHIND = {
+    "login": ("credentials",),
+    "transfer": ("score",),
+    "payment": ("score",),
+    "invest": ("payment",),
+    "checkin": ("keep_checkin",),
+}
+"""What an operation asks of other services, beside its own."""
 _TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
 
 
@@ -28,8 +46,16 @@ class Estate:
 
     url: str
     pids: Mapping[str, int]
-    slots: int
+    slots: Mapping[str, int]
     service_s: Mapping[str, float]
+
+    def capacity(self, mix: Mapping[str, float]) -> float:
+        """Requests a second, of `mix`, at which the service with the least room is full."""
+        busy = dict.fromkeys(self.slots, 0.0)
+        for name, rate in mix.items():
+            for each in (name, *_BEHIND.get(name, ())):
+                busy[BY_NAME[each].service] += rate * self.service_s[each]
+        return sum(mix.values()) * min(self.slots[role] / busy[role] for role in busy if busy[role])
 
     def cpu_s(self) -> dict[str, float]:
         """What each program has used so far, with the processes that it started."""
@@ -58,10 +84,17 @@ def estate(directory: Path) -> Iterator[Estate]:
     try:
         postgres.query("CREATE DATABASE bank", database="postgres")
         ledger = bank.ledger(**shared)
-        gateway = bank.gateway(ledger, **shared)
+        services = [
+            bank.service(role, *([ledger] if asks else []), **shared) for role, asks in _SERVICES.items()
+        ]
+        named = ",".join(f"{each.role}={urls(each)}" for each in services)
+        gateway = bank.gateway(ledger, **shared, BANK_SERVICES=named)
         capacity = ROLES["ledger"].read({**ledger.env, "BANK_TOKEN_SECRET": "x" * 16}).capacity
-        pids = {"gateway": _pid(gateway), "ledger": _pid(ledger), "postgres": _postmaster(postgres)}
-        yield Estate(f"http://127.0.0.1:{gateway.port}", pids, capacity.slots, capacity.service_s)
+        slots = {role: int(shared[f"BANK_{role.upper()}_SLOTS"]) for role in _SERVICES}
+        pids = {each.role: _pid(each) for each in (gateway, ledger, *services)}
+        pids["postgres"] = _postmaster(postgres)
+        slots["ledger"] = capacity.slots
+        yield Estate(f"http://127.0.0.1:{gateway.port}", pids, slots, capacity.service_s)
     finally:
         for process in bank.started:
             process.stop()

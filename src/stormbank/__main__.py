@@ -1,4 +1,4 @@
-"""Start one bank process, or change the map of a cell: `python -m stormbank ROLE|remap`."""
+"""Start one bank process, or do something by hand: `python -m stormbank ROLE|COMMAND`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import logging
 import os
 import sys
 
+from stormbank.commands import BY_HAND
+from stormbank.commands import add as commands_by_hand
 from stormbank.roles import ROLES
 from stormbank.settings.ledger import LedgerSettings
 from stormbank.settings.parse import argument, number, zone
@@ -16,20 +18,23 @@ from stormbank.settings.reader import SettingsError
 
 
 def main() -> int:
-    """Do what the command line says. Exit 2 for input that makes no sense; `remap` says its own codes in its help."""
+    """Do what the command line says. Exit 2 for input that makes no sense; a command says its own codes in its help."""
     arguments = _parser().parse_args()
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     try:
-        # The map is changed in a ledger's pod, with its settings.
-        role = ROLES["ledger" if arguments.command == "remap" else arguments.command]
+        # The map is changed in a ledger's pod, with its settings; the rest is done in a batch process's.
+        whose = "batch" if arguments.command in BY_HAND else arguments.command
+        role = ROLES["ledger" if arguments.command == "remap" else whose]
         settings = role.read(os.environ)
     except SettingsError as error:
         print(f"stormbank {arguments.command}: bad settings\n{error}", file=sys.stderr)
         return 2
     if arguments.command == "remap":
         return _remap(settings, arguments.home, arguments.timeout)
+    if arguments.command in BY_HAND:
+        return BY_HAND[arguments.command].run(settings, arguments)
     try:
         asyncio.run(role.run(settings, arguments.host, arguments.port))
     except OSError as error:
@@ -41,7 +46,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m stormbank", description="The reference mobile bank.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="ROLE|remap")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="ROLE|COMMAND")
     for name, role in ROLES.items():
         told = commands.add_parser(name, help=f"be a {name}", description=f"Be a {name}, set by BANK_*.")
         told.add_argument("--host", default="0.0.0.0", help="address to listen on (default: all)")
@@ -58,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     remap.add_argument(
         "--timeout", type=argument(number(0, above=True)), default=10.0, metavar="SECONDS", help="default: 10"
     )
+    commands_by_hand(commands)
     return parser
 
 

@@ -1,94 +1,102 @@
-"""The gateway: the phones' entrance. Session, flow control, deadline, cell; everything else is the ledger's."""
+"""The gateway: the phones' entrance. Session, flow control, deadline, cell, step-up; the rest is other services'."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
-from collections.abc import Iterable, Mapping
+import uuid
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from typing import Final
 
 from aiohttp import web
 
 from stormbank import intake, openapi
-from stormbank.admission import Admission
 from stormbank.background import beside
 from stormbank.cellmap import CellMap
 from stormbank.cells import HEADER as CELL_HEADER
 from stormbank.cells import Cells
-from stormbank.deadline import HEADER, Deadline
+from stormbank.deadline import HEADER
+from stormbank.dependencies import Dependencies, connect, ledger_of, serves
 from stormbank.epoch import HEADER as EPOCH_HEADER
+from stormbank.flow.control import FlowControl
+from stormbank.flow.metrics import FlowCounts, FlowMetrics
+from stormbank.guard.metrics import GuardMetrics
 from stormbank.lookout import Lookout
-from stormbank.metrics import AdmissionMetrics, CellMetrics, DependencyMetrics, ServiceMetrics
+from stormbank.metrics import CellMetrics, ScoreMetrics, ServiceMetrics
 from stormbank.operations import Operation
-from stormbank.problem import Shed, StaleEpoch, Unavailable
+from stormbank.problem import StaleEpoch, Unavailable
 from stormbank.pulse import Pulse
+from stormbank.scoring import Scoring
 from stormbank.service import CELL, Service, reply
 from stormbank.session import Sessions
 from stormbank.settings.gateway import GatewaySettings
-from stormbank.upstream import Upstream, UpstreamAnswer
+from stormbank.stepup import StepUps
+from stormbank.upstream import Upstream
 
 PASSED_ON: Final = ("Authorization", "Idempotency-Key")
 READY_ANYWAY_S: Final = 5.0
 
 
 class Gateway:
-    """Answers the phones' operations by asking a ledger of the customer's cell, as far as flow control lets them in."""
+    """Answers the phones' operations by asking whoever does them, as far as flow control lets them in."""
 
     def __init__(
         self,
         *,
         sessions: Sessions,
-        admission: Admission,
-        counts: AdmissionMetrics,
+        step_ups: StepUps,
+        flow: FlowControl,
+        dependencies: Dependencies,
         cells: Cells,
-        ledgers: Mapping[str, Upstream],
-        services: Mapping[str, Upstream],
         known: CellMap,
         pulse: Pulse,
+        scoring: Scoring | None,
     ) -> None:
         self._sessions = sessions
-        self._admission = admission
-        self._counts = counts
+        self._step_ups = step_ups
+        self._flow = flow
+        self._dependencies = dependencies
         self._cells = cells
-        self._ledgers = ledgers
-        self._services = services
         self._map = known
         self._pulse = pulse
+        self._scoring = scoring
 
     async def answer(self, operation: Operation, request: web.BaseRequest) -> web.Response:
         """Serve one operation; Problem otherwise."""
-        intake.check(operation, request)
-        deadline = Deadline.from_header(request.headers.get(HEADER))
+        intake.check(request)
+        deadline = self._flow.deadline(request.headers.get(HEADER))
         # Before admission: strangers must not use up what is meant for customers.
-        customer = None
+        customer = body = None
         if operation.session:
             customer = self._sessions.customer_of(request.headers.get("Authorization"))
             request[CELL] = self._cells.of(customer)
-        try:
-            self._admission.enter(operation.tier)
-        except Shed as shed:
-            self._counts.shed(operation, shed.fields["reason"])
-            raise
-        try:
-            self._counts.admitted(operation)
+        else:
+            # Where it goes follows from who it says it is. A name that anybody may say takes nothing from its owner.
             body = await intake.body_of(request, deadline)
-            cell = request[CELL] = self._cells.of(_named_in(body) if customer is None else customer)
+        intake.check_key(operation, request)
+        cell = request[CELL] = self._cells.of(_named_in(body or b"") if customer is None else customer)
+        who = self._dependencies.of(operation, cell)
+        with self._flow.admit(operation, who.name, customer, deadline):
+            if body is None:
+                body = await intake.body_of(request, deadline)
+            if operation.stepped_up:
+                self._step_ups.demand(customer, body, request.headers)
             headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
             headers[CELL_HEADER] = cell
             if operation.writes:
                 self._under_an_epoch(cell, headers)
-            who = self._ledgers[cell] if operation.service == "ledger" else self._services[operation.service]
-            answer = await who.ask(operation, headers, body, deadline)
-        finally:
-            self._admission.leave()
+                # What is sent twice on the way is the same attempt, also where the phone named none.
+                headers.setdefault("Idempotency-Key", str(uuid.uuid4()))
+            if operation.scored and self._scoring is not None and customer is not None:
+                mark = await self._scoring.mark(operation, customer, headers, body, deadline)
+                headers |= mark.headers()
+            answer = await who.ask(operation, headers, body, deadline, request.rel_url.raw_query_string)
         if operation.writes and answer.status == 503 and _stale(answer.body):
             # Left to the phone to repeat, with the same key: it was made under the old map, and whether its customer
             # still waits here under the new one, only the phone knows.
             self._map.doubt(cell)
-        if operation.name == "login" and answer.status == 200:
-            return self._logged_in(answer)
         response = web.Response(status=answer.status, body=answer.body, content_type="application/json")
         if answer.retry_after is not None:
             response.headers["Retry-After"] = answer.retry_after
@@ -106,14 +114,9 @@ class Gateway:
         if epoch is not None:
             headers[EPOCH_HEADER] = epoch
 
-    def _logged_in(self, answer: UpstreamAnswer) -> web.Response:
-        customer = int(json.loads(answer.body)["customer"])
-        token = self._sessions.issue(customer)
-        return reply(200, {"token": token, "customer": customer, "expires_s": self._sessions.lifetime_s})
-
 
 def _named_in(body: bytes) -> int:
-    """Return the customer named in the body of a login; 0 when there is none, which is for a ledger to refuse."""
+    """Return the customer named in the body of a login; 0 when there is none, which is for identity to refuse."""
     try:
         customer = json.loads(body)["customer"]
     except (ValueError, TypeError, KeyError, RecursionError):
@@ -145,9 +148,10 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
     """Be a gateway until told to end."""
     common = settings.common
     metrics = ServiceMetrics("gateway", zone=common.zone, pod=common.pod)
-    admission = Admission(settings.limit, settings.tier_order, settings.tier_share, settings.rate_per_s)
     known = CellMap(common.cells, CellMetrics(metrics.registry).observe)
     pulse = Pulse()
+    urls = {ledger_of(cell): some for cell, some in settings.ledgers.items()} | dict(settings.services)
+    flow = _flow(settings, metrics)
     started_s = time.monotonic()
 
     def ready() -> bool:
@@ -155,36 +159,34 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
         # say so.
         return known.answered == set(common.cells.names) or time.monotonic() - started_s > READY_ANYWAY_S
 
-    calls = DependencyMetrics(metrics.registry)
     async with AsyncExitStack() as stack:
-        ledgers = {
-            cell: await stack.enter_async_context(Upstream("ledger", urls, calls.of("ledger", cell)))
-            for cell, urls in settings.ledgers.items()
-        }
-        services = {
-            name: await stack.enter_async_context(Upstream(name, urls, calls.of(name)))
-            for name, urls in settings.services.items()
-        }
-
+        dependencies, upstreams = await connect(
+            stack, urls, settings.flow.guard, flow, GuardMetrics(metrics.registry)
+        )
+        ledgers = [upstreams[ledger_of(cell)] for cell in settings.ledgers]
+        scoring = None
+        if settings.scoring is not None:
+            scoring = Scoring(dependencies["risk"], settings.scoring, ScoreMetrics(metrics.registry).count)
         gateway = Gateway(
             sessions=Sessions(common.token_secret, common.session_s),
-            admission=admission,
-            counts=AdmissionMetrics(metrics.registry, admission),
+            step_ups=StepUps(common.token_secret, settings.step_up_above),
+            flow=flow,
+            dependencies=dependencies,
             cells=common.cells,
-            ledgers=ledgers,
-            services=services,
             known=known,
             pulse=pulse,
+            scoring=scoring,
         )
         service = Service(
             "gateway",
             gateway.answer,
             metrics,
             ready,
-            lambda: _any_serves(ledgers.values()),
+            lambda: _any_serves(ledgers),
             "/cells",
             gateway.cells,
             {"/openapi.json": openapi.page},
+            tells_queue=False,
         )
         follow = {
             f"the watch over {cell}": known.follow(cell, Lookout(urls, "/cell"))
@@ -192,3 +194,10 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
         }
         async with beside(service.end, {"the pulse": pulse.keep(), **follow}):
             await service.run(host, port, common.drain_s)
+
+
+def _flow(settings: GatewaySettings, metrics: ServiceMetrics) -> FlowControl:
+    served = serves(settings.ledgers, settings.services)
+    flow = FlowControl(settings.flow.rules, served, FlowCounts(metrics.registry, served))
+    FlowMetrics(metrics.registry, flow)
+    return flow

@@ -19,20 +19,24 @@ LARGEST_BODY: Final = 4096
 _ONCE: Final = ("Authorization", "Idempotency-Key", DEADLINE_HEADER, "Content-Type")
 
 
-def check(operation: Operation, request: web.BaseRequest) -> None:
-    """Refuse what a look at the headers is enough for. Problem with the reason."""
+def check(request: web.BaseRequest) -> None:
+    """Refuse what is wrong whoever asks; a look at the headers is enough. Problem with the reason."""
     headers = request.headers
     if len(headers) > len(set(map(str.lower, headers))):
         _check_repeated(headers)
-    if operation.money:
-        if "Idempotency-Key" not in headers:
-            raise BadRequest("Idempotency-Key is missing")
-        idempotency_key(request)
     if request.can_read_body:
         if request.content_type != "application/json":
             raise UnsupportedMediaType("content_type", expected="application/json")
         if (request.content_length or 0) > LARGEST_BODY:
             raise TooLarge("body", most=LARGEST_BODY)
+
+
+def check_key(operation: Operation, request: web.BaseRequest) -> None:
+    """Refuse a request that moves money without a key that makes it one."""
+    if operation.money:
+        if "Idempotency-Key" not in request.headers:
+            raise BadRequest("Idempotency-Key is missing")
+        idempotency_key(request)
 
 
 def _check_repeated(headers: CIMultiDictProxy[str]) -> None:

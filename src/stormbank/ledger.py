@@ -2,46 +2,53 @@
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Final
 
 from aiohttp import web
 
 from stormbank.background import beside
 from stormbank.cells import HEADER as CELL_HEADER
 from stormbank.cells import Cells
+from stormbank.clearing.order import KIND, content
 from stormbank.db.access import Access
 from stormbank.db.address import parse_dsn
-from stormbank.db.books import Books, Movement, clearing_account
+from stormbank.db.books import Books, Movement, Outgoing, clearing_account
+from stormbank.db.credentials import Credentials
 from stormbank.db.epoch import EpochKeeper
 from stormbank.db.pool import Connection
 from stormbank.db.primary import Primary
 from stormbank.db.schema import ensure
 from stormbank.deadline import HEADER, Deadline
 from stormbank.epoch import Epoch
+from stormbank.ledger_customers import CustomerDesk
+from stormbank.ledger_transit import TransitDesk
+from stormbank.mark import Mark
 from stormbank.metrics import BookMetrics, CellMetrics, ServiceMetrics, SlotMetrics
 from stormbank.operations import Operation
+from stormbank.outbox.sending import sending_of
 from stormbank.outcome import outcome_of
-from stormbank.problem import BadRequest, Misrouted, Problem, StaleEpoch, Unauthorized, Unavailable
-from stormbank.request import amount_in, epoch_in, idempotency_key, json_fields, short_text
-from stormbank.service import Service, reply
+from stormbank.problem import BadRequest, Misrouted, Problem, Refused, StaleEpoch, Unavailable
+from stormbank.request import MONEY_FIELDS, amount_in, epoch_in, idempotency_key, json_fields, short_text
+from stormbank.service import CLOSE_SHARE, Service, reply
 from stormbank.session import Sessions
 from stormbank.settings.ledger import LedgerSettings
 from stormbank.slots import Slots
+from stormbank.transit import Transfer, kind_of, transit_account
+from stormbank.work import Done, Reader, Work
 
 READY_ANYWAY_S: Final = 5.0
-# Gateways reach ledgers by an address that chooses once per connection. Ending some connections keeps the
-# choice fresh: a replaced ledger gets its share of the load within seconds.
-CLOSE_SHARE: Final = 0.02
-
-Done = tuple[int, dict[str, Any]]  # status and fields of the answer
-Work = Callable[[Deadline], Awaitable[Done]]
 
 
 class Ledger:
-    """Answers operations from the books of one cell."""
+    """Answers operations from the books of one cell.
+
+    `sent` is told when something came into the outbox. `reached` are the other cells that its customers can send to.
+    `pays_out` says that payments leave the bank; else they are booked and nothing more.
+    """
 
     def __init__(
         self,
@@ -53,8 +60,12 @@ class Ledger:
         service_s: Mapping[str, float],
         primary: Primary,
         books: Books,
+        credentials: Credentials,
         epochs: EpochKeeper,
         counts: BookMetrics,
+        sent: Callable[[], None],
+        reached: Collection[str],
+        pays_out: bool,
     ) -> None:
         self._cells = cells
         self._cell = cell
@@ -65,13 +76,19 @@ class Ledger:
         self._books = books
         self._epochs = epochs
         self._counts = counts
-        self._readers: dict[str, Callable[[int, web.BaseRequest], Awaitable[Work]]] = {
-            "login": self._login,
+        self._sent = sent
+        self._reached = reached
+        self._pays_out = pays_out
+        self._readers: dict[str, Reader] = {
             "balance": self._balance,
             "transfer": self._transfer,
             "payment": self._payment,
             "bills": self._bills,
-            "checkin": self._check_in,
+            "keep_checkin": self._keep_check_in,
+            **CustomerDesk(credentials).readers,
+            **TransitDesk(
+                books, cells, cell, lambda repeated: counts.moved("credit", repeated=repeated)
+            ).readers,
         }
 
     async def answer(self, operation: Operation, request: web.BaseRequest) -> web.Response:
@@ -79,19 +96,20 @@ class Ledger:
         deadline = Deadline.from_header(request.headers.get(HEADER))
         if request.headers.get(CELL_HEADER, self._cell) != self._cell:
             raise Misrouted("cell", cell=self._cell)
-        customer = 0
-        if operation.session:
+        if operation.internal:
+            customer = self._own(self._sessions.customer_behind(request.headers))
+        else:
             customer = self._own(self._sessions.customer_of(request.headers.get("Authorization")))
         # What cannot be done is refused before it occupies a slot: a bad request, or no books at all.
         work = await self._readers[operation.name](customer, request)
         if not self._primary.available:
             raise Unavailable("database")
         await self._slots.work(self._service_s[operation.name], deadline)
-        return _answer(*await self._done(operation, work, deadline))
+        return reply(*await self._done(operation, work, deadline))
 
     async def cell(self) -> web.Response:
         """Tell the cell's state; Problem while it is unknown."""
-        return _answer(200, (await self._epochs.now()).fields())
+        return reply(200, (await self._epochs.now()).fields())
 
     async def _done(self, operation: Operation, work: Work, deadline: Deadline) -> Done:
         """Do the work, and count what became of it when it writes."""
@@ -120,18 +138,6 @@ class Ledger:
 
     # Each of these reads its request and returns the work to do once there is a slot.
 
-    async def _login(self, _: int, request: web.BaseRequest) -> Work:
-        fields = await json_fields(request, {"customer": int, "device": str, "password": str})
-        customer, password = self._own(fields["customer"]), fields["password"]
-
-        async def work(deadline: Deadline) -> Done:
-            known = 0 < customer < 2**63
-            if not known or not await self._books.password_is(customer, password, deadline):
-                raise Unauthorized("credentials")
-            return 200, {"customer": customer}
-
-        return work
-
     async def _balance(self, customer: int, _: web.BaseRequest) -> Work:
         async def work(deadline: Deadline) -> Done:
             return 200, {"account": customer, "balance": await self._books.balance(customer, deadline)}
@@ -144,7 +150,7 @@ class Ledger:
 
         return work
 
-    async def _check_in(self, customer: int, request: web.BaseRequest) -> Work:
+    async def _keep_check_in(self, customer: int, request: web.BaseRequest) -> Work:
         place = short_text((await json_fields(request, {"place": str}))["place"], "place")
         epoch = epoch_in(request)
 
@@ -155,39 +161,55 @@ class Ledger:
         return work
 
     async def _transfer(self, customer: int, request: web.BaseRequest) -> Work:
-        fields = await json_fields(request, {"to": int, "amount": int})
+        fields = await json_fields(request, MONEY_FIELDS["transfer"])
         to = fields["to"]
         if not 0 < to < 2**63 or to == customer:
             raise BadRequest("to is not the account of another customer")
-        movement = Movement(idempotency_key(request), "transfer", customer, to, amount_in(fields))
+        mark = Mark.read(request.headers)
+        movement = Movement(idempotency_key(request), "transfer", customer, to, amount_in(fields), mark=mark)
+        if (there := self._cells.of(to)) != self._cell:
+            movement = self._across(movement, there)
         return self._move(movement, epoch_in(request))
 
+    def _across(self, movement: Movement, there: str) -> Movement:
+        """Return the payer's half of a transfer to the cell `there`, with what its ledger is to be asked."""
+        if there not in self._reached:
+            raise Refused("unknown_account")
+        to = movement.to_account
+        transfer = Transfer(movement.key, movement.from_account, to, movement.amount)
+        return replace(
+            movement,
+            to_account=transit_account(self._cells, there, movement.key),
+            beyond=to,
+            outgoing=Outgoing(kind_of(there), transfer.content()),
+        )
+
     async def _payment(self, customer: int, request: web.BaseRequest) -> Work:
-        fields = await json_fields(request, {"payee": str, "amount": int})
+        fields = await json_fields(request, MONEY_FIELDS["payment"])
         payee = short_text(fields["payee"], "payee")
         through = clearing_account(payee)
-        movement = Movement(idempotency_key(request), "payment", customer, through, amount_in(fields), payee)
+        mark = Mark.read(request.headers)
+        key, amount = idempotency_key(request), amount_in(fields)
+        movement = Movement(key, "payment", customer, through, amount, payee, mark=mark)
+        if self._pays_out:
+            movement = replace(movement, outgoing=Outgoing(KIND, content(customer, payee, amount)))
         return self._move(movement, epoch_in(request))
 
     def _move(self, movement: Movement, epoch: Epoch | None) -> Work:
         async def work(deadline: Deadline) -> Done:
             booked = await self._books.move(movement, epoch, deadline)
             self._counts.moved(movement.operation, repeated=booked.repeated)
+            if movement.outgoing is not None and not booked.repeated:
+                self._sent()
             return 201, {
                 "movement": booked.movement,
                 "key": str(movement.key),
                 "repeated": booked.repeated,
+                "state": booked.state,
                 "balance": booked.balance,
             }
 
         return work
-
-
-def _answer(status: int, fields: dict[str, Any]) -> web.Response:
-    response = reply(status, fields)
-    if random.random() < CLOSE_SHARE:
-        response.force_close()
-    return response
 
 
 async def run(settings: LedgerSettings, host: str, port: int) -> None:
@@ -196,23 +218,11 @@ async def run(settings: LedgerSettings, host: str, port: int) -> None:
     metrics = ServiceMetrics("ledger", zone=common.zone, pod=common.pod, cell=settings.cell)
     primary = _primary(settings)
     access = Access(primary, settings.db_pool)
+    cell_metrics = CellMetrics(metrics.registry)
     epochs = EpochKeeper(
-        access,
-        settings.cell,
-        observe=CellMetrics(metrics.registry).observe,
-        search_pause_s=settings.db_search_s,
+        access, settings.cell, observe=cell_metrics.observe, search_pause_s=settings.db_search_s
     )
-    ledger = Ledger(
-        cells=common.cells,
-        cell=settings.cell,
-        sessions=Sessions(common.token_secret, common.session_s),
-        slots=_slots(settings, metrics),
-        service_s=settings.capacity.service_s,
-        primary=primary,
-        books=Books(access, idempotency=settings.idempotency),
-        epochs=epochs,
-        counts=BookMetrics(metrics.registry, settings.cell, lambda: primary.available),
-    )
+    sessions = Sessions(common.token_secret, common.session_s)
     started_s = time.monotonic()
 
     def ready() -> bool:
@@ -223,9 +233,30 @@ async def run(settings: LedgerSettings, host: str, port: int) -> None:
     async def serving() -> bool:
         return primary.available
 
-    service = Service("ledger", ledger.answer, metrics, ready, serving, "/cell", ledger.cell)
-    loops = {"the search for the primary": primary.watch(), "the watch over the epoch": epochs.keep()}
-    async with beside(service.end, loops):
+    async with AsyncExitStack() as stack:
+        sending = await stack.enter_async_context(
+            sending_of(settings, access, epochs, sessions, metrics, observe=cell_metrics.observe)
+        )
+        ledger = Ledger(
+            cells=common.cells,
+            cell=settings.cell,
+            sessions=sessions,
+            slots=_slots(settings, metrics),
+            service_s=settings.capacity.service_s,
+            primary=primary,
+            books=Books(access, idempotency=settings.idempotency),
+            credentials=Credentials(access, settings.code_tries),
+            epochs=epochs,
+            counts=BookMetrics(metrics.registry, settings.cell, lambda: primary.available),
+            sent=sending.dispatcher.wake,
+            reached=sending.reached,
+            pays_out=settings.clearing is not None,
+        )
+        service = Service(
+            "ledger", ledger.answer, metrics, ready, serving, "/cell", ledger.cell, close_share=CLOSE_SHARE
+        )
+        loops = {"the search for the primary": primary.watch(), "the watch over the epoch": epochs.keep()}
+        await stack.enter_async_context(beside(service.end, {**loops, **sending.loops}))
         await service.run(host, port, common.drain_s)
 
 

@@ -4,9 +4,10 @@ Problem
 +-- BadRequest (400)      the caller must change the request
 +-- Malformed (400)       not even HTTP as it should be
 +-- Unauthorized (401)
++-- Forbidden (403)       known who, and not allowed that way: a device, a code or a step-up is wanting
 +-- NotFound (404)
 +-- MethodNotAllowed (405)
-+-- Conflict (409)        an idempotency key that already stands for something else
++-- Conflict (409)        an idempotency key that already stands for something else, a code that was used
 +-- TooLarge (413)
 +-- UnsupportedMediaType (415)
 +-- Misrouted (421)      another cell's customer: nothing the caller did, the bank's settings disagree
@@ -91,8 +92,15 @@ class Unauthorized(Problem):
     error = "unauthorized"
 
 
+class Forbidden(Problem):
+    """What is shown does not suffice for this: an unknown device, a wrong code, no step-up."""
+
+    status = 403
+    error = "forbidden"
+
+
 class Conflict(Problem):
-    """The idempotency key was used before, with other content."""
+    """What may be used once was used before: an idempotency key with other content, a one-time code."""
 
     status = 409
     error = "conflict"
@@ -125,8 +133,8 @@ class Unavailable(Problem):
     status = 503
     error = "unavailable"
 
-    def __init__(self, reason: str, *, outcome: str = "none") -> None:
-        super().__init__(reason, retry_after_s=1, outcome=outcome)
+    def __init__(self, reason: str, *, outcome: str = "none", **fields: Any) -> None:
+        super().__init__(reason, retry_after_s=1, outcome=outcome, **fields)
 
 
 class StaleEpoch(Unavailable):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -13,6 +14,41 @@ from stormbank.epoch import Epoch
 from stormbank.problem import BadRequest, TooLarge
 
 LARGEST_AMOUNT: Final = 10**12
+MONEY_FIELDS: Final[Mapping[str, Mapping[str, type]]] = {
+    "transfer": {"to": int, "amount": int},
+    "payment": {"payee": str, "amount": int},
+}
+"""What the body of a request that moves money holds, by operation: gateway and ledger read the same."""
+
+
+async def json_fields(
+    request: web.BaseRequest, wanted: Mapping[str, type], *others: Mapping[str, type]
+) -> dict[str, Any]:
+    """Read a JSON object with exactly the `wanted` fields, or exactly those of one of the `others`."""
+    try:
+        body = await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise TooLarge("body") from None
+    return fields_in(body, wanted, *others)
+
+
+def fields_in(body: bytes, wanted: Mapping[str, type], *others: Mapping[str, type]) -> dict[str, Any]:
+    """Read a JSON object with exactly the `wanted` fields, or exactly those of one of the `others`."""
+    try:
+        found = json.loads(body, object_pairs_hook=_each_once)
+    # Nested too deeply is no request of ours either.
+    except (ValueError, RecursionError):
+        raise BadRequest("body is not JSON") from None
+    if not isinstance(found, dict):
+        raise BadRequest("body is not an object")
+    wanted = next((each for each in others if set(each) == set(found)), wanted)
+    wrong = sorted(set(found) ^ set(wanted))
+    # Exactly the type: true is an int to Python, and no amount of money.
+    wrong += [name for name, kind in wanted.items() if name in found and type(found[name]) is not kind]
+    wrong += [name for name, value in found.items() if isinstance(value, str) and not _whole_text(value)]
+    if wrong:
+        raise BadRequest("missing, unknown or mistyped: " + ", ".join(wrong))
+    return found
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -20,25 +56,6 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a name is there twice")
-    return found
-
-
-async def json_fields(request: web.BaseRequest, wanted: dict[str, type]) -> dict[str, Any]:
-    """Read a JSON object with exactly the `wanted` fields."""
-    try:
-        found = json.loads(await request.read(), object_pairs_hook=_each_once)
-    except web.HTTPRequestEntityTooLarge:
-        raise TooLarge("body") from None
-    except (ValueError, RecursionError):
-        raise BadRequest("body is not JSON") from None
-    if not isinstance(found, dict):
-        raise BadRequest("body is not an object")
-    wrong = sorted(set(found) ^ set(wanted))
-    # Exactly the type: true is an int to Python, and no amount of money.
-    wrong += [name for name, kind in wanted.items() if name in found and type(found[name]) is not kind]
-    wrong += [name for name, value in found.items() if isinstance(value, str) and not _whole_text(value)]
-    if wrong:
-        raise BadRequest("missing, unknown or mistyped: " + ", ".join(wrong))
     return found
 
 
@@ -76,9 +93,9 @@ def amount_in(fields: dict[str, Any]) -> int:
     return amount
 
 
-def short_text(text: str, name: str) -> str:
+def short_text(text: str, name: str, longest: int = 64) -> str:
     """Check a name given by a customer."""
     # PostgreSQL stores no NUL, and JSON may hold half a surrogate pair.
-    if not 0 < len(text) <= 64 or "\x00" in text or not text.isprintable():
-        raise BadRequest(f"{name} is not 1 to 64 printable characters")
+    if not 0 < len(text) <= longest or "\x00" in text or not text.isprintable():
+        raise BadRequest(f"{name} is not 1 to {longest} printable characters")
     return text

@@ -33,4 +33,14 @@ class Role:
 ROLES: Final = {
     "gateway": Role(8080, "stormbank.settings.gateway", "stormbank.gateway"),
     "ledger": Role(8090, "stormbank.settings.ledger", "stormbank.ledger"),
+    "batch": Role(8097, "stormbank.settings.batch", "stormbank.batch"),
+    "identity": Role(8091, "stormbank.settings.identity", "stormbank.identity.role"),
+    "risk": Role(8092, "stormbank.settings.risk", "stormbank.desks.risk"),
+    "wealth": Role(8093, "stormbank.settings.wealth", "stormbank.desks.wealth"),
+    "voice": Role(8094, "stormbank.settings.voice", "stormbank.desks.voice"),
+    "campus": Role(8095, "stormbank.settings.campus", "stormbank.desks.campus"),
+    "marketing": Role(8096, "stormbank.settings.marketing", "stormbank.desks.marketing"),
+    "sms": Role(8101, "stormbank.settings.sms", "stormbank.external.sms"),
+    "face": Role(8102, "stormbank.settings.face", "stormbank.external.face"),
+    "clearing": Role(8103, "stormbank.settings.clearing", "stormbank.external.clearing"),
 }

@@ -12,6 +12,7 @@ import asyncio
 import gc
 import json
 import logging
+import random
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,9 +21,10 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from stormbank import queueing
 from stormbank.http_server import HttpServer, refusal
 from stormbank.metrics import CONTENT_TYPE, ServiceMetrics
-from stormbank.operations import BY_ADDRESS, METHODS, Operation
+from stormbank.operations import Operation, addresses_of
 from stormbank.outcome import CALLER_GONE
 from stormbank.problem import MethodNotAllowed, NotFound, Problem
 from stormbank.wait import pause
@@ -30,6 +32,9 @@ from stormbank.wait import pause
 CELL: Final = web.RequestKey("cell", str)
 """Where whoever answers a request notes its customer's cell, for the metrics; a ledger need not, it has one."""
 FINISH_S: Final = 3.0  # for requests in flight once the port is closed
+# Services are reached by an address that chooses once per connection. Ending some connections keeps the choice fresh:
+# a replaced process gets its share of the load within seconds.
+CLOSE_SHARE: Final = 0.02
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +48,11 @@ def reply(status: int, fields: dict[str, Any]) -> web.Response:
 
 @dataclass
 class Service:
-    """One role: `answer` serves an operation or raises Problem.
+    """One role, called `name`: `answer` serves an operation of the role or raises Problem.
 
     `ready` says whether traffic is wanted, `serving` whether it would be of any use now. `page` at `page_path` is what
-    the role tells of itself to its neighbours and to people; it may raise Problem.
+    the role tells of itself to its neighbours and to people; it may raise Problem. `close_share` of the answers end
+    their connection; `tells_queue` says whether answers tell how long the request waited (phones need not know).
     """
 
     name: str
@@ -54,33 +60,43 @@ class Service:
     metrics: ServiceMetrics
     ready: Callable[[], bool]
     serving: Callable[[], Awaitable[bool]]
-    page_path: str
-    page: Callable[[], Awaitable[web.Response]]
+    page_path: str = ""
+    page: Callable[[], Awaitable[web.Response]] | None = None
     documents: Mapping[str, Callable[[], Awaitable[web.Response]]] = field(default_factory=dict)
     """Further pages by path, for whoever may reach the port."""
+    close_share: float = 0.0
+    tells_queue: bool = True
     draining: bool = False
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def __post_init__(self) -> None:
+        self._operations = addresses_of(self.name)
+        self._methods = {
+            path: ", ".join(sorted(method for method, other in self._operations if other == path))
+            for _, path in self._operations
+        }
+
     async def handle(self, request: web.BaseRequest) -> web.Response:
         """Answer one request, whatever it is."""
-        operation = BY_ADDRESS.get((request.method, request.path))
+        operation = self._operations.get((request.method, request.path))
         if operation is None and request.path == "/servez":
             response = await self._serving()
-        elif operation is None and (request.method, request.path) == ("GET", self.page_path):
-            response = await self._paged()
+        elif operation is None and self.page and (request.method, request.path) == ("GET", self.page_path):
+            response = await self._paged(self.page)
         elif operation is None and request.method == "GET" and request.path in self.documents:
             response = await self.documents[request.path]()
         elif operation is None:
             response = self._housekeeping(request)
         else:
             response = await self._business(operation, request)
-        if self.draining:
+        if self.draining or random.random() < self.close_share:
             response.force_close()
         return response
 
     async def _business(self, operation: Operation, request: web.BaseRequest) -> web.Response:
         started_s = time.perf_counter()
         self.metrics.inflight.inc()
+        queueing.begin()
         try:
             response = await self.answer(operation, request)
         except Problem as problem:
@@ -95,6 +111,9 @@ class Service:
             self.metrics.inflight.dec()
         took_s = time.perf_counter() - started_s
         self.metrics.answered(operation, response.status, took_s, request.get(CELL))
+        waited = queueing.told() if self.tells_queue else None
+        if waited is not None:
+            response.headers[queueing.HEADER] = waited
         return response
 
     async def _serving(self) -> web.Response:
@@ -102,9 +121,9 @@ class Service:
             return web.Response(status=503, text="draining\n" if self.draining else "not serving\n")
         return web.Response(text="ok\n")
 
-    async def _paged(self) -> web.Response:
+    async def _paged(self, page: Callable[[], Awaitable[web.Response]]) -> web.Response:
         try:
-            return await self.page()
+            return await page()
         except Problem as problem:
             return refusal(problem)
 
@@ -118,8 +137,8 @@ class Service:
                 return web.Response(status=503, text="draining\n" if self.draining else "starting\n")
             case "/metrics":
                 return web.Response(body=self.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
-            case path if path in METHODS:
-                return refusal(MethodNotAllowed("method", allow=METHODS[path]))
+            case path if path in self._methods:
+                return refusal(MethodNotAllowed("method", allow=self._methods[path]))
             case path:
                 return refusal(NotFound("address", path=path[:100]))
 

@@ -1,7 +1,7 @@
 """The way to a service: kept-alive connections, and another of its pods when one breaks.
 
 A broken connection is retried at once: every operation is idempotent, money by its key. A slow answer is
-never retried; that would multiply load on a system that is already behind.
+never retried; that would multiply load on a system that is already behind. For the same reason retries have a budget.
 """
 
 from __future__ import annotations
@@ -11,18 +11,16 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 import aiohttp
 from aiohttp.connector import AddrInfoType
 from aiohttp.typedefs import StrOrURL
-from prometheus_client import CollectorRegistry
 from yarl import URL
 
+from stormbank import queueing
 from stormbank.deadline import HEADER, Deadline
-from stormbank.metrics import Calls, DependencyMetrics
 from stormbank.operations import OPERATIONS, Operation
-from stormbank.outcome import outcome_of
 from stormbank.problem import DeadlineExceeded, Unavailable
 from stormbank.wait import pause
 
@@ -38,22 +36,41 @@ UNACKNOWLEDGED_MS: Final = 1000
 
 @dataclass(frozen=True)
 class UpstreamAnswer:
-    """What a service answered, unread."""
+    """What a service answered, unread. `queue_s` is for how long it says that the request waited, if it does."""
 
     status: int
     body: bytes
     retry_after: str | None
+    queue_s: float | None = None
+
+
+class Retries(Protocol):
+    """Whether there is anything left to repeat requests with."""
+
+    def asked(self) -> None:
+        """One request is made, for the first time."""
+
+    def take(self) -> bool:
+        """Spend one retry; false when there is none left."""
+
+
+class _AsManyAsNeeded:
+    def asked(self) -> None:
+        pass
+
+    def take(self) -> bool:
+        return True
 
 
 class Upstream:
     """Connections to the service `name` at `urls`; with several, a retry goes to the next one.
 
-    `name` is the reason that a refusal for want of an answer gives. `counts` is told of every call.
+    `name` is the reason that a refusal for want of an answer gives. `retries` may end the trying before the last try.
     """
 
-    def __init__(self, name: str, urls: Sequence[str], counts: Calls | None = None) -> None:
+    def __init__(self, name: str, urls: Sequence[str], retries: Retries | None = None) -> None:
         self._name = name
-        self._counts = counts or DependencyMetrics(CollectorRegistry()).of(name)
+        self._retries = retries or _AsManyAsNeeded()
         self._addresses: dict[str, tuple[StrOrURL, ...]] = {
             each.name: tuple(URL(url + each.path) for url in urls) for each in OPERATIONS
         }
@@ -84,31 +101,24 @@ class Upstream:
             await self._session.close()
 
     async def ask(
-        self, operation: Operation, headers: Mapping[str, str], body: bytes, deadline: Deadline
+        self,
+        operation: Operation,
+        headers: Mapping[str, str],
+        body: bytes,
+        deadline: Deadline,
+        query: str = "",
     ) -> UpstreamAnswer:
-        """Pass one request on; Unavailable when nobody is reached, DeadlineExceeded when nobody answers."""
-        began_s = time.monotonic()
-        outcome = "failed"
-        try:
-            answer = await self._ask(operation, headers, body, deadline)
-            outcome = outcome_of(answer.status)
-        except Unavailable:
-            outcome = "unreachable"
-            raise
-        except DeadlineExceeded:
-            outcome = "late"
-            raise
-        finally:
-            self._counts.ended(outcome, time.monotonic() - began_s)
-        return answer
+        """Pass one request on; Unavailable when nobody is reached, DeadlineExceeded when nobody answers.
 
-    async def _ask(
-        self, operation: Operation, headers: Mapping[str, str], body: bytes, deadline: Deadline
-    ) -> UpstreamAnswer:
+        `query` is as it stands in an address.
+        """
         sent = False
+        self._retries.asked()
         for number, backoff_s in enumerate(BACKOFF_S):
-            if number:
-                self._counts.retried()
+            if number and not self._retries.take():
+                raise Unavailable(
+                    "retry_budget", outcome=_outcome(operation, sent=sent), dependency=self._name
+                )
             if backoff_s:
                 await pause(backoff_s)
             budget_ms = deadline.next_hop_ms()
@@ -116,6 +126,8 @@ class Upstream:
                 raise DeadlineExceeded(self._name, outcome=_outcome(operation, sent=sent))
             chosen = self._choose()
             address = self._addresses[operation.name][chosen]
+            if query:
+                address = URL(f"{address}?{query}", encoded=True)
             try:
                 passed_on = {**headers, HEADER: str(budget_ms)}
                 answer = await self._send(operation, address, passed_on, body, deadline)
@@ -178,7 +190,11 @@ class Upstream:
             timeout=timeout,
             allow_redirects=False,
         ) as response:
-            return UpstreamAnswer(response.status, await response.read(), response.headers.get("Retry-After"))
+            queue_s = queueing.seconds_in(response.headers.get(queueing.HEADER))
+            if queue_s is not None:
+                queueing.note(queue_s)
+            body = await response.read()
+            return UpstreamAnswer(response.status, body, response.headers.get("Retry-After"), queue_s)
 
 
 def _outcome(operation: Operation, *, sent: bool) -> str:

@@ -70,12 +70,13 @@ def expand(root: yaml.Node, read: Reader | None = None) -> Expansion:
     problems: list[Problem] = []
     place = Place(root, "", 1, problems)
     top = place.fields((*tree.AS_IT_IS, *_OWN), _NEEDED)
+    lab = top["lab"].items()
     found = Shape(
         top["name"].name(),
         zones := regions.read(top["regions"]),
         cells.read(top["cells"], zones),
+        ports.outside(lab["network"].text() if "network" in lab else ""),
     )
-    lab = top["lab"].items()
     for name in _NEEDED_OF_LAB:
         if top["lab"].present and not (name in lab and lab[name].present):
             top["lab"].problem(f"'{name}' is missing")

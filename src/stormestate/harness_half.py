@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from stormestate import roles
 from stormestate.nodes import made
 from stormestate.shape import EDGE_TLS, NAMESPACE, PHONES_NAME, Cell, Ports, Shape, Site, slot
 
@@ -74,6 +75,8 @@ def _services(shape: Shape) -> dict[str, Any]:
         "ledger": {"selector": {"app": "ledger"}, "type": "account", "regions": homes},
         "database": {"selector": {"app": "pg"}, "type": "account", "container": "postgres"},
     }
+    for role in roles.ROLES:
+        found[role.name] = {"selector": {"app": role.name}, "type": role.system_type, "regions": homes}
     if len(shape.cells) > 1:
         for cell in shape.cells:
             selector = {"app": "pg", "cell": cell.name}

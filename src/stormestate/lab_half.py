@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from stormestate import notes
+from stormestate import notes, roles
 from stormestate.nodes import made
 from stormestate.ports import (
     EDGE_NODE_PORT,
@@ -20,7 +20,8 @@ from stormestate.shape import EDGE_TLS, NAMESPACE, PHONES_NAME, Cell, Ports, Sha
 
 _IMAGES: dict[str, Any] = {
     "stormbank:dev": {},
-    "etcd:3.4": {},
+    # Each member reserves 64 MB for its log, and as much again in advance: of memory, here.
+    "etcd:3.4": {"reserves": False},
     "patroni:4.1": {"path": ["/usr/lib/postgresql/15/bin"]},
     "haproxy:2.6": {},
     "stormdrill:dev": {},
@@ -54,6 +55,7 @@ def block(shape: Shape, ports: Ports, at: yaml.Node) -> dict[str, Any]:
         ],
         "forwards": _forwards(shape, ports, at),
         "names": [_name(shape)],
+        **({"outside": _outside(ports, at)} if roles.PARTIES else {}),
         "ready": _ready(shape, at),
         "status": [{"name": name, "query": query} for name, query in _STATUS.items()],
         "notes": list(notes.of(shape)),
@@ -75,7 +77,13 @@ def _forwards(shape: Shape, ports: Ports, at: yaml.Node) -> list[yaml.Node]:
         for kind, listen, node_port in edges
         for _, zone in shape.serving
     ]
-    outside = (("prometheus", ports.prometheus, PROMETHEUS_OUTSIDE), ("names", ports.names, NAMES_OUTSIDE))
+    outside = [("prometheus", ports.prometheus, PROMETHEUS_OUTSIDE), ("names", ports.names, NAMES_OUTSIDE)]
+    outside += [
+        (name, ports.parties[name], there)
+        for party in roles.PARTIES
+        for name, there in party.ports.items()
+        if name != party.name
+    ]
     found += [
         made({"name": name, "listen": port, "outside_port": there}, at) for name, port, there in outside
     ]
@@ -108,6 +116,33 @@ def _name(shape: Shape) -> dict[str, Any]:
     return found | {"edges": edges} | ({"drained": drained} if drained else {})
 
 
+def _outside(ports: Ports, at: yaml.Node) -> list[yaml.Node]:
+    """The firms that the bank asks, each with a port on loopback: phones read their SMS there, drills slow one down."""
+    return [
+        made(
+            {
+                "name": party.name,
+                "image": "stormbank:dev",
+                "command": [
+                    "python",
+                    "-m",
+                    "stormbank",
+                    party.name,
+                    "--host",
+                    "$(ADDRESS)",
+                    "--port",
+                    "$(PORT)",
+                ],
+                "port": party.port,
+                "forward": ports.parties[party.name],
+            }
+            | ({"env": dict(party.env)} if party.env else {}),
+            at,
+        )
+        for party in roles.PARTIES
+    ]
+
+
 def _ready(shape: Shape, at: yaml.Node) -> list[yaml.Node]:
     found = []
     for cell in shape.cells:
@@ -120,6 +155,7 @@ def _ready(shape: Shape, at: yaml.Node) -> list[yaml.Node]:
         for region, zone in shape.serving
         if region.name in shape.homes
     ]
+    found += [made({"http": party.name, "path": "/livez"}, at) for party in roles.PARTIES]
     return [*found, made({"prometheus": "prometheus"}, at)]
 
 

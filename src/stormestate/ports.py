@@ -3,6 +3,8 @@
 Every region has a block of 500, in the order of the file; the block before the first is the outside's:
 
     base + 53, base + 90               the name that phones resolve; Prometheus
+    base + 101, 102, 103               SMS, face recognition, clearing (what listens on 8000 + n outside has base + n)
+    base + 111, 112, 113               where people trouble each of them
     base + 500 r                       API of the r-th region
     base + 500 r + z                   edge of its z-th serving zone (1 to 9)
     base + 500 r + 10 + z              the same edge by TLS
@@ -16,7 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 
+from stormestate import roles
 from stormestate.place import Place, known_as
 from stormestate.shape import Ports, Shape
 
@@ -25,6 +29,16 @@ NAMES_OUTSIDE, PROMETHEUS_OUTSIDE = 9053, 9090
 _BLOCK, _CELL, _PATRONI, _TLS = 500, 20, 10, 10
 _KINDS = ("api", "edge", "edge_tls", "postgres", "patroni")
 _OUTSIDE = {"names": 53, "prometheus": 90}
+_PARTIES = 8000
+"""Of the port outside that a firm listens on."""
+
+
+def outside(network: str) -> str:
+    """The address outside every site in a lab of that network, its first; empty when it is none."""
+    try:
+        return str(IPv4Network(network)[1])
+    except (ValueError, IndexError):  # the lab says so
+        return ""
 
 
 def postgres_node_port(cell: int, zone: int) -> int:
@@ -76,7 +90,7 @@ def read(place: Place, shape: Shape) -> Ports:
         for name, stated in given.stated.get(kind, {}).items():
             if name not in things:
                 stated.problem(known_as(kind, name, things))
-    outside = {name: given.port(name, "", offset) for name, offset in _OUTSIDE.items()}
+    stands = {name: given.port(name, "", offset) for name, offset in _outside().items()}
     api, edge, edge_tls, postgres, patroni = (
         {name: given.port(kind, name, offset) for name, offset in wanted[kind].items()} for kind in _KINDS
     )
@@ -84,17 +98,23 @@ def read(place: Place, shape: Shape) -> Ports:
         place.problem(
             f"no port for {', '.join(given.missing)}: state it, or give a 'base' from which it follows"
         )
-    return Ports(outside["prometheus"], outside["names"], api, edge, edge_tls, postgres, patroni)
+    parties = {name: stands[name] for party in roles.PARTIES for name in party.ports}
+    return Ports(stands["prometheus"], stands["names"], api, edge, edge_tls, postgres, patroni, parties)
 
 
 def _given(place: Place) -> _Given:
     if place.node is None or not isinstance(place.node.value, list):
         return _Given(place, place.port() if place.present else None, {})
-    fields = place.fields(("base", *_OUTSIDE, *_KINDS))
+    fields = place.fields(("base", *_outside(), *_KINDS))
     base = fields["base"].port() if fields["base"].present else None
     stated = {kind: fields[kind].items() for kind in _KINDS}
-    stated |= {name: {"": fields[name]} for name in _OUTSIDE if fields[name].present}
+    stated |= {name: {"": fields[name]} for name in _outside() if fields[name].present}
     return _Given(place, base, stated)
+
+
+def _outside() -> dict[str, int]:
+    """What is outside every site, with its offset from the base."""
+    return _OUTSIDE | {name: port - _PARTIES for party in roles.PARTIES for name, port in party.ports.items()}
 
 
 def _offsets(kind: str, shape: Shape) -> Iterator[tuple[str, int]]:

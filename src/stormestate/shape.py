@@ -11,9 +11,9 @@ import yaml
 NAMESPACE = "bank"
 """Of the reference bank; the edge's configuration names it."""
 PHONES_NAME = "bank"
+"""What phones resolve."""
 EDGE_TLS = "edge-tls"
 """The Secret with the edges' certificate, its key, and who signed it."""
-"""What phones resolve."""
 DATABASE, LEDGER = "pg", "ledger"
 """What the manifests of `base` call them; a cell's names are these, or these with a suffix."""
 
@@ -116,6 +116,7 @@ class Ports:
     postgres: Mapping[str, int]
     """By StatefulSet, as `patroni`."""
     patroni: Mapping[str, int]
+    parties: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,8 @@ class Shape:
     name: str
     regions: tuple[Region, ...]
     cells: tuple[Cell, ...]
+    outside: str
+    """Where the lab has what is outside every site."""
 
     def region(self, name: str) -> Region:
         """The region of that name; KeyError when there is none."""

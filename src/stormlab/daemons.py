@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stormlab import forwards, prometheus
+from stormlab import forwards, partyprocess, prometheus
 from stormlab.errors import LabError
 from stormlab.estate import Estate
 from stormlab.inventory import Inventory
@@ -27,6 +27,8 @@ class Daemon:
     name: str
     """As in the inventory, in `status`, and of its log file."""
     argv: tuple[str, ...]
+    environment: Mapping[str, str] | None = None
+    """All of its variables; None for the lab's own programs, which get ours."""
 
 
 def wanted(estate: Estate, state: Path) -> list[Daemon]:
@@ -39,6 +41,14 @@ def wanted(estate: Estate, state: Path) -> list[Daemon]:
         found.append(Daemon("prometheus", tuple(prometheus.argv(estate, estate.preset.prometheus, state))))
     if estate.preset.names:
         found.append(Daemon("names", _own("names", state)))
+    found += [
+        Daemon(
+            party.name,
+            partyprocess.argv(estate, party, state),
+            partyprocess.environment(estate, party, state),
+        )
+        for party in estate.preset.outside
+    ]
     if estate.forwards:
         found.append(Daemon("forwards", tuple(forwards.argv(state))))
     return found
@@ -70,12 +80,13 @@ def start_missing(estate: Estate, state: Path, inventory: Inventory) -> list[str
         stop([alive.pop(name)], _STOP_S)
     # No process of the lab talks to anybody but the lab: its CA is all they trust (and all they load).
     trust = {"SSL_CERT_FILE": str(state / "pki" / "ca.crt"), "SSL_CERT_DIR": "/nonexistent"}
-    environment = {**os.environ, **trust}
+    ours = {**os.environ, **trust}
     started = []
     for daemon in daemons:
         if daemon.name not in alive:
+            log, environment = log_path(state, daemon.name), daemon.environment
             try:
-                start(inventory, daemon.name, daemon.argv, log_path(state, daemon.name), environment)
+                start(inventory, daemon.name, daemon.argv, log, ours if environment is None else environment)
             except OSError as error:
                 raise LabError(f"{daemon.name}: {daemon.argv[0]}: {error.strerror}") from error
             started.append(daemon.name)
@@ -87,6 +98,8 @@ def _stale(estate: Estate, state: Path, alive: Mapping[str, ProcessId]) -> list[
     stale = []
     if estate.forwards and forwards.write(estate, state) and "forwards" in alive:
         stale.append("forwards")
+    changed = [party.name for party in estate.preset.outside if partyprocess.write(estate, party, state)]
+    stale += [name for name in changed if name in alive]
     part = estate.preset.prometheus
     if part is not None and prometheus.write(estate, part, state) and "prometheus" in alive:
         alive["prometheus"].signal(signal.SIGHUP)

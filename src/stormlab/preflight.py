@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from stormlab import cgroup, daemons, prometheus
+from stormlab import cgroup, daemons, partyprocess, prometheus
 from stormlab.errors import BadInputError, LabError
 from stormlab.estate import Estate
 from stormlab.inventory import Inventory
@@ -35,7 +35,13 @@ _TOOLS = {
 
 def problems(estate: Estate, state: Path, objects: Mapping[str, list[Object]]) -> list[str]:
     """One line for each reason why the lab cannot come up here; empty when it can."""
-    found = [*_rights(), *_tools(estate), *_prometheus(estate), *_programs(estate, objects)]
+    found = [
+        *_rights(),
+        *_tools(estate),
+        *_prometheus(estate),
+        *_programs(estate, objects),
+        *_parties(estate),
+    ]
     found += [*_kernel(), *_space(state)]
     if os.geteuid() == 0:  # these read the state of a lab that may be there, which is root's
         found += [*_ports(estate, state), *_memory(estate, state), *_foreign_namespaces(estate, state)]
@@ -104,6 +110,13 @@ def _programs(estate: Estate, objects: Mapping[str, list[Object]]) -> Iterator[s
                 yield f"{item.where}: image '{item.image}' is not in lab.images of {estate.source}"
             elif item.program is not None and shutil.which(item.program, path=_path(image.path)) is None:
                 yield f"{item.where}: image '{item.image}': the program '{item.program}' is missing"
+
+
+def _parties(estate: Estate) -> Iterator[str]:
+    """Programs outside every site that this machine does not have."""
+    for party in estate.preset.outside:
+        if shutil.which(party.command[0], path=partyprocess.path(estate, party)) is None:
+            yield f"lab.outside: {party.name}: the program '{party.command[0]}' is missing"
 
 
 def _path(extra: tuple[str, ...]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stormlab import statusparts
+from stormlab.parties import Party
 from stormlab.statusparts import StatusRow, Watch
 from stormlab.yamltree import Tree
 
@@ -90,23 +91,37 @@ class Preset:
     secrets: tuple[SecretPart, ...] = ()
     ready: tuple[ReadyPart, ...] = ()
     names: tuple[NamePart, ...] = ()
+    outside: tuple[Party, ...] = ()
     status: tuple[StatusRow, ...] = ()
     watch: Watch = field(default_factory=Watch)
     notes: tuple[str, ...] = ()
     """What the estate cannot do, for whoever looks at it."""
 
 
-def read(lab: dict[str, Tree], regions: Iterable[str], forwards: Sequence[str], base: Path) -> Preset:
+def read(
+    lab: dict[str, Tree],
+    regions: Iterable[str],
+    forwards: Sequence[str],
+    base: Path,
+    parties: tuple[Party, ...] = (),
+) -> Preset:
     """Read these parts of the lab block; paths are relative to `base`. Problems go to the trees."""
     return Preset(
         prometheus=_prometheus(lab["prometheus"], base),
         secrets=tuple(_secret(part) for part in lab["secrets"].elements()),
         ready=_ready(lab["ready"], list(regions), forwards),
         names=tuple(_name(part, forwards) for part in lab["names"].elements()),
+        outside=parties,
         status=statusparts.rows(lab["status"], has_prometheus=lab["prometheus"].present),
         watch=statusparts.watch(lab["watch"]),
         notes=tuple(part.text() for part in lab["notes"].elements()),
     )
+
+
+def ports_outside(preset: Preset) -> set[int]:
+    """Where Prometheus and the names listen."""
+    prometheus = {preset.prometheus.port} if preset.prometheus is not None else set()
+    return prometheus | {part.port for part in preset.names}
 
 
 def _prometheus(tree: Tree, base: Path) -> PrometheusPart | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from stormlab import compact, controllersettings, kubeletsettings, labels, preset, topologylinks
+from stormlab import compact, controllersettings, kubeletsettings, labels, parties, preset, topologylinks
 from stormlab.errors import BadInputError
 from stormlab.estate import OUTSIDE, Estate, Forward, Image, Region, Site, Zone
 from stormlab.yamltree import Tree
@@ -13,8 +13,8 @@ from stormlab.yamltree import Tree
 _LONGEST = 40
 """Of the names of regions, zones and forwards."""
 _LAB_KEYS = (
-    "network", "manifests", "images", "api_ports", "forwards", "prometheus", "secrets", "ready", "names", "kubelet",
-    "status", "watch", "notes", "controllers",
+    "network", "manifests", "images", "api_ports", "forwards", "prometheus", "secrets", "ready", "names", "outside",
+    "kubelet", "status", "watch", "notes", "controllers",
 )  # fmt: skip
 _COPY, ORIGIN = "topology.yaml", "topology.origin"
 
@@ -58,9 +58,12 @@ def _load(path: Path, origin: Path, name: str | None, *, whole: bool) -> Estate:
     network = _network(lab["network"])
     regions = _regions(top.get("regions", absent), lab, lab_name, network, origin.parent)
     sites = [OUTSIDE, *(zone.name for region in regions for zone in region.zones)]
-    forwards = _forwards(lab["forwards"], sites)
+    images = _images(lab["images"], origin.parent)
+    outside = parties.read(lab["outside"], images)
+    forwards = _forwards(lab["forwards"], sites, outside)
     links, link_seed = topologylinks.read(top.get("links", absent), regions)
-    parts = preset.read(lab, [r.name for r in regions], [f.name for f in forwards], origin.parent)
+    parts = preset.read(lab, [r.name for r in regions], [f.name for f in forwards], origin.parent, outside)
+    parties.clashes(lab["outside"], outside, preset.ports_outside(parts) | {r.api_port for r in regions})
     estate = Estate(
         name=lab_name,
         source=origin,
@@ -69,7 +72,7 @@ def _load(path: Path, origin: Path, name: str | None, *, whole: bool) -> Estate:
         outside=Site(OUTSIDE, f"sl-{lab_name}-outside", _slice(network, 0), _first(_slice(network, 0))),
         links=links,
         link_seed=link_seed,
-        images=_images(lab["images"], origin.parent),
+        images=images,
         forwards=forwards,
         preset=parts,
         kubelet=kubeletsettings.read(lab["kubelet"]),
@@ -156,17 +159,21 @@ def _images(tree: Tree, base: Path) -> dict[str, Image]:
     images = {}
     for name, part in tree.items():
         path = []
-        for element in part.fields(["path"])["path"].elements():
+        fields = part.fields(["path", "reserves"])
+        for element in fields["path"].elements():
             place = Path(base, element.text()).resolve()
             path.append(str(place))
             if element.text().startswith(".") and not place.is_dir():
                 element.problem(f"no directory {place}")
-        images[name] = Image(name, tuple(path))
+        reserves = fields["reserves"].text("true")
+        if reserves not in {"true", "false"}:
+            fields["reserves"].problem("must be true or false")
+        images[name] = Image(name, tuple(path), reserves == "true")
     return images
 
 
-def _forwards(tree: Tree, sites: list[str]) -> tuple[Forward, ...]:
-    forwards: list[Forward] = []
+def _forwards(tree: Tree, sites: list[str], firms: tuple[parties.Party, ...]) -> tuple[Forward, ...]:
+    forwards = [Forward(each.name, each.listen, None, each.port) for each in firms if each.listen is not None]
     for part in tree.elements():
         fields = part.fields(("name", "listen", "zone", "node_port", "outside_port"), ("name", "listen"))
         zone = fields["zone"].text() if fields["zone"].present else None

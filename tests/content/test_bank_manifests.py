@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from stormbank.operations import OPERATIONS
 from stormbank.roles import ROLES
+from stormestate import roles as services
 
 ROOT = Path(__file__).resolve().parents[2]
 ZONE = "topology.kubernetes.io/zone"
@@ -41,7 +43,7 @@ def test_settings_are_known_and_accepted(rendered):
         each.read_text(encoding="utf-8") for each in (ROOT / "src/stormbank/settings").glob("*.py")
     )
     assert [name for name in settings if f'"{name}"' not in source] == []
-    for role in ("gateway", "ledger"):
+    for role in ("gateway", "ledger", *(each.name for each in services.ROLES)):
         (container,) = rendered["Deployment", f"{role}-city1-a"]["spec"]["template"]["spec"]["containers"]
         stated = {each["name"]: each["value"] for each in container["env"] if "value" in each}
         assert [name for name in stated if f'"{name}"' not in source] == []
@@ -51,6 +53,30 @@ def test_settings_are_known_and_accepted(rendered):
         "terminationGracePeriodSeconds"
     ]
     assert float(settings["BANK_DRAIN_S"]) + 3 < grace_s
+
+
+def test_the_estates_roles_are_the_banks(rendered):
+    """Each line names a role of the bank, on the port where that listens, with a setting that is read."""
+    source = "".join(
+        each.read_text(encoding="utf-8") for each in (ROOT / "src/stormbank/settings").glob("*.py")
+    )
+    for each in (*services.ROLES, *services.PARTIES):
+        assert ROLES[each.name].port == each.port
+    for party in services.PARTIES:
+        assert f'"{party.setting}"' in source
+        ROLES[party.name].read(
+            {name: value.replace("$(ADDRESS)", "10.0.0.1") for name, value in party.env.items()}
+        )
+    for role in services.ROLES:
+        ports = [{"name": "http", "port": role.port, "targetPort": "http"}]
+        assert rendered["Service", role.name]["spec"]["ports"] == ports
+        assert ("Deployment", f"{role.name}-city1-b") in rendered
+
+
+def test_gateways_know_every_service_that_does_an_operation(rendered):
+    wanted = {each.service for each in OPERATIONS if not each.internal} - {"ledger"}
+    env = {**rendered["ConfigMap", "bank"]["data"], "BANK_TOKEN_SECRET": "x" * 16}
+    assert wanted <= set(ROLES["gateway"].read(env).services)
 
 
 def test_no_secret_is_shipped(rendered):

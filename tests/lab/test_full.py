@@ -51,7 +51,7 @@ def test_each_cell_has_a_primary_at_home_a_synchronous_standby_and_a_remote_copy
 def test_customers_of_both_cells_do_business_through_either_edge(full_lab):
     for number, edge in enumerate(["edge-city1-a", "edge-city1-b"] * 2):
         customer = 1 + number // 2
-        login = {"customer": customer, "device": "d", "password": f"pw-{customer}"}
+        login = {"customer": customer, "device": f"device-{customer}", "password": f"pw-{customer}"}
         token = asked(full_lab, edge, "/v1/login", login)["token"]
         answer = asked(
             full_lab, edge, "/v1/transfers", {"to": customer + 2, "amount": 1},

@@ -13,7 +13,7 @@ from tests.lab.tiny.lab import PAGE, STATES, TinyLab
 from stormlab.wait import until
 
 pytestmark = pytest.mark.lab
-DAEMONS = {"relay", "api-one", "node-one-a", "targets", "prometheus", "names", "forwards"}
+DAEMONS = {"relay", "api-one", "node-one-a", "targets", "prometheus", "names", "firm", "forwards"}
 
 
 @pytest.fixture
@@ -116,6 +116,32 @@ def test_pods_outlive_every_process_of_the_lab(tiny):
 
     assert identity(after) == identity(before)
     assert tiny.answer() == PAGE
+
+
+def test_a_firm_outside_is_reached_from_the_sites_and_mended(tiny):
+    """By every site at one address over its links, from the host by its forward; what it keeps outlives it."""
+    tiny.up()
+    (tiny.state / "outside/firm/books").write_text("one\n")
+    assert tiny.get(28491, "/books") == b"one\n"
+    within = [
+        "ip",
+        "netns",
+        "exec",
+        "sl-tiny-one-a",
+        "curl",
+        "-sS",
+        "--max-time",
+        "5",
+        "http://10.77.0.1:8101/books",
+    ]
+    assert subprocess.run(within, check=True, capture_output=True).stdout == b"one\n"
+    tiny.daemons()["firm"].signal(signal.SIGKILL)
+    until(lambda: "firm" not in tiny.daemons(), "the firm has ended", 5)
+    (dead,) = [each for each in tiny.status()["processes"] if not each["running"]]
+    assert dead["name"] == "firm"
+    assert tiny.up()["started"] == ["firm"]
+    assert tiny.get(28491, "/books") == b"one\n"
+    assert "GET /books" in tiny.run("logs", "firm").stdout
 
 
 def test_a_taken_port_is_bad_input_and_makes_nothing(tiny):

@@ -84,7 +84,7 @@ def test_the_pair_is_synchronous_and_the_remote_site_follows(small_lab):
 def test_phones_reach_a_gateway_through_either_edge(small_lab):
     for edge in ("edge-city1-a", "edge-city1-b"):
         assert get(small_lab, edge, "/readyz")[0] == 200
-        body = json.dumps({"customer": 1, "device": "d", "password": "pw-1"}).encode()
+        body = json.dumps({"customer": 1, "device": "device-1", "password": "pw-1"}).encode()
         status, answer = get(small_lab, edge, "/v1/login", body)
         assert status == 200
         assert json.loads(answer)["token"]

@@ -1,41 +1,54 @@
-"""What the books can do, each by one statement: verify a customer, show, move money, check in."""
+"""What the books can do, each by one statement: show, move money, check in."""
 
 from __future__ import annotations
 
 import hashlib
-import hmac
+import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import asyncpg
-
-from stormbank.db.access import Access, T, Work
+from stormbank.db.access import Access
 from stormbank.db.pool import Connection
 from stormbank.db.schema import CLEARING_ACCOUNTS
+from stormbank.db.written import numbers, written
 from stormbank.deadline import Deadline
 from stormbank.epoch import Epoch
-from stormbank.problem import Conflict, Refused, StaleEpoch
+from stormbank.mark import NO_MARK, Mark
+from stormbank.problem import Refused
 
 BILL_ENTRIES: Final = 20
 
-_MOVE: Final = "SELECT movement, repeated, balance FROM bank_move($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_MOVE: Final = """
+SELECT movement, repeated, balance, state FROM bank_move(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, p_unscored => $13, p_bar => $14)
+"""
 _BILLS: Final = """
 SELECT e.movement, m.operation, e.amount, e.balance_after, m.created_at
 FROM entry e JOIN movement m ON m.id = e.movement WHERE e.account = $1 ORDER BY e.id DESC LIMIT $2
 """
+_CONFIRM: Final = "SELECT movement, amount, state FROM bank_confirm($1, $2, $3, $4)"
+_RECEIVE: Final = """
+SELECT outcome, reason, repeated FROM bank_receive($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+"""
 _CHECKIN: Final = "SELECT bank_check_in($1, $2, $3, $4)"
-_REFUSALS: Final = {
-    "BK001": Refused("insufficient_funds"),
-    "BK002": Refused("unknown_account"),
-    "BK409": Conflict("key_reused"),
-    "BK410": StaleEpoch(StaleEpoch.REASON),
-}
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """What is to be done elsewhere because of a movement: for the outbox's handler of `kind`."""
+
+    kind: str
+    content: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Movement:
-    """Money to be moved: `amount` in fen; `key` makes a second attempt the same movement."""
+    """Money to be moved: `amount` in fen; `key` makes a second attempt the same movement.
+
+    `beyond` is the account that it is meant for where that is another cell's.
+    """
 
     key: uuid.UUID
     operation: str
@@ -43,15 +56,54 @@ class Movement:
     to_account: int
     amount: int
     payee: str | None = None
+    beyond: int | None = None
+    outgoing: Outgoing | None = None
+    mark: Mark = NO_MARK
 
 
 @dataclass(frozen=True)
 class Booked:
-    """A movement that is committed; `balance` is the payer's right after it."""
+    """A movement that is committed; `balance` is the payer's right after it, `state` what became of it by now."""
 
     movement: int
     repeated: bool
     balance: int
+    state: str
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """What became of an order that was booked."""
+
+    movement: int
+    amount: int
+    state: str
+
+
+@dataclass(frozen=True)
+class Credit:
+    """What a customer of cell `sender` sends to one of this cell, through this cell's `transit_account`.
+
+    `key` is the order's, `row` that of the sender's outbox, by which it is decided once.
+    """
+
+    row: uuid.UUID
+    key: uuid.UUID
+    sender: str
+    sender_epoch: Epoch
+    from_account: int
+    to_account: int
+    amount: int
+    transit_account: int
+
+
+@dataclass(frozen=True)
+class Received:
+    """What was decided of a credit, for good: `booked`, or `refused` and why. `repeated` if that was before."""
+
+    outcome: str
+    reason: str | None
+    repeated: bool
 
 
 def clearing_account(payee: str) -> int:
@@ -65,20 +117,6 @@ class Books:
     def __init__(self, access: Access, *, idempotency: bool) -> None:
         self._access = access
         self._idempotency = idempotency
-
-    async def password_is(self, customer: int, password: str, deadline: Deadline) -> bool:
-        """Whether `customer` exists and has this password."""
-
-        async def work(connection: Connection) -> Any:
-            return await connection.fetchrow(
-                "SELECT salt, password_hash FROM customer WHERE id = $1", customer
-            )
-
-        row = await self._access.read(work, deadline)
-        if row is None:
-            return False
-        digest = hashlib.sha256(f"{row['salt']}:{password}".encode()).digest()
-        return hmac.compare_digest(digest, row["password_hash"])
 
     async def balance(self, account: int, deadline: Deadline) -> int:
         """Return the account's balance in fen."""
@@ -103,11 +141,12 @@ class Books:
     async def move(self, wanted: Movement, epoch: Epoch | None, deadline: Deadline) -> Booked:
         """Book `wanted` or find it booked; returns after the commit. Refused, Conflict, StaleEpoch change nothing."""
         dedupe = wanted.key if self._idempotency else None
+        sent = wanted.outgoing
 
         async def work(connection: Connection) -> Any:
             rows = await connection.fetch(
                 _MOVE,
-                *_numbers(epoch),
+                *numbers(epoch),
                 wanted.key,
                 dedupe or uuid.uuid4(),
                 wanted.operation,
@@ -115,30 +154,54 @@ class Books:
                 wanted.to_account,
                 wanted.amount,
                 wanted.payee,
+                wanted.beyond,
+                sent and sent.kind,
+                sent and json.dumps(sent.content),
+                wanted.mark.unscored,
+                wanted.mark.bar,
             )
             return rows[0]
 
-        row = await self._written(work, deadline)
-        return Booked(row["movement"], row["repeated"], row["balance"])
+        row = await written(self._access, work, deadline)
+        return Booked(row["movement"], row["repeated"], row["balance"], row["state"])
+
+    async def confirm(
+        self, customer: int, key: uuid.UUID, epoch: Epoch | None, deadline: Deadline
+    ) -> Confirmed | None:
+        """Return what became of the order of `customer` under `key`, None when the books hold none. StaleEpoch."""
+
+        async def work(connection: Connection) -> Any:
+            return await connection.fetchrow(_CONFIRM, *numbers(epoch), customer, key)
+
+        row = await written(self._access, work, deadline)
+        return None if row["movement"] is None else Confirmed(row["movement"], row["amount"], row["state"])
+
+    async def receive(self, credit: Credit, epoch: Epoch | None, deadline: Deadline) -> Received:
+        """Book `credit`, or find out what was decided of it; returns after the commit. StaleEpoch changes nothing."""
+        dedupe = credit.row if self._idempotency else uuid.uuid4()
+
+        async def work(connection: Connection) -> Any:
+            return await connection.fetchrow(
+                _RECEIVE,
+                *numbers(epoch),
+                credit.sender,
+                credit.sender_epoch.promotion,
+                credit.sender_epoch.version,
+                credit.key,
+                dedupe,
+                credit.from_account,
+                credit.to_account,
+                credit.amount,
+                credit.transit_account,
+            )
+
+        row = await written(self._access, work, deadline)
+        return Received(row["outcome"], row["reason"], row["repeated"])
 
     async def check_in(self, customer: int, place: str, epoch: Epoch | None, deadline: Deadline) -> None:
         """Record that `customer` was at `place` today; once a day is enough. StaleEpoch changes nothing."""
 
         async def work(connection: Connection) -> None:
-            await connection.execute(_CHECKIN, *_numbers(epoch), customer, place)
+            await connection.execute(_CHECKIN, *numbers(epoch), customer, place)
 
-        await self._written(work, deadline)
-
-    async def _written(self, work: Work[T], deadline: Deadline) -> T:
-        try:
-            return await self._access.write(work, deadline)
-        except asyncpg.PostgresError as error:
-            refusal = _REFUSALS.get(error.sqlstate)
-            if refusal is None:
-                raise
-            raise type(refusal)(refusal.fields["reason"]) from None
-
-
-def _numbers(epoch: Epoch | None) -> tuple[int | None, int | None]:
-    """Return an epoch as the books take it. None is one too: one that is never theirs."""
-    return (None, None) if epoch is None else (epoch.promotion, epoch.version)
+        await written(self._access, work, deadline)

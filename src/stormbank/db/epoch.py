@@ -41,7 +41,13 @@ class EpochKeeper:
         self._observe = observe
         self._search_pause_s = search_pause_s
         self._asking: asyncio.Task[CellState] | None = None
+        self._last: CellState | None = None
         self._doubted = asyncio.Event()
+
+    @property
+    def last(self) -> Epoch | None:
+        """The epoch that was last heard, for who is refused by the database if it is another by now."""
+        return None if self._last is None else self._last.epoch
 
     async def now(self) -> CellState:
         """Ask the database, for all who ask at this time; Unavailable when it does not tell."""
@@ -81,6 +87,7 @@ class EpochKeeper:
         if not row["recorded"]:
             raise Unavailable("stale_epoch")
         state = CellState(self._cell, Epoch(row["promotion"], row["version"]), row["home"])
+        self._last = state
         self._observe(state)
         return state
 

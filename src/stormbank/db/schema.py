@@ -8,27 +8,35 @@ from typing import Final
 
 from stormbank.cells import Cells
 from stormbank.db.pool import Connection
+from stormbank.transit import transit_accounts
 
-VERSION: Final = 2
+VERSION: Final = 3
+_PARTS: Final = ("epoch.sql", "schema.sql", "transit.sql", "dayend.sql", "clearing.sql")
 CLEARING_ACCOUNTS: Final = 16
 OPENING_BALANCE: Final = 100_000_000
 _LOCK: Final = 0x5354_4F52_4D42  # one number for all ledgers, no meaning beyond that
 
-# Synthetic customers with known passwords. A real bank hashes slowly on purpose; here the declared service
-# time of login stands for that, so that the processor stays free.
+# Synthetic customers with known passwords, each with one phone. A real bank hashes slowly on purpose; here the
+# declared service time of login stands for that, so that the processor stays free.
 _CUSTOMERS: Final = """
 WITH born AS (
     INSERT INTO account (id, kind, opening, balance)
     SELECT id, 'customer', $3::bigint, $3::bigint FROM generate_series($1::bigint, $2::bigint) id
     WHERE id % $4::bigint = $5::bigint
     RETURNING id
+), known AS (
+    INSERT INTO customer (id, salt, password_hash)
+    SELECT id, to_hex(id), sha256(convert_to(to_hex(id) || ':pw-' || id, 'UTF8')) FROM born
+    RETURNING id
 )
-INSERT INTO customer (id, salt, password_hash)
-SELECT id, to_hex(id), sha256(convert_to(to_hex(id) || ':pw-' || id, 'UTF8')) FROM born
+INSERT INTO device (customer, device) SELECT id, 'device-' || id FROM known
 """
 _CLEARING: Final = """
 INSERT INTO account (id, kind, opening, balance)
 SELECT -id, 'clearing', 0, 0 FROM generate_series(1, $1::int) id
+"""
+_TRANSIT: Final = """
+INSERT INTO account (id, kind, opening, balance) SELECT id, 'transit', 0, 0 FROM unnest($1::bigint[]) id
 """
 _EPOCH: Final = """
 INSERT INTO cell_epoch (promotion, version, home, timeline) VALUES (1, 0, $1, bank_timeline())
@@ -43,7 +51,7 @@ class SchemaError(ConnectionRefusedError):
 
 
 async def ensure(connection: Connection, cells: Cells, cell: str, customers: int, home: str) -> None:
-    """Create what is missing: tables, functions, clearing accounts, those of 1..`customers` who are of `cell`.
+    """Create what is missing: tables, functions, the bank's own accounts, those of 1..`customers` who are of `cell`.
 
     A new bank's first epoch is 1.0, and the map has the cell at home in zone `home`.
     Safe to race. SchemaError when the database is another's.
@@ -56,9 +64,10 @@ async def ensure(connection: Connection, cells: Cells, cell: str, customers: int
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
         there = await _customers_there(connection, cells, cell)
         if there < 0:
-            for part in ("epoch.sql", "schema.sql"):
+            for part in _PARTS:
                 await connection.execute((files("stormbank.db") / part).read_text(encoding="utf-8"))
             await connection.execute(_CLEARING, CLEARING_ACCOUNTS)
+            await connection.execute(_TRANSIT, list(transit_accounts(cells, cell)))
             await connection.execute(_EPOCH, home)
             await connection.execute(
                 "INSERT INTO bank_schema VALUES ($1, $2, $3, 0)", VERSION, cell, list(cells.names)

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from stormbank.epoch import CellState
 from stormbank.metrics.names import books
-from stormbank.operations import OPERATIONS
+from stormbank.operations import addresses_of
 
 
 class CellMetrics:
@@ -31,7 +31,7 @@ class BookMetrics:
         movements = books.MOVEMENTS.on(registry)
         self._movements = {
             (each.name, repeated): movements.labels(each.name, "true" if repeated else "false", cell)
-            for each in OPERATIONS
+            for each in addresses_of("ledger").values()
             if each.money
             for repeated in (False, True)
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -30,6 +31,10 @@ class CounterMetric(Metric):
         """Make it known to `registry`, once."""
         return Counter(self.name, self.help, self.labels, registry=registry)
 
+    def family(self) -> CounterMetricFamily:
+        """Return an empty family, for what is read when Prometheus asks."""
+        return CounterMetricFamily(self.name, self.help, labels=self.labels)
+
 
 @dataclass(frozen=True)
 class GaugeMetric(Metric):
@@ -40,6 +45,10 @@ class GaugeMetric(Metric):
     def on(self, registry: CollectorRegistry) -> Gauge:
         """Make it known to `registry`, once."""
         return Gauge(self.name, self.help, self.labels, registry=registry)
+
+    def family(self, value: float | None = None) -> GaugeMetricFamily:
+        """Return a family for what is read when Prometheus asks: of one value, or empty where it has labels."""
+        return GaugeMetricFamily(self.name, self.help, value=value, labels=self.labels or None)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def document() -> dict[str, Any]:
     by_name = known_shapes()
     paths: dict[str, Schema] = {}
     for each in OPERATIONS:
-        if not getattr(each, "internal", False):
+        if not each.internal:
             shape = by_name.get(each.name, _GENERIC)
             paths.setdefault(each.path, {})[each.method.lower()] = _operation(each, shape)
     return {
@@ -85,6 +85,10 @@ def _parameters(operation: Operation, shape: Shape) -> list[Schema]:
     found = [
         {"name": name, "in": "query", "required": True, "schema": schema}
         for name, schema in shape.query.items()
+    ]
+    found += [
+        {"name": name, "in": "header", "description": what, "schema": {"type": "string"}}
+        for name, what in shape.headers.items()
     ]
     found.append({"name": DEADLINE_HEADER, "in": "header", "description": about, "schema": budget})
     if operation.money:

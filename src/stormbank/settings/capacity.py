@@ -9,7 +9,11 @@ from stormbank.operations import OPERATIONS
 from stormbank.settings.parse import pairs, whole
 from stormbank.settings.reader import Reader
 
-DEFAULT_MS = "login=20,balance=8,transfer=15,payment=15,bills=40,checkin=120"
+DEFAULT_MS = (
+    "login=20,otp=10,bind=10,face=10,stepup=10,balance=8,transfer=15,payment=15,bills=40,checkin=120,confirm=8,"
+    "products=8,advice=60,invest=15,voice=30,offers=20,score=4,"
+    "credentials=2,bind_device=4,try_code=4,credit=15,keep_checkin=2"
+)
 
 
 @dataclass(frozen=True)

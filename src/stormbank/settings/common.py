@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from stormbank.cells import Cells
-from stormbank.settings.parse import cell_names, number, secret, whole
+from stormbank.settings.parse import addresses, cell_names, number, secret, whole
 from stormbank.settings.reader import Reader
 
 
@@ -42,7 +42,13 @@ def read_common(reader: Reader) -> Common:
     )
 
 
-def not_exactly_the_cells(name: str, named: set[str], cells: Cells) -> Iterator[str]:
-    """Say so when a setting that must name every cell does not."""
-    if named != set(cells.names):
-        yield f"{name} names {sorted(named)}, BANK_CELLS names {sorted(cells.names)}"
+def read_ledgers(reader: Reader, common: Common) -> Mapping[str, tuple[str, ...]]:
+    """Read the addresses of each cell's ledgers, for a role that asks them."""
+    only = common.only_cell
+    return reader.read("BANK_LEDGERS", only and f"{only}=http://ledger:8090", addresses("CELL"), {})
+
+
+def not_every_ledger(common: Common, ledgers: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    """Say so when the addresses are not those of exactly the cells there are."""
+    if set(ledgers) != set(common.cells.names):
+        yield f"BANK_LEDGERS names {sorted(ledgers)}, BANK_CELLS names {sorted(common.cells.names)}"

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from stormbank.settings.capacity import Capacity, not_every_operation, read_capacity
-from stormbank.settings.common import Common, read_common
-from stormbank.settings.parse import dsn, number, switch, whole, zone
+from stormbank.settings.common import Common, not_every_ledger, read_common
+from stormbank.settings.parse import addresses, dsn, number, or_off, switch, url, whole, zone
 from stormbank.settings.reader import Reader
 
 
 @dataclass(frozen=True)
+class Clearing:
+    """Where payments leave the bank: `timeout_s` for each answer, after which what became of the order is unknown.
+
+    `one_order` off makes a new order of every attempt.
+    """
+
+    url: str
+    timeout_s: float
+    one_order: bool
+
+
+@dataclass(frozen=True)
 class LedgerSettings:
-    """`home` is where a new bank's map has the cell; times in seconds."""
+    """`home` is where a new bank's map has the cell; times in seconds. `code_tries`: None for any number.
+
+    `ledgers` by cell, or none: then no customer can send to another cell. `outbox_lease_s` is for how long a ledger
+    takes a row of the outbox, `outbox_parallel` how many at a time, and `recheck_s` how much of what was settled with a
+    cell before its database was promoted is looked after again.
+    """
 
     common: Common
     cell: str
@@ -24,12 +41,19 @@ class LedgerSettings:
     db_search_s: float
     capacity: Capacity
     idempotency: bool
+    code_tries: int | None
     customers: int
+    ledgers: Mapping[str, tuple[str, ...]]
+    outbox_lease_s: float
+    outbox_parallel: int
+    recheck_s: float
+    clearing: Clearing | None
 
 
 def read(reader: Reader) -> LedgerSettings:
     """Read the settings of a ledger; SettingsError lists all that is wrong."""
     common = read_common(reader)
+    unread: int | None = None
     settings = LedgerSettings(
         common=common,
         cell=reader.read("BANK_CELL", common.only_cell, str, ""),
@@ -41,10 +65,27 @@ def read(reader: Reader) -> LedgerSettings:
         db_search_s=reader.read("BANK_DB_SEARCH_S", "0.1", number(0, above=True), 0.1),
         capacity=read_capacity(reader),
         idempotency=reader.read("BANK_IDEMPOTENCY", "on", switch, True),
+        code_tries=reader.read("BANK_CODE_TRIES", "5", or_off(whole(1)), unread),
         customers=reader.read("BANK_CUSTOMERS", "10000", whole(1), 1),
+        ledgers=reader.read("BANK_LEDGERS", "", addresses("CELL", empty=True), {}),
+        outbox_lease_s=reader.read("BANK_OUTBOX_LEASE_S", "5", number(0, above=True), 5.0),
+        outbox_parallel=reader.read("BANK_OUTBOX_PARALLEL", "8", whole(1), 1),
+        recheck_s=reader.read("BANK_TRANSIT_RECHECK_S", "120", number(0), 0.0),
+        clearing=_clearing(reader),
     )
     reader.settle(lambda: _contradictions(settings))
     return settings
+
+
+def _clearing(reader: Reader) -> Clearing | None:
+    """Read where payments leave the bank; None is nowhere, and they are booked and nothing more."""
+    if reader.given("BANK_CLEARING_URL") is None:
+        return None
+    return Clearing(
+        url=reader.read("BANK_CLEARING_URL", "", url, ""),
+        timeout_s=reader.read("BANK_CLEARING_TIMEOUT_S", "1", number(0, above=True), 1.0),
+        one_order=reader.read("BANK_CLEARING_ONE_ORDER", "on", switch, True),
+    )
 
 
 def _contradictions(settings: LedgerSettings) -> Iterator[str]:
@@ -52,3 +93,7 @@ def _contradictions(settings: LedgerSettings) -> Iterator[str]:
     cells = settings.common.cells.names
     if settings.cell not in cells:
         yield f"BANK_CELL={settings.cell!r}: must be one of BANK_CELLS, {', '.join(cells)}"
+    if settings.ledgers:
+        yield from not_every_ledger(settings.common, settings.ledgers)
+    if settings.clearing is not None and settings.clearing.timeout_s * 2 > settings.outbox_lease_s:
+        yield "BANK_CLEARING_TIMEOUT_S: two answers must fit into BANK_OUTBOX_LEASE_S"

@@ -98,17 +98,22 @@ def addresses(what: str, *, empty: bool = False) -> Callable[[str], dict[str, tu
                 raise ValueError(f"{part.strip()!r} is not {what}=URL")
             if name in found:
                 raise ValueError(f"{name} is named twice")
-            found[name] = tuple(_url(each.strip()) for each in urls.split("|"))
+            found[name] = tuple(url(each.strip()) for each in urls.split("|"))
         return found
 
     return parse
 
 
-def _url(text: str) -> str:
-    url = text.rstrip("/")
-    if not url.startswith("http://") or not url.removeprefix("http://") or "/" in url.removeprefix("http://"):
+def url(text: str) -> str:
+    """Read http://HOST:PORT."""
+    found = text.rstrip("/")
+    if (
+        not found.startswith("http://")
+        or not found.removeprefix("http://")
+        or "/" in found.removeprefix("http://")
+    ):
         raise ValueError(f"{text!r} is not http://HOST:PORT (several of one have | between)")
-    return url
+    return found
 
 
 def switch(text: str) -> bool:
@@ -116,6 +121,11 @@ def switch(text: str) -> bool:
     if text not in ("on", "off"):
         raise ValueError("must be on or off")
     return text == "on"
+
+
+def or_off(parse: Callable[[str], T]) -> Callable[[str], T | None]:
+    """Read what `parse` reads, or `off`, which is None."""
+    return lambda text: None if text == "off" else parse(text)
 
 
 def secret(text: str) -> str:

@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
+from stormestate import roles
 from stormestate.shape import NAMESPACE, Cell, Region, Shape, Site
 
-_SLOTS = 3
-_SERVICE_MS = {"login": 20, "balance": 8, "transfer": 15, "payment": 15, "bills": 40, "checkin": 120}
-"""Declared capacity with one cell, as in `base`: the cells of an estate share it."""
+_SLOTS = 2
+"""Workers of a ledger in an estate of one cell, as in `base`: the cells of an estate share them."""
+
+
+_PATIENT = {"BANK_DB_SEARCH_S": "0.5"}
+"""Where a database takes no writes for months: each search is a new connection to it."""
 
 
 def region_settings(shape: Shape, region: Region) -> list[str]:
     """What gateways and ledgers of a region share, as `NAME=value`."""
     ledgers = ",".join(f"{cell.name}={'|'.join(_ledgers(cell, region))}" for cell in shape.cells)
     cells = ",".join(cell.name for cell in shape.cells)
-    return [f"BANK_CELLS={cells}", f"BANK_LEDGERS={ledgers}", *_capacity(len(shape.cells))]
+    return [f"BANK_CELLS={cells}", f"BANK_LEDGERS={ledgers}", *_asked(shape), *_capacity(len(shape.cells))]
 
 
 def ledger_settings(cell: Cell, site: Site) -> dict[str, str]:
     """What a ledger has of its own: its cell, and the members of the cell's database in its region."""
-    members = ",".join(f"{cell.pod_in(zone)}.{cell.database}:5432" for zone in site.zones)
-    found = {
-        "BANK_CELL": cell.name,
-        "BANK_DB_DSN": f"postgresql://bank@{members}/bank?target_session_attrs=read-write",
-    }
+    found = {"BANK_CELL": cell.name, "BANK_DB_DSN": _dsn(cell, site)}
     if site == cell.home:
         # What a new bank begins with; elsewhere the database brings its own.
         found["BANK_HOME"] = site.zones[0]
     else:
-        # The database here takes no writes for months, and each search is a new connection to it.
-        found["BANK_DB_SEARCH_S"] = "0.5"
+        found |= _PATIENT
     return found
+
+
+def database_settings(shape: Shape, region: Region) -> dict[str, str]:
+    """What a process has of its own that works on every database of the region."""
+    here = shape.cells_in(region.name)
+    found = {"BANK_DB_DSNS": " ".join(f"{cell.name}={_dsn(cell, site)}" for cell, site in here)}
+    return found if any(site == cell.home for cell, site in here) else found | _PATIENT
+
+
+def _dsn(cell: Cell, site: Site) -> str:
+    members = ",".join(f"{cell.pod_in(zone)}.{cell.database}:5432" for zone in site.zones)
+    return f"postgresql://bank@{members}/bank?target_session_attrs=read-write"
 
 
 def _ledgers(cell: Cell, region: Region) -> list[str]:
@@ -39,11 +50,13 @@ def _ledgers(cell: Cell, region: Region) -> list[str]:
     return [f"http://{cell.ledger}.{NAMESPACE}.svc.{site.region}.local:8090" for site in cell.sites]
 
 
+def _asked(shape: Shape) -> list[str]:
+    """Where gateways find each service, under its own name in their region, and where other firms are found."""
+    services = ",".join(f"{role.name}=http://{role.name}:{role.port}" for role in roles.ROLES if role.asked)
+    parties = [f"{party.setting}=http://{shape.outside}:{party.port}" for party in roles.PARTIES]
+    return [*([f"BANK_SERVICES={services}"] if services else []), *parties]
+
+
 def _capacity(cells: int) -> list[str]:
-    """As many slots as one cell's ledgers have, over all cells; what does not divide is in the service times."""
-    if cells == 1:
-        return []
-    slots = max(1, round(_SLOTS / cells))
-    longer = slots * cells / _SLOTS
-    times = ",".join(f"{name}={round(ms * longer, 3):g}" for name, ms in _SERVICE_MS.items())
-    return [f"BANK_SLOTS={slots}", f"BANK_SERVICE_MS={times}"]
+    """As many workers as one cell's ledgers have, over all cells, as near as whole ones come to it."""
+    return [] if cells == 1 else [f"BANK_SLOTS={max(1, round(_SLOTS / cells))}"]

@@ -1,10 +1,11 @@
-"""What a region has once: services of etcd, databases and ledgers, and the settings their pods share."""
+"""What a region has once: Services of etcd, databases and the roles of the bank, and the settings their pods share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stormestate.overlays import bank, patroni
+from stormestate import roles
+from stormestate.overlays import bank, patroni, services
 from stormestate.overlays.text import config_map, document, kustomization
 from stormestate.shape import DATABASE, LEDGER, NAMESPACE, Cell, Region, Shape
 
@@ -15,7 +16,7 @@ _PARTS = ("etcd/region", "postgres/region", "edge/region", "bank/region")
 def files(shape: Shape, region: Region) -> dict[str, str]:
     """Files below the region's `bank`, those of its zones apart."""
     here = shape.cells_in(region.name)
-    services = dict(_services([cell for cell, _ in here]))
+    names = dict(_names([cell for cell, _ in here]))
     patroni_files = {
         patroni.settings_key(cell): patroni.settings(shape, region, cell, site) for cell, site in here
     }
@@ -26,20 +27,24 @@ def files(shape: Shape, region: Region) -> dict[str, str]:
     ]
     if patroni_files:
         maps.append(config_map("patroni", "merge", files=list(patroni_files)))
+    asked = [services.directory(role) for role in roles.ROLES]
     zones = [f"zones/{zone.name}" for zone in region.zones if zone.serves or zone.name in region.etcd]
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     top = kustomization(
         f"Region {region.name}: its bank, databases and etcd.",
         namespace=NAMESPACE,
-        bases=[*(f"{_BASE}/{part}" for part in _PARTS), *services, *zones],
+        bases=[*(f"{_BASE}/{part}" for part in _PARTS), *names, *asked, *zones],
         resources=["namespace.yaml"],
         configMapGenerator=maps,
     )
     own = {"kustomization.yaml": top, "namespace.yaml": document("The bank's.", namespace)}
-    return own | patroni_files | {f"{path}/kustomization.yaml": text for path, text in services.items()}
+    found = own | patroni_files | {f"{path}/kustomization.yaml": text for path, text in names.items()}
+    for role in roles.ROLES:
+        found |= services.service(role, _BASE)
+    return found
 
 
-def _services(cells: list[Cell]) -> Iterator[tuple[str, str]]:
+def _names(cells: list[Cell]) -> Iterator[tuple[str, str]]:
     """The names of each cell's database and ledgers, by directory."""
     for cell in cells:
         for what, stem, name, base in (

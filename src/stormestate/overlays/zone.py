@@ -1,10 +1,11 @@
-"""What runs in one zone: a member of etcd, an edge, gateways, and each cell's ledgers and database member."""
+"""What runs in one zone: a member of etcd, an edge, gateways, services, and each cell's ledgers and database member."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from stormestate.overlays import bank, patroni
+from stormestate import roles
+from stormestate.overlays import bank, patroni, services
 from stormestate.overlays.text import ZONE, document, env, kustomization, workload
 from stormestate.ports import patroni_node_port, postgres_node_port
 from stormestate.shape import DATABASE, LEDGER, Cell, Region, Shape, Site, Zone
@@ -30,6 +31,10 @@ def files(shape: Shape, region: Region, zone: Zone) -> dict[str, str]:
             if zone.name in site.zones:
                 bases.append(f"{cell.name}-database")
                 found |= _database(cell, site, zone)
+        for role in roles.ROLES:
+            bases.append(services.directory(role))
+            more = bank.database_settings(shape, region) if role.databases else {}
+            found |= services.deployment(role, zone, _BASE, more)
     if not bases:
         return {}
     top = kustomization(

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,10 +21,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from stormbank.operations import OPERATIONS, addresses_of
+from stormbank.session import Sessions
 from stormlab.process import ProcessId
 
 BIN = Path("/usr/lib/postgresql/15/bin")
 SECRET = "0123456789abcdef-lab"
+IDENTITYS = addresses_of("identity")
 # PostgreSQL refuses to be root; the data stays root's in the eyes of everybody else.
 NOT_ROOT = ["unshare", "-U", "--map-user=65534", "--map-group=65534"] if os.geteuid() == 0 else []
 
@@ -151,14 +154,21 @@ class Process:
     log: Path
     port: int = field(default_factory=free_port)
     child: subprocess.Popen[bytes] | None = None
+    # Whoever does its logins, started when the first one comes: many tests need none.
+    identity: Process | None = None
 
     def start(self) -> Process:
+        if self.child is None or self.child.poll() is not None:
+            self.launch()
+        eventually(self.ready, 15, f"{self.role} is ready, see {self.log}")
+        return self
+
+    def launch(self) -> None:
+        """Start it and wait for nothing."""
         command = [sys.executable, "-m", "stormbank", self.role, "--host", "127.0.0.1"]
         env = {"PATH": os.environ["PATH"], "BANK_TOKEN_SECRET": SECRET, "BANK_DRAIN_S": "0.3", **self.env}
         with self.log.open("ab") as log:
             self.child = subprocess.Popen([*command, "--port", str(self.port)], env=env, stderr=log)
-        eventually(self.ready, 15, f"{self.role} is ready, see {self.log}")
-        return self
 
     def ready(self) -> bool:
         with contextlib.suppress(OSError, http.client.HTTPException):
@@ -191,8 +201,11 @@ class Process:
         token: str | None = None,
         key: str | None = None,
         deadline_ms: int | None = None,
+        headers: dict[str, str] | None = None,
     ) -> Reply:
-        headers = {"Content-Type": "application/json"}
+        if self.identity is not None and self.identity.child is None and (method, path) in IDENTITYS:
+            self.identity.start()
+        headers = {"Content-Type": "application/json", **(headers or {})}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         if key is not None:
@@ -209,7 +222,7 @@ class Process:
             return Reply(answer.status, dict(answer.headers), text, time.monotonic() - started_s)
 
     def login(self, customer: int = 1) -> str:
-        fields = {"customer": customer, "device": "phone", "password": f"pw-{customer}"}
+        fields = {"customer": customer, "device": f"device-{customer}", "password": f"pw-{customer}"}
         reply = self.call("POST", "/v1/login", fields)
         assert reply.status == 200, reply.body
         return str(reply.json["token"])
@@ -231,23 +244,91 @@ class Process:
 
 
 @dataclass
+class Party(Process):
+    """An external party, with the address by which it is put into trouble."""
+
+    admin: int = 0
+
+    def trouble(self, **fields: Any) -> Reply:
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=10)
+        with contextlib.closing(connection):
+            connection.request("PUT", "/admin/trouble", body=json.dumps(fields).encode())
+            answer = connection.getresponse()
+            return Reply(answer.status, dict(answer.headers), answer.read(), 0.0)
+
+    def messages(self, customer: int) -> list[str]:
+        """Return the texts that a phone of `customer` finds."""
+        found = self.call("GET", f"/messages?customer={customer}").json["messages"]
+        return [each["text"] for each in found]
+
+
+@dataclass
 class Bank:
     """Starts processes against one database and ends them with the test."""
 
     postgres: Postgres
     root: Path
     started: list[Process] = field(default_factory=list)
+    secret: str = SECRET
+    launched: list[Process] | None = None
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Start all that the body starts at the same time; it is ready at the end."""
+        self.launched = []
+        yield
+        launched, self.launched = self.launched, None
+        for each in launched:
+            each.start()
 
     def dsn(self, *others: Postgres, database: str = "bank") -> str:
         hosts = ",".join(f"127.0.0.1:{each.port}" for each in (self.postgres, *others))
         return f"postgresql://bank@{hosts}/{database}?target_session_attrs=read-write"
 
-    def ledger(self, dsn: str | None = None, **env: str) -> Process:
+    def ledger(self, dsn: str | None = None, *, port: int | None = None, **env: str) -> Process:
         env = {"BANK_DB_DSN": dsn or self.dsn(), "BANK_CUSTOMERS": "200", "BANK_SERVICE_MS": fast(), **env}
-        return self._start("ledger", env)
+        return self._start("ledger", env, port)
 
-    def gateway(self, *ledgers: Process, **env: str) -> Process:
-        return self._start("gateway", {"BANK_LEDGERS": f"cell0={urls(*ledgers)}", **env})
+    def gateway(self, *ledgers: Process, services: Sequence[Process] = (), **env: str) -> Process:
+        """Start a gateway; unless `env` says who else, an identity does its logins as soon as there are any."""
+        # Step-ups are asked for by the tests of step-ups.
+        env = {"BANK_LEDGERS": f"cell0={urls(*ledgers)}", "BANK_STEP_UP_ABOVE": "off", **env}
+        if "BANK_SERVICES" in env:
+            return self._start("gateway", env)
+        identity = self._process("identity", {"BANK_SERVICE_MS": fast(), **env})
+        named = [("identity", identity), *((each.role, each) for each in services)]
+        named_at = ",".join(f"{role}={urls(each)}" for role, each in named)
+        gateway = self._process("gateway", {**env, "BANK_SERVICES": named_at})
+        gateway.identity = identity
+        return self._begin(gateway)
+
+    def identity(self, *ledgers: Process, **env: str) -> Process:
+        return self._start(
+            "identity", {"BANK_LEDGERS": f"cell0={urls(*ledgers)}", "BANK_SERVICE_MS": fast(), **env}
+        )
+
+    def service(self, role: str, *ledgers: Process, **env: str) -> Process:
+        """Start a service; only those that have something booked or kept need ledgers."""
+        asked = {"BANK_LEDGERS": f"cell0={urls(*ledgers)}"} if ledgers else {}
+        return self._start(role, {"BANK_SERVICE_MS": fast(), **asked, **env})
+
+    def word(self, customer: int) -> dict[str, str]:
+        """Return the header by which a service of the bank speaks for `customer`."""
+        return {"Bank-Customer": Sessions(SECRET, 60).issue_for_service(customer)}
+
+    def sms(self, **env: str) -> Party:
+        return self._party("sms", env)
+
+    def face(self, **env: str) -> Party:
+        return self._party("face", env)
+
+    def _party(self, role: str, env: dict[str, str]) -> Party:
+        admin = free_port()
+        env = {f"BANK_{role.upper()}_ADMIN": f"127.0.0.1:{admin}", **env}
+        party = Party(role, env, self.root / f"{role}-{len(self.started)}.log", admin=admin)
+        self.started.append(party)
+        self._begin(party)
+        return party
 
     def remap(self, home: str, *options: str, **env: str) -> subprocess.CompletedProcess[str]:
         """Change the map as an operator does."""
@@ -255,10 +336,21 @@ class Bank:
         env = {"PATH": os.environ["PATH"], "BANK_TOKEN_SECRET": SECRET, "BANK_DB_DSN": self.dsn(), **env}
         return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=30, check=False)
 
-    def _start(self, role: str, env: dict[str, str]) -> Process:
-        process = Process(role, env, self.root / f"{role}-{len(self.started)}.log")
+    def _start(self, role: str, env: dict[str, str], port: int | None = None) -> Process:
+        return self._begin(self._process(role, env, port))
+
+    def _begin(self, process: Process) -> Process:
+        process.launch()
+        if self.launched is None:
+            return process.start()
+        self.launched.append(process)
+        return process
+
+    def _process(self, role: str, env: dict[str, str], port: int | None = None) -> Process:
+        log = self.root / f"{role}-{len(self.started)}.log"
+        process = Process(role, env, log, *(() if port is None else (port,)))
         self.started.append(process)
-        return process.start()
+        return process
 
 
 def urls(*ledgers: Process) -> str:
@@ -267,7 +359,7 @@ def urls(*ledgers: Process) -> str:
 
 def fast(**changed_ms: float) -> str:
     """Service times that hardly take any, but for the ones named."""
-    every = dict.fromkeys(("login", "balance", "transfer", "payment", "bills", "checkin"), 1.0)
+    every = dict.fromkeys((each.name for each in OPERATIONS), 1.0)
     return ",".join(f"{name}={value:g}" for name, value in (every | changed_ms).items())
 
 
@@ -277,18 +369,18 @@ def at_once(calls: list[Callable[[], Reply]]) -> list[Reply]:
         return [future.result() for future in [pool.submit(call) for call in calls]]
 
 
-def books_agree(postgres: Postgres) -> None:
+def books_agree(postgres: Postgres, database: str = "bank") -> None:
     """Fail unless every movement has its two entries and every balance follows from them."""
-    assert postgres.query("SELECT sum(amount) FROM entry")[0][0] in (0, None)
+    assert postgres.query("SELECT sum(amount) FROM entry", database)[0][0] in (0, None)
     odd = """SELECT a.id FROM account a LEFT JOIN entry e ON e.account = a.id
              GROUP BY a.id HAVING a.balance <> a.opening + coalesce(sum(e.amount), 0)"""
-    assert postgres.query(odd) == []
+    assert postgres.query(odd, database) == []
     chain = """SELECT e.id FROM (SELECT id, amount, balance_after,
                  lag(balance_after) OVER (PARTITION BY account ORDER BY id) AS before FROM entry) e
                WHERE before IS NOT NULL AND balance_after <> before + amount"""
-    assert postgres.query(chain) == []
+    assert postgres.query(chain, database) == []
     halves = "SELECT movement FROM entry GROUP BY movement HAVING count(*) <> 2 OR sum(amount) <> 0"
-    assert postgres.query(halves) == []
+    assert postgres.query(halves, database) == []
 
 
 @pytest.fixture(scope="session")
@@ -325,6 +417,11 @@ def _at_once() -> Callable[..., list[Reply]]:
     return at_once
 
 
+@pytest.fixture(name="free_port")
+def _free_port() -> Callable[[], int]:
+    return free_port
+
+
 @pytest.fixture(name="urls")
 def _urls() -> Callable[..., str]:
     return urls
@@ -342,7 +439,7 @@ def standby(server: Postgres, bank: Bank, tmp_path: Path) -> Iterator[Postgres]:
 
 
 @pytest.fixture(name="books_agree")
-def _books_agree() -> Callable[[Postgres], None]:
+def _books_agree() -> Callable[..., None]:
     return books_agree
 
 

@@ -19,8 +19,7 @@ def ours(server, tmp_path_factory):
     server.query("CREATE DATABASE bank", database="postgres")
     here = __import__("tests.lab.bank.conftest", fromlist=["Bank"])
     bank = here.Bank(server, tmp_path_factory.mktemp("bank"))
-    wide = "A=4000,B=4000,C=4000"
-    bank.front = bank.gateway(bank.ledger(), BANK_RATE=wide)
+    bank.front = bank.gateway(bank.ledger(), BANK_RATE="other=4000")
     bank.token = bank.front.login()
     yield bank
     for process in bank.started:

@@ -17,8 +17,9 @@ def test_ledgers_that_start_together_found_one_bank(bank):
         (10000, 10000 * 100_000_000)
     ]
     assert bank.postgres.query("SELECT min(id), max(id) FROM account WHERE kind = 'clearing'") == [(-16, -1)]
-    fields = {"customer": 10000, "device": "d", "password": "pw-10000"}
-    assert [each.call("POST", "/v1/login", fields).status for each in ledgers] == [200, 200]
+    assert bank.postgres.query("SELECT count(*), max(customer) FROM device") == [(10000, 10000)]
+    for each in ledgers:
+        assert bank.gateway(each).login(10000)
     for each in ledgers:
         assert "already exists" not in each.log.read_text()
 

@@ -22,7 +22,7 @@ def experiment(directory, name, *changes):
 def without_the_writer(lab, directory):
     """Options of a drill whose load and books are without the independent writer's customers."""
     topology = lab.topology.with_name("beside-a-writer.yaml")
-    own = ("WHERE id > %(since)s ORDER", f"WHERE id > %(since)s AND from_account < {FIRST} ORDER")
+    own = ("%(since)s AND ordered ORDER", f"%(since)s AND ordered AND from_account < {FIRST} ORDER")
     topology.write_text(_with(lab.topology.read_text(), [own]))
     profile = directory / "light.yaml"
     light = (ROOT / "tests/lab/drill/light.yaml").read_text()

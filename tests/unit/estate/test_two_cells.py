@@ -121,7 +121,7 @@ def test_gateways_know_the_ledgers_of_every_cell(objects):
         assert settings.ledgers == {"cell0": ("http://ledger:8090",), "cell1": ("http://ledger-cell1:8090",)}
 
 
-def test_cells_share_the_declared_capacity(estate, objects):
+def test_two_cells_share_the_declared_capacity_of_one(estate, objects):
     """Slots over service time, summed over all ledgers, is the same whatever the number of cells."""
 
     def capacity(objects):

@@ -31,7 +31,7 @@ CELL1 = "cell1: {primary: city1-b, standby: [city1-a], remote: [city2-a]}"
         ("ports: 22000", "ports: 65000", "choose a lower base"),
         ("ports: 22000", "ports: {base: 22000, names: 22501}", "port 22501 is names's and edge city1-a's"),
         ("ports: 22000", "ports: {base: 22000, api: {city9: 22001}}", "no api 'city9' (there is: city1, city2)"),
-        ("ports: 22000", "ports: {names: 22001}", "no port for prometheus, api city1, api city2, edge city1-a"),
+        ("ports: 22000", "ports: {names: 22001}", "no port for prometheus, sms, sms-admin, face, face-admin"),
         ("lab:\n  network: 10.79.0.0/16\n  ports: 22000\n", "lab:\n  network: 10.79.0.0/16\n", "'ports' is missing"),
         ("lab:\n  network: 10.79.0.0/16\n", "lab:\n", "'network' is missing"),
         ("primary: city1-b", "primry: city1-b", "unknown key 'primry'; did you mean 'primary'?"),

@@ -86,8 +86,8 @@ def test_weekday_peak_is_the_banks_peak_scaled_to_the_lab() -> None:
     assert demand.real_requests_per_s == pytest.approx(1_900, abs=10)
     assert demand.concurrent_sessions / loaded.scale == pytest.approx(6_100, rel=0.01)
     assert demand.session_requests_per_s == pytest.approx(40, abs=1)
-    assert demand.probe_requests_per_s == 130
-    assert demand.requests_per_s == pytest.approx(170, abs=1)
+    assert demand.probe_requests_per_s == 139
+    assert demand.requests_per_s == pytest.approx(179, abs=1)
     assert sum(demand.by_operation.values()) == pytest.approx(demand.requests_per_s)
     # Both ways to the money: calls by the mix, movements by the yearly value.
     calls = demand_of.real_money_calls_per_s(loaded, ["transfer", "payment"])
@@ -95,9 +95,31 @@ def test_weekday_peak_is_the_banks_peak_scaled_to_the_lab() -> None:
     assert loaded.probes["transfer"] >= 100
 
 
+@pytest.mark.parametrize("name", ["weekday-peak", "surge"])
+def test_the_mix_is_that_of_the_domain_notes(name: str) -> None:
+    loaded = profile.load(PROFILES / f"{name}.yaml")
+    assert loaded.business is not None
+    calls = {
+        each: n / loaded.business.calls_per_use for each, n in demand_of.calls_in_session(loaded).items()
+    }
+    groups = [
+        (("login",), 0.12),
+        (("balance",), 0.50),
+        (("bills",), 0.18),
+        (("transfer",), 0.015),
+        (("payment",), 0.015),
+        (("products", "advice"), 0.12),
+        (("invest",), 0.005),
+        (("checkin", "voice", "offers"), 0.045),
+    ]
+    for names, share in groups:
+        assert sum(calls[each] for each in names) == pytest.approx(share, abs=0.0005), names
+    assert sum(calls.values()) == pytest.approx(1)
+
+
 def test_probes_are_for_each_cell() -> None:
     loaded = profile.load(PROFILES / "weekday-peak.yaml")
-    assert demand_of.demand(loaded, 3).probe_requests_per_s == 390
+    assert demand_of.demand(loaded, 3).probe_requests_per_s == 417
 
 
 def test_a_plain_profile_is_its_arrivals(tmp_path: Path) -> None:

@@ -1,28 +1,32 @@
-"""Dependencies: what one process asks of another."""
+"""Dependencies: what one process asks of another, and the guards around it."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from stormbank.metrics.kinds import CounterMetric, HistogramMetric
+from stormbank.metrics.kinds import CounterMetric, GaugeMetric
+
+_WHO: Final = ("dependency",)
 
 CALLS: Final = CounterMetric(
     "bank_dependency_calls_total",
-    "Requests passed on, each once however often it was tried.",
+    "Calls, each once however often it was tried; of `bulkhead`, `breaker` and `shed` none was made.",
     ("dependency", "cell", "outcome"),
 )
-SECONDS: Final = HistogramMetric(
-    "bank_dependency_seconds",
-    "Time until a request that was passed on was answered or given up, tries included.",
-    ("dependency", "cell"),
-    (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0),
-)
 RETRIES: Final = CounterMetric(
-    "bank_retries_total", "Tries after the first one, when a connection broke.", ("dependency", "cell")
+    "bank_retries_total", "Retries made (`spent`), and refused for want of budget.", ("dependency", "outcome")
+)
+BREAKER: Final = GaugeMetric("bank_breaker_state", "Circuit breaker: 0 closed, 1 half open, 2 open.", _WHO)
+INFLIGHT: Final = GaugeMetric("bank_dependency_inflight", "Calls in flight.", _WHO)
+HIGHWATER: Final = GaugeMetric(
+    "bank_dependency_highwater", "Most calls in flight at one of the last 5 s.", _WHO
+)
+LIMIT: Final = GaugeMetric(
+    "bank_dependency_limit", "Most calls in flight that the bulkhead allows; no series without one.", _WHO
 )
 
-METRICS: Final = (CALLS, SECONDS, RETRIES)
+METRICS: Final = (CALLS, RETRIES, BREAKER, INFLIGHT, HIGHWATER, LIMIT)
 LABELS: Final = {
-    "dependency": "who was asked: the name of a service or of an external party; the cell says which ledger, "
-    "`none` for who serves every cell"
+    "dependency": "who is asked: a service, a firm outside, or the ledgers of a cell (`ledger-cell0`); `all` where no "
+    "bulkhead keeps them apart"
 }

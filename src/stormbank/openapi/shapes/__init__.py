@@ -15,7 +15,8 @@ Schema = dict[str, Any]
 class Shape:
     """`body` is None for an operation without one; `status` is that of success, `answer` its body.
 
-    `problems` are statuses that only some operations answer with: 409, 422. `query` are parameters of the address.
+    `problems` are statuses that only some operations answer with: 403, 409, 422. `query` are parameters of the address,
+    all needed.
     """
 
     summary: str
@@ -24,6 +25,8 @@ class Shape:
     body: Schema | None = None
     problems: tuple[int, ...] = ()
     query: dict[str, Schema] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    """Further headers that a phone may send, and what they say."""
 
 
 def record(required: dict[str, Schema], **optional: Schema) -> Schema:

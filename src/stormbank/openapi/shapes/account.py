@@ -1,4 +1,4 @@
-"""Login, and what a customer sees of an account."""
+"""What a customer sees of an account."""
 
 from __future__ import annotations
 
@@ -20,22 +20,6 @@ _ENTRY: Final = record(
 )
 
 SHAPES: Final = {
-    "login": Shape(
-        "Device and password for a session token, which holds in every zone.",
-        200,
-        record(
-            {
-                "token": {"type": "string"},
-                "customer": CUSTOMER,
-                "expires_s": {
-                    "type": "integer",
-                    "minimum": 1,
-                    "description": "how long the token holds, in seconds",
-                },
-            }
-        ),
-        record({"customer": CUSTOMER, "device": {"type": "string"}, "password": {"type": "string"}}),
-    ),
     "balance": Shape(
         "What there is on the customer's account.",
         200,

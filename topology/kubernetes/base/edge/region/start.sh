@@ -29,7 +29,8 @@ give() {
 
 watch() {
     last=$1
-    while sleep 2; do
+    # $$ is HAProxy by then: without it there is nothing to look after.
+    while sleep 2 && kill -0 $$ 2>/dev/null; do
         now=$(shown)
         [ "$now" != "$last" ] || continue
         # Half a change, or one that HAProxy refuses, is tried again.

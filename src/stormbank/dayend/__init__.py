@@ -1,0 +1,1 @@
+"""Day-end: the business date moves on, and every customer gets the interest of the day that ended, once."""

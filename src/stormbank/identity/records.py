@@ -1,0 +1,69 @@
+"""What identity asks of the customers' cells: internal operations of their ledgers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from stormbank.cells import HEADER as CELL_HEADER
+from stormbank.cells import Cells
+from stormbank.deadline import Deadline
+from stormbank.epoch import HEADER as EPOCH_HEADER
+from stormbank.operations import BY_NAME
+from stormbank.problem import Problem
+from stormbank.session import CUSTOMER_HEADER, Sessions
+from stormbank.upstream import Upstream, UpstreamAnswer
+
+
+class Relayed(Problem):
+    """A ledger's refusal, passed on as it is: it knows best what is wrong."""
+
+    def __init__(self, answer: UpstreamAnswer) -> None:
+        try:
+            fields = json.loads(answer.body)
+            super().__init__(fields.pop("reason"), **fields)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            super().__init__("ledger")
+        self.status = answer.status
+        self.retry_after_s = int(answer.retry_after) if answer.retry_after else None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request said of its cell and of the map it was made under, for whoever is asked next."""
+
+    headers: Mapping[str, str]
+
+    @classmethod
+    def by(cls, request: web.BaseRequest) -> Asked:
+        """Take it from the request's headers."""
+        names = (CELL_HEADER, EPOCH_HEADER)
+        return cls({name: request.headers[name] for name in names if name in request.headers})
+
+
+class Records:
+    """Asks the ledgers of the customer's cell. Every method raises what the ledger refuses with, as it is."""
+
+    def __init__(self, cells: Cells, ledgers: Mapping[str, Upstream], sessions: Sessions) -> None:
+        self._cells = cells
+        self._ledgers = ledgers
+        self._sessions = sessions
+
+    async def ask(
+        self, operation: str, customer: int, fields: dict[str, Any], asked: Asked, deadline: Deadline
+    ) -> dict[str, Any]:
+        """Have an internal operation done for `customer`; return its fields. Problem when it is not done."""
+        cell = self._cells.of(customer)
+        headers = {CELL_HEADER: cell, **asked.headers, "Content-Type": "application/json"}
+        headers[CUSTOMER_HEADER] = self._sessions.issue_for_service(customer)
+        answer = await self._ledgers[cell].ask(
+            BY_NAME[operation], headers, json.dumps(fields).encode(), deadline
+        )
+        if answer.status != 200:
+            raise Relayed(answer)
+        found: dict[str, Any] = json.loads(answer.body)
+        return found

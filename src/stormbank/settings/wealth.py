@@ -1,0 +1,11 @@
+"""What the wealth service needs to know."""
+
+from __future__ import annotations
+
+from stormbank.settings.asking import AskingSettings, read_asking
+from stormbank.settings.reader import Reader
+
+
+def read(reader: Reader) -> AskingSettings:
+    """Read the settings of wealth; SettingsError lists all that is wrong."""
+    return read_asking(reader, "BANK_WEALTH_SLOTS")

@@ -1,0 +1,241 @@
+"""Transfers between two cells: real ledgers, a database each, and what may strike between any two steps."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+
+import pytest
+
+from stormbank.session import Sessions
+
+SECRET = "0123456789abcdef-lab"
+TWO = {"BANK_CELLS": "cell0,cell1"}
+DATABASES = ("bank", "bank_1")
+IN_TRANSIT = "SELECT coalesce(sum(balance), 0)::bigint FROM account WHERE kind = 'transit'"
+OPEN = "SELECT count(*) FROM outbox WHERE done_at IS NULL"
+
+
+@dataclass
+class Cells:
+    """A gateway over two cells of `size` ledgers each, which know of each other."""
+
+    bank: object
+    size: int
+    free_port: object
+    urls: object
+    env: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.ports = [[self.free_port() for _ in range(self.size)] for _ in DATABASES]
+        named = ["|".join(f"http://127.0.0.1:{port}" for port in ports) for ports in self.ports]
+        self.env = {
+            **TWO,
+            "BANK_LEDGERS": f"cell0={named[0]},cell1={named[1]}",
+            "BANK_OUTBOX_LEASE_S": "3",
+            **self.env,
+        }
+        self.ledgers = [[self.ledger(cell, port) for port in self.ports[cell]] for cell in (0, 1)]
+        self.gateway = self.bank.gateway(**self.env)
+
+    def ledger(self, cell, port, **env):
+        dsn = self.bank.dsn(database=DATABASES[cell])
+        return self.bank.ledger(dsn, port=port, **{**self.env, "BANK_CELL": f"cell{cell}", **env})
+
+    def send(self, token, to, amount=5, key=None, deadline_ms=3000):
+        key = key or str(uuid.uuid4())
+        body = {"to": to, "amount": amount}
+        return self.gateway.call("POST", "/v1/transfers", body, token=token, key=key, deadline_ms=deadline_ms)
+
+    def credit(self, body):
+        """Ask the ledger of cell0 as another cell's does."""
+        word = Sessions(SECRET, 60).issue_for_service(body["to"])
+        headers = {"Bank-Customer": word, "Idempotency-Key": body["key"], "Bank-Epoch": "1.0"}
+        return self.ledgers[0][0].call("POST", "/internal/credits", body, headers=headers)
+
+    def state(self, token, key):
+        reply = self.gateway.call("GET", f"/v1/movements?key={key}", token=token)
+        return reply.json.get("state", reply.json.get("reason"))
+
+    def query(self, sql):
+        return [self.bank.postgres.query(sql, database=database) for database in DATABASES]
+
+    def number(self, sql):
+        return sum(rows[0][0] for rows in self.query(sql))
+
+    def balance(self, customer):
+        with self.bank.postgres.connection(DATABASES[customer % 2]) as books:
+            return books.execute("SELECT balance FROM account WHERE id = %s", [customer]).fetchone()[0]
+
+
+@pytest.fixture
+def cells(bank, urls, free_port):
+    bank.postgres.query("DROP DATABASE IF EXISTS bank_1 WITH (FORCE)", database="postgres")
+    bank.postgres.query("CREATE DATABASE bank_1", database="postgres")
+    yield lambda size=1, **env: Cells(bank, size, free_port, urls, env)
+    for each in bank.started:
+        each.stop()
+    if bank.postgres.process is None:
+        bank.postgres.start()
+    bank.postgres.query("DROP DATABASE bank_1 WITH (FORCE)", database="postgres")
+
+
+def test_a_transfer_to_another_cell_arrives_once_however_often_it_is_sent(cells, eventually, books_agree):
+    two = cells()
+    token, key = two.gateway.login(1), str(uuid.uuid4())
+    first = two.send(token, 2, 700, key)
+    assert (first.status, first.json["state"], first.json["balance"]) == (201, "in_transit", 99_999_300)
+    eventually(lambda: two.state(token, key) == "booked", 5, "it has arrived")
+    again = two.send(token, 2, 700, key)
+    assert again.json == {**first.json, "repeated": True, "state": "booked"}
+    assert (two.balance(1), two.balance(2)) == (99_999_300, 100_000_700)
+    assert two.number(IN_TRANSIT) == 0
+    assert two.query(
+        "SELECT operation, from_account, beyond, ordered, key::text FROM movement WHERE beyond > 0 OR NOT ordered"
+    ) == [
+        [("credit", -1001 - 16 - uuid.UUID(key).int % 16, None, False, key)],
+        [("transfer", 1, 2, True, key)],
+    ]
+    assert two.send(token, 4, 700, key).json["reason"] == "key_reused"
+    assert two.send(token, 3, 700, key).json["reason"] == "key_reused"
+    # The payee may use the same key for an order of its own.
+    assert two.send(two.gateway.login(2), 1, 9, key).status == 201
+    eventually(lambda: two.number(OPEN) == 0, 5, "that has arrived too")
+    assert (two.balance(1), two.balance(2)) == (99_999_309, 100_000_691)
+    for database in DATABASES:
+        books_agree(two.bank.postgres, database)
+
+
+def test_what_nobody_can_receive_comes_back(cells, eventually, books_agree):
+    two = cells()
+    token, key = two.gateway.login(1), str(uuid.uuid4())
+    assert two.send(token, 999_998, 700, key).json["state"] == "in_transit"
+    eventually(lambda: two.state(token, key) == "compensated", 5, "it has come back")
+    assert (two.balance(1), two.number(IN_TRANSIT)) == (100_000_000, 0)
+    assert two.send(token, 999_998, 700, key).json["state"] == "compensated"
+    operations = "SELECT operation FROM movement ORDER BY id"
+    assert two.query(operations) == [[], [("transfer",), ("transfer_back",)]]
+    # The refusal stands, even if there is such a customer later: the payer has the money.
+    two.bank.postgres.query("INSERT INTO account VALUES (999998, 'customer', 0, 0)")
+    body = {"key": key, "cell": "cell1", "epoch": "1.0", "from": 1, "to": 999_998, "amount": 700}
+    reply = two.credit(body)
+    assert (reply.status, reply.json) == (
+        200,
+        {"outcome": "refused", "reason": "unknown_account", "repeated": True},
+    )
+    assert two.credit({**body, "amount": 701}).json["reason"] == "key_reused"
+    assert two.balance(999_998) == 0
+    books_agree(two.bank.postgres)
+
+
+def test_a_key_is_confirmed_for_its_payer_only_and_a_bad_question_is_refused(cells):
+    two = cells()
+    one, other, key = two.gateway.login(1), two.gateway.login(3), str(uuid.uuid4())
+    assert two.state(one, key) == "unknown"
+    assert two.send(one, 3, 5, key).json["state"] == "booked"
+    confirmed = two.gateway.call("GET", f"/v1/movements?key={key}", token=one).json
+    assert {**confirmed, "movement": 0} == {"key": key, "state": "booked", "movement": 0, "amount": 5}
+    assert two.state(other, key) == "unknown"
+    for query in ("", "?key=", "?key=x", f"?key={key}&key2=x", f"?KEY={key}"):
+        reply = two.gateway.call("GET", f"/v1/movements{query}", token=one)
+        assert (reply.status, reply.json["error"]) == (400, "bad_request"), query
+    assert two.gateway.call("GET", f"/v1/movements?key={key}").status == 401
+
+
+def test_nobody_but_the_bank_can_ask_for_a_credit(cells):
+    two = cells()
+    token, ledger = two.gateway.login(2), two.ledgers[0][0]
+    body = {"key": str(uuid.uuid4()), "cell": "cell1", "epoch": "1.0", "from": 1, "to": 2, "amount": 5}
+    assert two.gateway.call("POST", "/internal/credits", body, token=token, key=body["key"]).status == 404
+    assert ledger.call("POST", "/internal/credits", body, token=token, key=body["key"]).status == 401
+    assert ledger.call("POST", "/internal/credits", body, key=body["key"]).status == 401
+    assert two.number("SELECT count(*) FROM movement") == 0
+
+
+def test_a_far_cell_that_is_away_for_long_gets_it_when_it_is_back(cells, eventually):
+    two = cells()
+    token, key = two.gateway.login(1), str(uuid.uuid4())
+    two.ledgers[0][0].stop()
+    assert two.send(token, 2, 700, key).json["state"] == "in_transit"
+    payer = two.ledgers[1][0]
+    eventually(lambda: payer.metric("bank_outbox_depth", kind="transfer.cell0") == 1, 5, "it waits")
+    eventually(
+        lambda: payer.metric("bank_outbox_oldest_seconds", kind="transfer.cell0") > 2, 5, "and gets older"
+    )
+    assert two.state(token, key) == "in_transit"
+    assert (two.number(IN_TRANSIT), two.balance(1)) == (700, 99_999_300)
+    # Meanwhile everything else goes its way.
+    assert two.send(token, 3).json["state"] == "booked"
+    two.ledgers[0][0] = two.ledger(0, two.ports[0][0])
+    eventually(lambda: two.state(token, key) == "booked", 10, "it has arrived")
+    assert two.number(IN_TRANSIT) == 0
+
+
+def test_a_ledger_killed_between_two_steps_leaves_the_rest_to_another(cells, eventually):
+    """Frozen ledgers stand for every moment: the credit is asked for by one, and settled by another."""
+    two = cells(2)
+    token = two.gateway.login(1)
+    with two.bank.postgres.connection("bank") as holder:
+        holder.execute("BEGIN; LOCK TABLE received")
+        keys = [str(uuid.uuid4()) for _ in range(6)]
+        assert {two.send(token, 2, 10, key).status for key in keys} == {201}
+        taken = "SELECT count(*) FROM outbox WHERE attempts > 0"
+        eventually(lambda: two.query(taken)[1] == [(6,)], 5, "all are taken")
+        for each in two.ledgers[1]:
+            each.stop()
+        holder.execute("ROLLBACK")
+    eventually(lambda: two.query("SELECT count(*) FROM received")[0][0][0] > 0, 5, "some are booked")
+    assert two.query(OPEN)[1] == [(6,)]
+    two.ledgers[1] = [two.ledger(1, port) for port in two.ports[1]]
+    eventually(lambda: two.number(OPEN) == 0, 15, "all are settled")
+    assert (two.balance(1), two.balance(2), two.number(IN_TRANSIT)) == (99_999_940, 100_000_060, 0)
+
+
+def test_a_sender_whose_database_fell_behind_is_not_believed(cells, eventually):
+    two = cells()
+    token, key = two.gateway.login(1), str(uuid.uuid4())
+    two.bank.postgres.query("INSERT INTO peer (cell, promotion, version) VALUES ('cell1', 2, 0)")
+    assert two.send(token, 2, 700, key).json["state"] == "in_transit"
+    tried = "SELECT attempts > 1 FROM outbox"
+    eventually(lambda: two.query(tried)[1] == [(True,)], 10, "it was asked more than once")
+    assert two.balance(2) == 100_000_000
+    two.bank.postgres.query("UPDATE cell_epoch SET promotion = 3", database="bank_1")
+    eventually(lambda: two.state(token, key) == "booked", 10, "its cell was promoted")
+
+
+def test_what_a_promoted_cell_has_lost_is_booked_there_again(cells, eventually, books_agree):
+    two = cells()
+    token, keys = two.gateway.login(1), [str(uuid.uuid4()) for _ in range(4)]
+    for key in keys:
+        assert two.send(token, 2, 100, key).status == 201
+    assert two.send(token, 999_998, 100).status == 201
+    eventually(lambda: two.number(OPEN) == 0, 10, "all are settled")
+    # As a remote database that was promoted without the newest two commits.
+    with two.bank.postgres.connection() as books:
+        books.execute("DELETE FROM received WHERE key = ANY (%s) OR outcome = 'refused'", [keys[2:]])
+        books.execute("DELETE FROM movement WHERE key = ANY (%s)", [keys[2:]])
+        books.execute("DELETE FROM entry WHERE movement NOT IN (SELECT id FROM movement)")
+        books.execute(
+            "UPDATE account a SET balance = opening + "
+            "coalesce((SELECT sum(amount) FROM entry e WHERE e.account = a.id), 0)"
+        )
+    assert (two.balance(2), two.number(IN_TRANSIT)) == (100_000_200, 200)
+    two.bank.postgres.query("UPDATE cell_epoch SET promotion = 2")
+    eventually(lambda: two.balance(2) == 100_000_400, 10, "they are there again")
+    eventually(lambda: two.number(OPEN) == 0, 10, "all are settled again")
+    assert (two.balance(1), two.number(IN_TRANSIT)) == (99_999_600, 0)
+    checked = "SELECT checked FROM peer WHERE checked > 0"
+    eventually(lambda: two.query(checked) == [[(1,)], [(2,)]], 5, "the other looks after its own, too")
+    books_agree(two.bank.postgres)
+
+
+def test_without_idempotency_a_transfer_arrives_twice_and_does_not_cancel(cells, eventually):
+    """The protection off: one setting, and the harm is there."""
+    two = cells(BANK_IDEMPOTENCY="off")
+    token = two.gateway.login(1)
+    assert two.send(token, 2, 700).json["state"] == "in_transit"
+    eventually(lambda: two.number(OPEN) == 0, 5, "it has arrived")
+    # As after a kill between the credit and the mark.
+    two.bank.postgres.query("UPDATE outbox SET done_at = NULL, outcome = NULL", database="bank_1")
+    eventually(lambda: two.number(OPEN) == 0, 5, "it has arrived again")
+    assert (two.balance(2), two.number(IN_TRANSIT)) == (100_001_400, -700)
