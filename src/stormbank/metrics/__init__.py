@@ -2,6 +2,7 @@
 
 from stormbank.metrics.batch import DayEndMetrics, ReconcileMetrics
 from stormbank.metrics.books import BookMetrics, CellMetrics
+from stormbank.metrics.firms import FirmMetrics
 from stormbank.metrics.outbox import OutboxMetrics
 from stormbank.metrics.scores import ScoreMetrics
 from stormbank.metrics.service import CONTENT_TYPE, NO_CELL, ServiceMetrics
@@ -13,6 +14,7 @@ __all__ = [
     "BookMetrics",
     "CellMetrics",
     "DayEndMetrics",
+    "FirmMetrics",
     "OutboxMetrics",
     "ReconcileMetrics",
     "ScoreMetrics",

@@ -57,3 +57,15 @@ def test_what_was_asked_of_a_dependency_is_counted_by_its_end(bank, fast):
     assert gateway.call("GET", "/v1/balance", token=token).status == 503
     assert called("unreachable") == 1
     assert gateway.metric("bank_retries_total", dependency="ledger-cell0", outcome="spent") > 0
+
+
+def test_a_firm_outside_tells_what_it_answered(bank):
+    sms = bank.sms()
+    message = {"id": str(uuid.uuid4()), "customer": 1, "text": "hello"}
+    assert sms.call("POST", "/messages", message).status < 300
+    assert sms.call("POST", "/messages", {}).status == 400
+    answered = {
+        outcome: sms.metric("bank_party_requests_total", party="sms", outcome=outcome)
+        for outcome in ("good", "refused", "failed")
+    }
+    assert answered == {"good": 1, "refused": 1, "failed": 0}

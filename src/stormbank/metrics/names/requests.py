@@ -35,6 +35,6 @@ LABELS: Final = {
     "outcome": "what it came to: `good` (2xx), `refused` (4xx: the caller's to change), `shed` (429), `failed` (5xx), "
     "`gone` (the caller left before it was read); of a dependency also `late` (no answer in time) and `unreachable`; "
     "of a guard `ok`, `unavailable`, `timeout`, `bulkhead` (no room) and `breaker` (not asked); "
-    "of a ledger's write also `stale` (made under another epoch)",
+    "of a ledger's write also `stale` (made under another epoch); of a party also `cut`",
     "code": "HTTP status; 499 for a caller who left",
 }

@@ -14,7 +14,7 @@ SHAPES: Final = {
     "advice": Shape(
         "How much of which fund suits the customer.",
         200,
-        record({"profile": {"type": "string"}, "shares": {}}),
+        record({"profile": {"type": "integer"}, "shares": {"type": "object"}}),
     ),
     "invest": Shape(
         "Buy of a fund. The order is the movement that pays for it.",
