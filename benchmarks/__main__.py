@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import api, lab, links, load, pods, records
+from benchmarks import api, bank, https, lab, links, load, pods, records
 from benchmarks.figure import Result, table
 
 _OUT = Path(__file__).parent / "out" / "results.json"
@@ -22,6 +22,8 @@ _ALL: dict[_Measure, tuple[str, ...]] = {
     records.judging: ("measure.1m_s",),
     load.generating: ("load.cpu_ms_per_request", "load.lateness_p99_ms", "load.counted_in_stall"),
     api.serving: ("api.list5000_ms", "api.watch50_ms"),
+    bank.serving: bank.IDS,
+    https.securing: https.IDS,
     links.relaying: ("relay.delay_error_ms", "relay.throughput_mbit_s"),
     lab.living: lab.IDS,
     pods.replacing: ("pod.replace_s",),

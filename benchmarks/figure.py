@@ -35,18 +35,19 @@ class Figure:
 
 @dataclass(frozen=True)
 class Bounded:
-    """What was measured of ours alone, beside the most it may be: there is no plain way to do the same."""
+    """What was measured of ours alone, beside the most or the least it may be: there is no plain way to do the same."""
 
     id: str
     unit: str
     value: float
     limit: float
     what: str
+    at_least: bool = False
 
     @property
     def holds(self) -> bool:
         """Whether it is within the limit."""
-        return self.value <= self.limit
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
 
     def to_json(self) -> dict[str, Any]:
         """For the results file; `how` is the command that measures it anew."""
@@ -85,9 +86,10 @@ def table(results: Sequence[Result]) -> str:
             lines.append(f"{result.id:<28} not measured: {result.why}")
             continue
         if isinstance(result, Bounded):
-            within = "holds" if result.holds else "EXCEEDED"
+            within = "holds" if result.holds else "MISSED" if result.at_least else "EXCEEDED"
+            bound = "at least" if result.at_least else "at most"
             values = f"{_short(result.value):>10} {'':>10} {result.unit:<7} {within:>8}"
-            lines.append(f"{result.id:<28} {values}  {result.what}; at most {result.limit:g}")
+            lines.append(f"{result.id:<28} {values}  {result.what}; {bound} {result.limit:g}")
             continue
         values = f"{_short(result.ours):>10} {_short(result.plain):>10} {result.unit:<7}"
         lines.append(f"{result.id:<28} {values} {_short(result.ratio):>8}  {result.what}")

@@ -12,11 +12,12 @@ from typing import Final
 
 from aiohttp import web
 
+from stormbank import intake, openapi
 from stormbank.background import beside
 from stormbank.cellmap import CellMap
 from stormbank.cells import HEADER as CELL_HEADER
 from stormbank.cells import Cells
-from stormbank.deadline import HEADER, Deadline
+from stormbank.deadline import HEADER
 from stormbank.dependencies import Dependencies, connect, ledger_of, serves
 from stormbank.epoch import HEADER as EPOCH_HEADER
 from stormbank.flow.control import FlowControl
@@ -25,10 +26,10 @@ from stormbank.guard.metrics import GuardMetrics
 from stormbank.lookout import Lookout
 from stormbank.metrics import CellMetrics, ScoreMetrics, ServiceMetrics
 from stormbank.operations import Operation
-from stormbank.problem import BadRequest, DeadlineExceeded, StaleEpoch, Unavailable
+from stormbank.problem import StaleEpoch, Unavailable
 from stormbank.pulse import Pulse
 from stormbank.scoring import Scoring
-from stormbank.service import Service, reply
+from stormbank.service import CELL, Service, reply
 from stormbank.session import Sessions
 from stormbank.settings.gateway import GatewaySettings
 from stormbank.staleness import HEADER as AS_OF
@@ -36,7 +37,6 @@ from stormbank.stepup import StepUps
 from stormbank.upstream import Upstream
 
 PASSED_ON: Final = ("Authorization", "Idempotency-Key")
-LARGEST_BODY: Final = 4096
 READY_ANYWAY_S: Final = 5.0
 
 
@@ -66,21 +66,22 @@ class Gateway:
 
     async def answer(self, operation: Operation, request: web.BaseRequest) -> web.Response:
         """Serve one operation; Problem otherwise."""
+        intake.check(request)
         deadline = self._flow.deadline(request.headers.get(HEADER))
         # Before admission: strangers must not use up what is meant for customers.
         customer = body = None
         if operation.session:
             customer = self._sessions.customer_of(request.headers.get("Authorization"))
+            request[CELL] = self._cells.of(customer)
         else:
             # Where it goes follows from who it says it is. A name that anybody may say takes nothing from its owner.
-            body = await _body(request, deadline)
-        if operation.money and "Idempotency-Key" not in request.headers:
-            raise BadRequest("Idempotency-Key is missing")
-        cell = self._cells.of(_named_in(body or b"") if customer is None else customer)
+            body = await intake.body_of(request, deadline)
+        intake.check_key(operation, request)
+        cell = request[CELL] = self._cells.of(_named_in(body or b"") if customer is None else customer)
         who = self._dependencies.of(operation, cell)
         with self._flow.admit(operation, who.name, customer, deadline):
             if body is None:
-                body = await _body(request, deadline)
+                body = await intake.body_of(request, deadline)
             if operation.stepped_up:
                 self._step_ups.demand(customer, body, request.headers)
             headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
@@ -131,20 +132,6 @@ def _stale(body: bytes) -> bool:
         return bool(json.loads(body)["reason"] == StaleEpoch.REASON)
     except (ValueError, TypeError, KeyError):
         return False
-
-
-async def _body(request: web.BaseRequest, deadline: Deadline) -> bytes:
-    if not request.can_read_body:
-        return b""
-    if (request.content_length or 0) > LARGEST_BODY:
-        raise BadRequest("body too large")
-    try:
-        async with asyncio.timeout(max(0.0, deadline.remaining_s())):
-            return await request.read()
-    except TimeoutError:
-        raise DeadlineExceeded("request_body") from None
-    except web.HTTPRequestEntityTooLarge:
-        raise BadRequest("body too large") from None
 
 
 async def _any_serves(cells: Iterable[Upstream]) -> bool:
@@ -201,6 +188,7 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
             lambda: _any_serves(ledgers),
             "/cells",
             gateway.cells,
+            {"/openapi.json": openapi.page},
             tells_queue=False,
         )
         follow = {

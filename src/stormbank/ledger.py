@@ -32,7 +32,8 @@ from stormbank.mark import Mark
 from stormbank.metrics import BookMetrics, CellMetrics, ServiceMetrics, SlotMetrics, StaleReads
 from stormbank.operations import Operation
 from stormbank.outbox.sending import sending_of
-from stormbank.problem import BadRequest, Misrouted, Refused, StaleEpoch, Unavailable
+from stormbank.outcome import outcome_of
+from stormbank.problem import BadRequest, Misrouted, Problem, Refused, StaleEpoch, Unavailable
 from stormbank.request import MONEY_FIELDS, amount_in, epoch_in, idempotency_key, json_fields, short_text
 from stormbank.service import CLOSE_SHARE, Service, reply
 from stormbank.session import Sessions
@@ -107,12 +108,7 @@ class Ledger:
         if not self._showing.can_do(operation.name):
             raise Unavailable("database")
         await self._slots.work(self._service_s[operation.name], deadline)
-        try:
-            status, fields = await work(deadline)
-        except StaleEpoch:
-            self._counts.stale()
-            self._epochs.doubt()
-            raise
+        status, fields = await self._done(operation, work, deadline)
         response = reply(status, fields)
         if "as_of" in fields:
             response.headers[AS_OF] = fields["as_of"]
@@ -121,6 +117,25 @@ class Ledger:
     async def cell(self) -> web.Response:
         """Tell the cell's state; Problem while it is unknown."""
         return reply(200, (await self._epochs.now()).fields())
+
+    async def _done(self, operation: Operation, work: Work, deadline: Deadline) -> Done:
+        """Do the work, and count what became of it when it writes."""
+        outcome = "failed"
+        try:
+            done = await work(deadline)
+            outcome = outcome_of(done[0])
+        except StaleEpoch:
+            outcome = "stale"
+            self._counts.stale()
+            self._epochs.doubt()
+            raise
+        except Problem as problem:
+            outcome = outcome_of(problem.status)
+            raise
+        finally:
+            if operation.writes:
+                self._counts.wrote(operation.name, outcome)
+        return done
 
     def _own(self, customer: int) -> int:
         """Return `customer`, who must be of this cell. The header cannot say that: it is of the asker's settings."""
@@ -207,7 +222,7 @@ class Ledger:
 async def run(settings: LedgerSettings, host: str, port: int) -> None:
     """Be a ledger until told to end."""
     common = settings.common
-    metrics = ServiceMetrics("ledger", zone=common.zone, pod=common.pod)
+    metrics = ServiceMetrics("ledger", zone=common.zone, pod=common.pod, cell=settings.cell)
     primary = _primary(settings)
     access = Access(primary, settings.db_pool)
     standbys = _standbys(settings)

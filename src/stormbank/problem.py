@@ -2,11 +2,17 @@
 
 Problem
 +-- BadRequest (400)      the caller must change the request
++-- Malformed (400)       not even HTTP as it should be
 +-- Unauthorized (401)
 +-- Forbidden (403)       known who, and not allowed that way: a device, a code or a step-up is wanting
++-- NotFound (404)
++-- MethodNotAllowed (405)
 +-- Conflict (409)        an idempotency key that already stands for something else, a code that was used
++-- TooLarge (413)
++-- UnsupportedMediaType (415)
 +-- Misrouted (421)      another cell's customer: nothing the caller did, the bank's settings disagree
 +-- Refused (422)         understood, and the books say no
++-- HeadersTooLarge (431)
 +-- Shed (429)            flow control gave the request up; try again later
 +-- Unavailable (503)     a dependency is in trouble
 |   +-- StaleEpoch        the write was made under another epoch than the database's; nothing was booked
@@ -37,6 +43,34 @@ class BadRequest(Problem):
     error = "bad_request"
 
 
+class Malformed(Problem):
+    """The bytes are not a request of HTTP/1.1: header lines, lengths or chunks that do not add up."""
+
+    status = 400
+    error = "malformed"
+
+
+class TooLarge(Problem):
+    """The body is longer than any request needs."""
+
+    status = 413
+    error = "too_large"
+
+
+class UnsupportedMediaType(Problem):
+    """The body is not said to be JSON."""
+
+    status = 415
+    error = "unsupported_media_type"
+
+
+class HeadersTooLarge(Problem):
+    """A header line, or all of them, is longer than any request needs."""
+
+    status = 431
+    error = "headers_too_large"
+
+
 class NotFound(Problem):
     """No such address."""
 
@@ -45,7 +79,7 @@ class NotFound(Problem):
 
 
 class MethodNotAllowed(Problem):
-    """The address exists, the method does not."""
+    """The address exists, the method does not. `allow` names those that do."""
 
     status = 405
     error = "method_not_allowed"

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from stormbank.epoch import HEADER as EPOCH_HEADER
 from stormbank.epoch import Epoch
-from stormbank.problem import BadRequest
+from stormbank.problem import BadRequest, TooLarge
 
 LARGEST_AMOUNT: Final = 10**12
 MONEY_FIELDS: Final[Mapping[str, Mapping[str, type]]] = {
@@ -28,14 +28,14 @@ async def json_fields(
     try:
         body = await request.read()
     except web.HTTPRequestEntityTooLarge:
-        raise BadRequest("body too large") from None
+        raise TooLarge("body") from None
     return fields_in(body, wanted, *others)
 
 
 def fields_in(body: bytes, wanted: Mapping[str, type], *others: Mapping[str, type]) -> dict[str, Any]:
     """Read a JSON object with exactly the `wanted` fields, or exactly those of one of the `others`."""
     try:
-        found = json.loads(body)
+        found = json.loads(body, object_pairs_hook=_each_once)
     # Nested too deeply is no request of ours either.
     except (ValueError, RecursionError):
         raise BadRequest("body is not JSON") from None
@@ -45,9 +45,27 @@ def fields_in(body: bytes, wanted: Mapping[str, type], *others: Mapping[str, typ
     wrong = sorted(set(found) ^ set(wanted))
     # Exactly the type: true is an int to Python, and no amount of money.
     wrong += [name for name, kind in wanted.items() if name in found and type(found[name]) is not kind]
+    wrong += [name for name, value in found.items() if isinstance(value, str) and not _whole_text(value)]
     if wrong:
         raise BadRequest("missing, unknown or mistyped: " + ", ".join(wrong))
     return found
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of JSON a dict; a name that is there twice means one thing to us and another to somebody else."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is there twice")
+    return found
+
+
+def _whole_text(text: str) -> bool:
+    """Whether it can be written anywhere: JSON may hold half a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def idempotency_key(request: web.BaseRequest) -> uuid.UUID:

@@ -15,19 +15,22 @@ import logging
 import random
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiohttp import web
 
 from stormbank import queueing
+from stormbank.http_server import HttpServer, refusal
 from stormbank.metrics import CONTENT_TYPE, ServiceMetrics
 from stormbank.operations import Operation, addresses_of
+from stormbank.outcome import CALLER_GONE
 from stormbank.problem import MethodNotAllowed, NotFound, Problem
 from stormbank.wait import pause
 
-CALLER_GONE: Final = 499  # as others number it
+CELL: Final = web.RequestKey("cell", str)
+"""Where whoever answers a request notes its customer's cell, for the metrics; a ledger need not, it has one."""
 FINISH_S: Final = 3.0  # for requests in flight once the port is closed
 # Services are reached by an address that chooses once per connection. Ending some connections keeps the choice fresh:
 # a replaced process gets its share of the load within seconds.
@@ -41,14 +44,6 @@ Answer = Callable[[Operation, web.BaseRequest], Awaitable[web.Response]]
 def reply(status: int, fields: dict[str, Any]) -> web.Response:
     """Answer with JSON."""
     return web.Response(status=status, body=json.dumps(fields).encode(), content_type="application/json")
-
-
-def refusal(problem: Problem) -> web.Response:
-    """Answer with a problem."""
-    response = reply(problem.status, problem.fields)
-    if problem.retry_after_s is not None:
-        response.headers["Retry-After"] = str(problem.retry_after_s)
-    return response
 
 
 @dataclass
@@ -67,6 +62,8 @@ class Service:
     serving: Callable[[], Awaitable[bool]]
     page_path: str = ""
     page: Callable[[], Awaitable[web.Response]] | None = None
+    documents: Mapping[str, Callable[[], Awaitable[web.Response]]] = field(default_factory=dict)
+    """Further pages by path, for whoever may reach the port."""
     close_share: float = 0.0
     tells_queue: bool = True
     draining: bool = False
@@ -74,7 +71,10 @@ class Service:
 
     def __post_init__(self) -> None:
         self._operations = addresses_of(self.name)
-        self._paths = frozenset(path for _, path in self._operations)
+        self._methods = {
+            path: ", ".join(sorted(method for method, other in self._operations if other == path))
+            for _, path in self._operations
+        }
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
         """Answer one request, whatever it is."""
@@ -83,6 +83,8 @@ class Service:
             response = await self._serving()
         elif operation is None and self.page and (request.method, request.path) == ("GET", self.page_path):
             response = await self._paged(self.page)
+        elif operation is None and request.method == "GET" and request.path in self.documents:
+            response = await self.documents[request.path]()
         elif operation is None:
             response = self._housekeeping(request)
         else:
@@ -107,7 +109,8 @@ class Service:
             response = reply(500, {"error": "internal", "reason": "unexpected"})
         finally:
             self.metrics.inflight.dec()
-        self.metrics.answered(operation, response.status, time.perf_counter() - started_s)
+        took_s = time.perf_counter() - started_s
+        self.metrics.answered(operation, response.status, took_s, request.get(CELL))
         waited = queueing.told() if self.tells_queue else None
         if waited is not None:
             response.headers[queueing.HEADER] = waited
@@ -134,17 +137,17 @@ class Service:
                 return web.Response(status=503, text="draining\n" if self.draining else "starting\n")
             case "/metrics":
                 return web.Response(body=self.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
-            case path if path in self._paths:
-                return refusal(MethodNotAllowed(request.method))
+            case path if path in self._methods:
+                return refusal(MethodNotAllowed("method", allow=self._methods[path]))
             case path:
-                return refusal(NotFound(path))
+                return refusal(NotFound("address", path=path[:100]))
 
     async def run(self, host: str, port: int, drain_s: float) -> None:
         """Serve until SIGTERM, SIGINT or `end`, then drain; OSError when the port cannot be had."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.end)
-        server = web.Server(self.handle, access_log=None)
+        server = HttpServer(self.handle)
         runner = web.ServerRunner(server, shutdown_timeout=FINISH_S)
         await runner.setup()
         try:

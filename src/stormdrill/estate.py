@@ -48,10 +48,14 @@ class Region:
 
 @dataclass(frozen=True)
 class Edge:
-    """An address that phones talk to."""
+    """An address that phones talk to. `ca` is where the authority is kept that signs for an https one (PEM).
+
+    Without it the machine's own authorities do.
+    """
 
     name: str
     url: str
+    ca: Credential | None = field(default=None, metadata=WHEN_SET)
 
 
 @dataclass(frozen=True)

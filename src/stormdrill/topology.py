@@ -62,7 +62,7 @@ def _decode(top: Fields, path: Path, sha256: str) -> Topology:
         environment=Environment(top.get("environment").choice([*Environment], Environment.PRODUCTION)),
         namespace=namespace,
         regions=_named(top.need("regions"), _region),
-        edges=tuple(Edge(name, _url(node)) for name, node in _filled(top.need("edges"))),
+        edges=tuple(_edge(name, node) for name, node in _filled(top.need("edges"))),
         prometheus=_prometheus(top.need("prometheus")),
         services=_named(top.need("services"), lambda name, node: _service(name, node, namespace)),
         operations=_named(top.need("operations"), _operation),
@@ -110,6 +110,18 @@ def _url(node: Node) -> str:
     if text and (wrong := address.trouble(text)):
         node.problem(wrong)
     return text.rstrip("/")
+
+
+def _edge(name: str, node: Node) -> Edge:
+    """A URL, or `{url, ca}` for one whose certificate an authority of the estate's own has signed."""
+    if not node.is_mapping:
+        return Edge(name, _url(node))
+    with node.fields() as fields:
+        url, authority = fields.need("url"), fields.get("ca")
+        edge = Edge(name, _url(url), authority.maybe(decode_credential))
+        if edge.ca is not None and not edge.url.startswith("https://"):
+            authority.problem("only an https:// address has a certificate that could be checked")
+        return edge
 
 
 def _prometheus(node: Node) -> PrometheusSource:

@@ -17,6 +17,8 @@ _NEEDED = ("name", "regions", "cells", "lab", "operations", "audit", "continuity
 _NEEDED_OF_LAB = ("network", "ports", "prometheus")
 _OWN = ("schema", "regions", "cells", "lab", "prometheus", "audit", "services")
 _BASE = "kubernetes/base"
+_PHONES = ("http", "https")
+"""How phones speak to the edges, which listen for both."""
 Reader = Callable[[str], yaml.Node | None]
 """Gives the tree of a file that the estate names, None when there is none to be had."""
 
@@ -79,6 +81,8 @@ def expand(root: yaml.Node, read: Reader | None = None) -> Expansion:
         if top["lab"].present and not (name in lab and lab[name].present):
             top["lab"].problem(f"'{name}' is missing")
     given = ports.read(lab.get("ports", _absent(top["lab"], "lab.ports")), found)
+    if "phones" in lab and lab["phones"].text() not in _PHONES:
+        lab["phones"].problem(f"must be one of {', '.join(_PHONES)}")
     clashes.report(top["cells"], found)
     if read is not None and top["continuity"].present:
         name = top["continuity"].text()

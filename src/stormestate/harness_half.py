@@ -9,7 +9,7 @@ import yaml
 
 from stormestate import roles
 from stormestate.nodes import made
-from stormestate.shape import NAMESPACE, PHONES_NAME, Cell, Ports, Shape, Site, slot
+from stormestate.shape import EDGE_TLS, NAMESPACE, PHONES_NAME, Cell, Ports, Shape, Site, slot
 
 _CRASH = 'kill -KILL "$(head -n 1 /var/lib/postgresql/pgroot/data/postmaster.pid)"'
 """The postmaster dies at once, and with it every backend."""
@@ -23,11 +23,11 @@ _FENCE = {
 }
 
 
-def defaults(shape: Shape, ports: Ports) -> dict[str, Any]:
+def defaults(shape: Shape, ports: Ports, *, secured: bool = False) -> dict[str, Any]:
     """Every section that follows from the shape or is the reference bank's own; what a file says wins."""
     return {
         "namespace": NAMESPACE,
-        "edges": {z.name: made(f"http://127.0.0.1:{ports.edge[z.name]}", z.at) for _, z in shape.serving},
+        "edges": {z.name: made(_edge(z.name, shape, ports, secured=secured), z.at) for _, z in shape.serving},
         "resolver": {"url": f"http://127.0.0.1:{ports.names}/names/{PHONES_NAME}"},
         "canaries": {"metric": "stormdrill_canary_up"},
         "services": _services(shape),
@@ -36,6 +36,15 @@ def defaults(shape: Shape, ports: Ports) -> dict[str, Any]:
         "fence": _FENCE,
         "lock": {"namespace": NAMESPACE, "name": "stormdrill"},
     }
+
+
+def _edge(zone: str, shape: Shape, ports: Ports, *, secured: bool) -> Any:
+    """Where phones go; with TLS also who signs for it, read in a region where customers are served from the start."""
+    if not secured:
+        return f"http://127.0.0.1:{ports.edge[zone]}"
+    region = next(iter(shape.homes), "none")
+    secret = {"region": region, "namespace": NAMESPACE, "name": EDGE_TLS, "key": "ca.crt"}
+    return {"url": f"https://127.0.0.1:{ports.edge_tls[zone]}", "ca": {"secret": secret}}
 
 
 def audit(shape: Shape, ports: Ports, at: yaml.Node) -> dict[str, Any]:

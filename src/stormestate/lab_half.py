@@ -10,12 +10,13 @@ from stormestate import notes, roles
 from stormestate.nodes import made
 from stormestate.ports import (
     EDGE_NODE_PORT,
+    EDGE_TLS_NODE_PORT,
     NAMES_OUTSIDE,
     PROMETHEUS_OUTSIDE,
     patroni_node_port,
     postgres_node_port,
 )
-from stormestate.shape import NAMESPACE, PHONES_NAME, Cell, Ports, Shape, Site
+from stormestate.shape import EDGE_TLS, NAMESPACE, PHONES_NAME, Cell, Ports, Shape, Site
 
 _IMAGES: dict[str, Any] = {
     "stormbank:dev": {},
@@ -50,7 +51,10 @@ def block(shape: Shape, ports: Ports, at: yaml.Node) -> dict[str, Any]:
     return {
         "api_ports": {region.name: made(ports.api[region.name], region.at) for region in shape.regions},
         "images": _IMAGES,
-        "secrets": [{"namespace": NAMESPACE, "name": name, "keys": keys} for name, keys in _SECRETS],
+        "secrets": [
+            *({"namespace": NAMESPACE, "name": name, "keys": keys} for name, keys in _SECRETS),
+            {"namespace": NAMESPACE, "name": EDGE_TLS, "tls": ["127.0.0.1", "localhost", PHONES_NAME]},
+        ],
         "forwards": _forwards(shape, ports, at),
         "names": [_name(shape)],
         **({"outside": _outside(ports, at)} if roles.PARTIES else {}),
@@ -61,16 +65,18 @@ def block(shape: Shape, ports: Ports, at: yaml.Node) -> dict[str, Any]:
 
 
 def _forwards(shape: Shape, ports: Ports, at: yaml.Node) -> list[yaml.Node]:
+    edges = (("edge", ports.edge, EDGE_NODE_PORT), ("edge-tls", ports.edge_tls, EDGE_TLS_NODE_PORT))
     found = [
         made(
             {
-                "name": f"edge-{zone.name}",
-                "listen": ports.edge[zone.name],
+                "name": f"{kind}-{zone.name}",
+                "listen": listen[zone.name],
                 "zone": zone.name,
-                "node_port": EDGE_NODE_PORT,
+                "node_port": node_port,
             },
             zone.at,
         )
+        for kind, listen, node_port in edges
         for _, zone in shape.serving
     ]
     outside = [("prometheus", ports.prometheus, PROMETHEUS_OUTSIDE), ("names", ports.names, NAMES_OUTSIDE)]

@@ -7,6 +7,7 @@ Every region has a block of 500, in the order of the file; the block before the 
     base + 111, 112, 113               where people trouble each of them
     base + 500 r                       API of the r-th region
     base + 500 r + z                   edge of its z-th serving zone (1 to 9)
+    base + 500 r + 10 + z              the same edge by TLS
     base + 500 r + 20 (c + 1) + z      PostgreSQL of the c-th cell (from 0) in that zone
     base + 500 r + 20 (c + 1) + 10 + z its Patroni
 
@@ -23,10 +24,10 @@ from stormestate import roles
 from stormestate.place import Place, known_as
 from stormestate.shape import Ports, Shape
 
-EDGE_NODE_PORT = 30080
+EDGE_NODE_PORT, EDGE_TLS_NODE_PORT = 30080, 30443
 NAMES_OUTSIDE, PROMETHEUS_OUTSIDE = 9053, 9090
-_BLOCK, _CELL, _PATRONI = 500, 20, 10
-_KINDS = ("api", "edge", "postgres", "patroni")
+_BLOCK, _CELL, _PATRONI, _TLS = 500, 20, 10, 10
+_KINDS = ("api", "edge", "edge_tls", "postgres", "patroni")
 _OUTSIDE = {"names": 53, "prometheus": 90}
 _PARTIES = 8000
 """Of the port outside that a firm listens on."""
@@ -90,7 +91,7 @@ def read(place: Place, shape: Shape) -> Ports:
             if name not in things:
                 stated.problem(known_as(kind, name, things))
     stands = {name: given.port(name, "", offset) for name, offset in _outside().items()}
-    api, edge, postgres, patroni = (
+    api, edge, edge_tls, postgres, patroni = (
         {name: given.port(kind, name, offset) for name, offset in wanted[kind].items()} for kind in _KINDS
     )
     if given.missing and place.present:
@@ -98,7 +99,7 @@ def read(place: Place, shape: Shape) -> Ports:
             f"no port for {', '.join(given.missing)}: state it, or give a 'base' from which it follows"
         )
     parties = {name: stands[name] for party in roles.PARTIES for name in party.ports}
-    return Ports(stands["prometheus"], stands["names"], api, edge, postgres, patroni, parties)
+    return Ports(stands["prometheus"], stands["names"], api, edge, edge_tls, postgres, patroni, parties)
 
 
 def _given(place: Place) -> _Given:
@@ -122,8 +123,9 @@ def _offsets(kind: str, shape: Shape) -> Iterator[tuple[str, int]]:
         block = _BLOCK * region.number
         if kind == "api":
             yield region.name, block
-        elif kind == "edge":
-            yield from ((zone.name, block + zone.number) for zone in region.serving)
+        elif kind in ("edge", "edge_tls"):
+            first = block + (_TLS if kind == "edge_tls" else 0)
+            yield from ((zone.name, first + zone.number) for zone in region.serving)
         else:
             number = {zone.name: zone.number for zone in region.serving}
             for cell, site in shape.cells_in(region.name):

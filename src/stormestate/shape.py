@@ -12,6 +12,8 @@ NAMESPACE = "bank"
 """Of the reference bank; the edge's configuration names it."""
 PHONES_NAME = "bank"
 """What phones resolve."""
+EDGE_TLS = "edge-tls"
+"""The Secret with the edges' certificate, its key, and who signed it."""
 DATABASE, LEDGER = "pg", "ledger"
 """What the manifests of `base` call them; a cell's names are these, or these with a suffix."""
 
@@ -110,6 +112,7 @@ class Ports:
     names: int
     api: Mapping[str, int]
     edge: Mapping[str, int]
+    edge_tls: Mapping[str, int]
     postgres: Mapping[str, int]
     """By StatefulSet, as `patroni`."""
     patroni: Mapping[str, int]

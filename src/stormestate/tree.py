@@ -19,7 +19,7 @@ AS_IT_IS = (
 """Sections that both forms have."""
 _JOINED = ("prometheus", "audit", "services")
 """Sections of which a part follows."""
-_NOT_THE_LABS = ("ports", "base")
+_NOT_THE_LABS = ("ports", "base", "phones")
 
 
 def build(
@@ -28,7 +28,9 @@ def build(
     """The tree. What follows stands at the key of the section that it joins, apart from what the file says there."""
     sections: dict[str, Any] = {"schema": FULL_SCHEMA, "name": "", "environment": "production"}
     sections["regions"] = _regions(top["regions"], shape)
-    sections |= harness_half.defaults(shape, given)
+    sections |= harness_half.defaults(
+        shape, given, secured="phones" in lab and lab["phones"].text() == "https"
+    )
     at = {name: top[name].key or root for name in ("lab", *_JOINED)}
     sections["lab"] = made(_lab(lab, shape, given, at["lab"]), at["lab"])
     sections |= {name: entry for name, entry in _taken(top).items() if name in AS_IT_IS}

@@ -1,4 +1,4 @@
-"""Random values for the Secrets a preset asks for: made once per lab, the same in every region."""
+"""The Secrets a preset asks for, random values and certificates: made once per lab, the same in every region."""
 
 from __future__ import annotations
 
@@ -9,22 +9,39 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
+from stormlab import pki
 from stormlab.manifests import Object
 from stormlab.preset import SecretPart
 
 FILE = "secrets.json"
+_TLS = ("ca.crt", "tls.crt", "tls.key")
 
 
 def ensure(state: Path, parts: Sequence[SecretPart]) -> list[Object]:
-    """Secret objects with the values kept in the state directory; missing values are made and kept first."""
+    """Secret objects with the values kept in the state directory; missing values are made and kept first.
+
+    The lab's CA must be there. Raises FileNotFoundError without it.
+    """
     path = state / FILE
     kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    wanted = {f"{part.namespace}/{part.name}/{key}" for part in parts for key in part.keys}
-    missing = wanted - kept.keys()
-    if missing:
-        kept |= {name: secrets.token_urlsafe(24) for name in sorted(missing)}
+    made = {name: value for part in parts for name, value in _missing(state, part, kept).items()}
+    if made:
+        kept |= made
         _write(path, kept)
     return [_object(part, kept) for part in parts]
+
+
+def _missing(state: Path, part: SecretPart, kept: dict[str, str]) -> dict[str, str]:
+    """Make what `kept` lacks of `part`, by full name."""
+    prefix = f"{part.namespace}/{part.name}/"
+    if not part.tls:
+        return {prefix + key: secrets.token_urlsafe(24) for key in part.keys if prefix + key not in kept}
+    authority = pki.authority(state)
+    # Anew, too, when the lab has another CA than the one that signed: nobody would believe it any more.
+    if kept.get(prefix + "ca.crt") == authority and all(prefix + key in kept for key in _TLS):
+        return {}
+    certificate, key = pki.issue(state, part.name, part.tls)
+    return {prefix + "tls.crt": certificate, prefix + "tls.key": key, prefix + "ca.crt": authority}
 
 
 def _write(path: Path, kept: dict[str, str]) -> None:
@@ -37,11 +54,14 @@ def _write(path: Path, kept: dict[str, str]) -> None:
 
 def _object(part: SecretPart, kept: dict[str, str]) -> Object:
     prefix = f"{part.namespace}/{part.name}/"
-    data = {key: base64.b64encode(kept[prefix + key].encode()).decode() for key in part.keys}
+    data = {
+        key: base64.b64encode(kept[prefix + key].encode()).decode()
+        for key in (_TLS if part.tls else part.keys)
+    }
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"namespace": part.namespace, "name": part.name},
-        "type": "Opaque",
+        "type": "kubernetes.io/tls" if part.tls else "Opaque",
         "data": data,
     }

@@ -110,7 +110,9 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def _builder(subject: x509.Name, issuer: x509.Name) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, lifetime: dt.timedelta = dt.timedelta(days=LIFETIME_DAYS)
+) -> x509.CertificateBuilder:
     # A day back: the lab's clock-offset faults must not make its own API untrusted.
     start = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
     return (
@@ -119,7 +121,7 @@ def _builder(subject: x509.Name, issuer: x509.Name) -> x509.CertificateBuilder:
         .issuer_name(issuer)
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
-        .not_valid_after(start + dt.timedelta(days=LIFETIME_DAYS))
+        .not_valid_after(start + lifetime)
     )
 
 
@@ -151,15 +153,42 @@ def _alternative(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
+def issue(
+    state_dir: Path | str,
+    name: str,
+    hosts: Sequence[str],
+    lifetime: dt.timedelta = dt.timedelta(days=LIFETIME_DAYS),
+) -> tuple[str, str]:
+    """Return a new certificate for `hosts` and its key, both PEM, signed by the lab's CA; good from a day ago on.
+
+    Raises FileNotFoundError before :func:`ensure` ran.
+    """
+    key, certificate = _sign(Path(state_dir) / "pki", name, hosts, lifetime)
+    return certificate.public_bytes(serialization.Encoding.PEM).decode(), _pem(key).decode()
+
+
+def authority(state_dir: Path | str) -> str:
+    """Return the lab's CA, PEM. Raises FileNotFoundError before :func:`ensure` ran."""
+    return (Path(state_dir) / "pki" / "ca.crt").read_text(encoding="ascii")
+
+
 def _make_server(pki: Path, hosts: Sequence[str]) -> None:
+    key, certificate = _sign(pki, "stormlab-api", hosts, dt.timedelta(days=LIFETIME_DAYS))
+    _write(pki / "api.key", _pem(key))
+    _write(pki / "api.crt", certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def _sign(
+    pki: Path, name: str, hosts: Sequence[str], lifetime: dt.timedelta
+) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
     authority = x509.load_pem_x509_certificate((pki / "ca.crt").read_bytes())
     signer = serialization.load_pem_private_key((pki / "ca.key").read_bytes(), None)
     if not isinstance(signer, ec.EllipticCurvePrivateKey):
         raise TypeError(f"{pki / 'ca.key'} is not a key this lab made")
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "stormlab-api")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     certificate = (
-        _builder(subject, authority.subject)
+        _builder(subject, authority.subject, lifetime)
         .public_key(key.public_key())
         .add_extension(x509.SubjectAlternativeName([_alternative(host) for host in hosts]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -170,5 +199,4 @@ def _make_server(pki: Path, hosts: Sequence[str]) -> None:
         )
         .sign(signer, hashes.SHA256())
     )
-    _write(pki / "api.key", _pem(key))
-    _write(pki / "api.crt", certificate.public_bytes(serialization.Encoding.PEM))
+    return key, certificate

@@ -47,11 +47,12 @@ class NamePart:
 
 @dataclass(frozen=True)
 class SecretPart:
-    """A Secret with random values, made once and put into every region."""
+    """A Secret made once and put into every region: random values for `keys`, or a certificate for hosts."""
 
     namespace: str
     name: str
-    keys: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+    tls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,9 @@ def _file(tree: Tree, base: Path) -> Path:
 
 
 def _secret(tree: Tree) -> SecretPart:
-    fields = tree.fields(("namespace", "name", "keys"), ("namespace", "name", "keys"))
+    fields = tree.fields(("namespace", "name", "keys", "tls"), ("namespace", "name"))
+    if fields["keys"].present == fields["tls"].present:
+        tree.problem("give either 'keys' (random values) or 'tls' (hosts of a certificate)")
     for key in ("namespace", "name"):
         if fields[key].present and not _NAME.fullmatch(fields[key].text()):
             fields[key].problem("must be lower-case letters, digits, '-' and '.'")
@@ -148,7 +151,8 @@ def _secret(tree: Tree) -> SecretPart:
     for key in keys:
         if not _KEY.fullmatch(key):
             fields["keys"].problem(f"'{key}' is no key of a Secret")
-    return SecretPart(fields["namespace"].text(), fields["name"].text(), keys)
+    hosts = tuple(element.text() for element in fields["tls"].elements())
+    return SecretPart(fields["namespace"].text(), fields["name"].text(), keys, hosts)
 
 
 def _name(tree: Tree, forwards: Sequence[str]) -> NamePart:

@@ -71,8 +71,8 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def configured(own, other, tmp_path):
-    """The repository's configuration with fixed servers and ports of this machine."""
+def configured(own, other, tmp_path, tls=None):
+    """The repository's configuration with fixed servers and ports of this machine; `tls`: port and directory."""
     port, observer = free_port(), free_port()
     lines = []
     for line in CONFIG.read_text().splitlines():
@@ -81,6 +81,12 @@ def configured(own, other, tmp_path):
             lines.append(f"    server own1 127.0.0.1:{own.port}")
         elif words[:2] == ["server-template", "other"]:
             lines.append(f"    server other1 127.0.0.1:{other.port} backup")
+        elif words[:2] == ["bind", ":8443"]:
+            lines += (
+                [line.replace(":8443", f"127.0.0.1:{tls[0]}").replace("/etc/edge-tls", str(tls[1]))]
+                if tls
+                else []
+            )
         else:
             lines.append(line.replace("resolvers cluster resolve-prefer ipv4 init-addr none", ""))
     text = "\n".join(lines) + "\n"

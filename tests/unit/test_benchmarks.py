@@ -41,6 +41,13 @@ def test_what_has_no_plain_way_is_shown_beside_its_limit():
     assert "EXCEEDED" in lines[2]
 
 
+def test_a_limit_may_be_the_least_that_is_wanted():
+    good, bad = (Bounded("bank.r", "", value, 0.9, "a share", at_least=True) for value in (0.95, 0.85))
+    assert (good.holds, bad.holds) == (True, False)
+    assert "at least 0.9" in table([good])
+    assert "MISSED" in table([bad])
+
+
 def test_a_name_that_is_none_is_told_with_those_that_are():
     argv = [sys.executable, "-m", "benchmarks", "recods"]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
-from stormlab import credentials, forwards, oplock, topologyfile
+from stormlab import credentials, forwards, oplock, pki, topologyfile
 from stormlab.errors import LabError
 from stormlab.preset import SecretPart
 from stormlab.wait import until
@@ -25,6 +26,23 @@ def test_secrets_are_made_once_and_are_for_nobody_else(tmp_path):
     assert stat.S_IMODE((tmp_path / credentials.FILE).stat().st_mode) == 0o600
     again = credentials.ensure(tmp_path, [SecretPart("bank", "db", ("a", "b", "c"))])
     assert {key: again[0]["data"][key] for key in ("a", "b")} == data
+
+
+def test_a_certificate_is_made_once_and_anew_when_the_lab_has_another_authority(tmp_path):
+    def made():
+        pki.ensure(tmp_path, ["city1"])
+        (found,) = credentials.ensure(tmp_path, [SecretPart("bank", "edge-tls", tls=("127.0.0.1",))])
+        assert found["type"] == "kubernetes.io/tls"
+        return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
+
+    first = made()
+    authority = x509.load_pem_x509_certificate(first["ca.crt"].encode())
+    x509.load_pem_x509_certificate(first["tls.crt"].encode()).verify_directly_issued_by(authority)
+    assert made() == first
+    (tmp_path / "pki" / "ca.crt").unlink()
+    second = made()
+    assert second.keys() == first.keys()
+    assert all(second[key] != first[key] for key in first)
 
 
 @pytest.fixture

@@ -15,8 +15,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 
 from stormbank.external.trouble import Failures, Trouble
+from stormbank.http_server import refusal
+from stormbank.metrics import CONTENT_TYPE, FirmMetrics
 from stormbank.problem import BadRequest, MethodNotAllowed, NotFound, Problem, Unavailable
-from stormbank.service import refusal, reply
+from stormbank.service import reply
 from stormbank.settings.external import External
 from stormbank.wait import pause
 
@@ -39,6 +41,7 @@ class Shell:
         self._routes = routes
         self._trouble = trouble
         self._failures, self._silences, self._cuts = Failures(), Failures(), Failures()
+        self._metrics = FirmMetrics(name)
         self._stop = asyncio.Event()
 
     async def run(self, settings: External, host: str, port: int) -> None:
@@ -64,12 +67,15 @@ class Shell:
                 await each.cleanup()
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
-        """Answer the bank or a phone; health is told whatever trouble there is."""
+        """Answer the bank or a phone; health and metrics are told whatever trouble there is."""
         if request.path in ("/livez", "/readyz"):
             return web.Response(text="ok\n")
+        if request.path == "/metrics":
+            return web.Response(body=self._metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
         try:
             handler = self._handler(request)
             if self._cuts.due(self._trouble.dead_share):
+                self._metrics.cut()
                 return _cut_off(request)
             # Whoever asks may have gone by the time this is looked at; what was sent has come all the same.
             await request.read()
@@ -80,8 +86,10 @@ class Shell:
         except Problem as problem:
             response = refusal(problem)
         if self._silences.due(self._trouble.silent_share):
+            self._metrics.cut()
             await _gone(request)
             return _cut_off(request)
+        self._metrics.answered(response.status)
         return response
 
     def refuses(self, key: str) -> bool:

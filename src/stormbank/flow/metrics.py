@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from stormbank.flow.control import FlowControl
-from stormbank.flow.highwater import HIGHWATER_S
+from stormbank.metrics.names import flow as names
 from stormbank.operations import Operation
 
-_OF_ROOMS = (
-    ("bank_flow_limit", "Most requests in flight to a dependency now."),
-    ("bank_flow_inflight", "Admitted requests in flight to a dependency."),
-    ("bank_flow_queue_seconds", "How long a request let in now is likely to wait there."),
-)
+_OF_ROOMS: Final = (names.ROOM_LIMIT, names.ROOM_INFLIGHT, names.ROOM_QUEUE)
 
 
 class FlowCounts:
     """Requests let in and given up, by operation, tier and dependency. `serves` as FlowControl has it."""
 
     def __init__(self, registry: CollectorRegistry, serves: Mapping[str, tuple[Operation, ...]]) -> None:
-        labels = ("operation", "tier", "dependency")
-        admitted = Counter("bank_admitted", "Requests let in.", labels, registry=registry)
-        self._shed = Counter("bank_shed", "Requests given up.", (*labels, "reason"), registry=registry)
+        offered, admitted, self._shed = (
+            each.on(registry) for each in (names.OFFERED, names.ADMITTED, names.SHED)
+        )
+        self._offered = {
+            (each.name, dependency): offered.labels(each.name, each.tier, dependency)
+            for dependency, some in serves.items()
+            for each in some
+        }
         self._admitted = {
             (each.name, dependency): admitted.labels(each.name, each.tier, dependency)
             for dependency, some in serves.items()
@@ -40,10 +42,12 @@ class FlowCounts:
 
     def admitted(self, operation: Operation, dependency: str) -> None:
         """Count one request let in."""
+        self._offered[operation.name, dependency].inc()
         self._admitted[operation.name, dependency].inc()
 
     def shed(self, operation: Operation, dependency: str, reason: str) -> None:
         """Count one request given up."""
+        self._offered[operation.name, dependency].inc()
         self._child(operation, dependency, reason).inc()
 
     def _child(self, operation: Operation, dependency: str, reason: str) -> Counter:
@@ -61,8 +65,7 @@ class FlowMetrics(Collector):
     def __init__(self, registry: CollectorRegistry, flow: FlowControl) -> None:
         self._flow = flow
         registry.register(self)
-        inflight = Gauge("bank_admission_inflight", "Admitted requests in flight.", registry=registry)
-        inflight.set_function(flow.inflight)
+        names.INFLIGHT.on(registry).set_function(flow.inflight)
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """Name what `collect` yields, without asking."""
@@ -71,14 +74,9 @@ class FlowMetrics(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """As Prometheus's client wants it."""
         tightest = self._flow.tightest()
-        when = f"at the tightest admission of the last {HIGHWATER_S:g} s"
-        yield GaugeMetricFamily(
-            "bank_admission_highwater", f"Requests in flight {when}.", value=tightest.inflight
-        )
-        yield GaugeMetricFamily(
-            "bank_admission_limit", f"The limit that applied {when}.", value=tightest.limit
-        )
-        families = [GaugeMetricFamily(name, what, labels=("dependency",)) for name, what in _OF_ROOMS]
+        yield names.HIGHWATER.family(tightest.inflight)
+        yield names.LIMIT.family(tightest.limit)
+        families = [each.family() for each in _OF_ROOMS]
         for dependency, room in self._flow.rooms.items():
             for family, value in zip(families, (room.limit, room.inflight, room.waiting_s()), strict=True):
                 family.add_metric((dependency,), value)
@@ -86,11 +84,7 @@ class FlowMetrics(Collector):
         yield self._thresholds()
 
     def _thresholds(self) -> GaugeMetricFamily:
-        threshold = GaugeMetricFamily(
-            "bank_admission_threshold",
-            "Requests in flight to a dependency, of all operations, from which an operation is shed.",
-            labels=("dependency", "operation", "tier"),
-        )
+        threshold = names.THRESHOLD.family()
         for dependency, room in self._flow.rooms.items():
             for each in room.operations:
                 threshold.add_metric((dependency, each.name, each.tier), room.threshold(each))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
+
+from stormbank.metrics import NO_CELL
+from stormbank.metrics.names import dependencies as names
 
 OUTCOMES: Final = ("good", "failed", "late", "shed")
 
@@ -13,14 +16,9 @@ class PartyMetrics:
     """Calls to external parties by outcome; `shed` is a call that the bulkhead refused."""
 
     def __init__(self, registry: CollectorRegistry, parties: tuple[str, ...]) -> None:
-        calls = Counter(
-            "bank_dependency_calls",
-            "Calls to external parties; they serve every cell.",
-            ("dependency", "cell", "outcome"),
-            registry=registry,
-        )
+        calls = names.CALLS.on(registry)
         self._calls = {
-            (party, outcome): calls.labels(party, "none", outcome)
+            (party, outcome): calls.labels(party, NO_CELL, outcome)
             for party in parties
             for outcome in OUTCOMES
         }

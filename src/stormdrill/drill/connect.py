@@ -5,20 +5,19 @@ All problems are reported together, as bad input: nothing has been touched yet.
 
 from __future__ import annotations
 
-import socket
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from stormdrill.audit import Reader, reader_of
 from stormdrill.credential import resolve
 from stormdrill.direct.names import NameDirector
 from stormdrill.direct.patroni import PatroniDirector
 from stormdrill.drill import pressure
+from stormdrill.drill.edges import reach
 from stormdrill.drill.moves import unusual
 from stormdrill.drill.queries import Query, queries_of
 from stormdrill.drill.stop import Stop
@@ -31,7 +30,6 @@ from stormdrill.kube import Cluster
 from stormdrill.plan import Plan
 from stormdrill.prometheus import Prometheus
 
-_CONNECT_S = 3.0
 _ZONE = "topology.kubernetes.io/zone"
 T = TypeVar("T")
 
@@ -46,6 +44,8 @@ class Targets:
     books: Reader
     facts: dict[str, Any]
     canaries: Canaries | None = None
+    authorities: Mapping[str, str] = field(default_factory=dict)
+    """Who signs for the edges' certificates, as PEM by the edge's name."""
 
     @property
     def lock_cluster(self) -> Cluster:
@@ -95,8 +95,7 @@ def connect(plan: Plan, stop: Stop) -> Targets:
     problems.attempt(lambda: _distinct(topology, identities), "regions")
     if set(clusters) == set(topology.regions):
         problems.attempt(lambda: _failed_over(topology, clusters), "databases")
-    for edge in topology.edges:
-        problems.attempt(partial(_reach, f"edge {edge.name}", edge.url), f"edges.{edge.name}")
+    authorities = _edges(topology, clusters, problems)
     problems.attempt(lambda: _resolve(topology), "resolver.url")
     books = problems.attempt(lambda: _reader(topology, clusters), "audit")
     prometheus = problems.attempt(lambda: _prometheus(topology, clusters), "prometheus")
@@ -111,7 +110,8 @@ def connect(plan: Plan, stop: Stop) -> Targets:
     if problems.found or books is None:
         raise InputError(problems.found)
     facts = {"clusters": identities, "environment": str(topology.environment), "plan": plan.digest}
-    return Targets(clusters, directors, prometheus, books, facts, canaries_of(topology, prometheus))
+    canaries = canaries_of(topology, prometheus)
+    return Targets(clusters, directors, prometheus, books, facts, canaries, authorities)
 
 
 def canaries_of(topology: Topology, prometheus: Prometheus | None) -> Canaries | None:
@@ -157,15 +157,6 @@ def _distinct(topology: Topology, identities: Mapping[str, str]) -> None:
             raise InputError(f"two regions are the same cluster: {contexts}")
 
 
-def _reach(what: str, url: str) -> None:
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        socket.create_connection((parts.hostname or "", port), timeout=_CONNECT_S).close()
-    except OSError as error:
-        raise InputError(f"{what} at {url} cannot be reached: {error.strerror or error}") from None
-
-
 def _resolve(topology: Topology) -> None:
     """Ask the name that phones resolve; it must lead to edges of the topology."""
     if topology.resolver is None:
@@ -176,6 +167,17 @@ def _resolve(topology: Topology) -> None:
         raise InputError(
             f"the name at {topology.resolver.url} leads to {', '.join(strange)}: no edge below `edges`"
         )
+
+
+def _edges(topology: Topology, clusters: Mapping[str, Cluster], problems: _Problems) -> dict[str, str]:
+    """Reach every edge; who signs for it, by its name."""
+    authorities: dict[str, str] = {}
+    for edge in topology.edges:
+        found = problems.attempt(partial(_secret, edge.ca, clusters), f"edges.{edge.name}") or ""
+        authorities[edge.name] = found
+        if edge.ca is None or found:
+            problems.attempt(partial(reach, edge, found), f"edges.{edge.name}")
+    return authorities
 
 
 def _secret(credential: Credential | None, clusters: Mapping[str, Cluster]) -> str | None:

@@ -34,7 +34,11 @@ def prepare(session: Session) -> None:
     session.record("books.high_water", since=session.since_books)
     try:
         session.load = LoadProcess.start(
-            session.plan, session.run, session.on_second, check=session.stop.check
+            session.plan,
+            session.run,
+            session.on_second,
+            check=session.stop.check,
+            authorities=session.targets.authorities,
         )
     except (TargetError, InputError) as error:
         log = session.run.requests / "generator.log"

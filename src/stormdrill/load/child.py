@@ -50,7 +50,7 @@ def main() -> int:
 
 def _load(config: LoadConfig, channel: Channel, stop: Stop) -> None:
     classes = locustfile.load(config.locustfile)
-    wire = Wire(config.edges, config.profile.app.connect_timeout_s)
+    wire = Wire(config.edges, config.profile.app.connect_timeout_s, config.authorities)
     environment: Any = Environment(events=locust.events)
     load: PhoneLoad | PlainLoad
     if classes.phone is not None:

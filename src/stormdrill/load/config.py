@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from stormdrill.content.plain import from_plain, to_plain
 from stormdrill.errors import InputError
@@ -36,13 +38,24 @@ class LoadConfig:
     idempotency: Idempotency | None
     resolver: Resolver | None = None
     rules: tuple[Remainder | None, ...] = ()
+    authorities: tuple[str, ...] = ()
+    """Certificates of authorities (PEM) by edge; empty text, or none at all: the machine's own."""
     source: str = "load-0"
     channel_fd: int = -1
     parent_pid: int = 0
 
     @classmethod
-    def of(cls, run: Run, topology: Topology, profile: Profile, locustfile: Path, seed: int) -> LoadConfig:
-        """The configuration of one generator for `run`."""
+    def of(
+        cls,
+        run: Run,
+        topology: Topology,
+        profile: Profile,
+        locustfile: Path,
+        seed: int,
+        *,
+        authorities: Mapping[str, str] = MappingProxyType({}),
+    ) -> LoadConfig:
+        """The configuration of one generator for `run`; `authorities` as PEM, by the edge's name."""
         return cls(
             run=run.id,
             run_path=run.path,
@@ -55,10 +68,13 @@ class LoadConfig:
             idempotency=topology.idempotency,
             resolver=topology.resolver,
             rules=tuple(cell.customers for cell in topology.cells.values()),
+            authorities=tuple(authorities.get(edge.name, "") for edge in topology.edges),
         )
 
     @classmethod
-    def from_plan(cls, plan: Plan, run: Run) -> LoadConfig:
+    def from_plan(
+        cls, plan: Plan, run: Run, authorities: Mapping[str, str] = MappingProxyType({})
+    ) -> LoadConfig:
         """The configuration of the load of `plan`; InputError when its experiment names no locustfile."""
         settings = plan.experiment.load
         if settings.locustfile is None:
@@ -66,7 +82,9 @@ class LoadConfig:
         profile = plan.profile
         if settings.scale is not None:
             profile = replace(profile, scale=settings.scale)
-        return cls.of(run, plan.topology, profile, settings.locustfile, settings.seed)
+        return cls.of(
+            run, plan.topology, profile, settings.locustfile, settings.seed, authorities=authorities
+        )
 
     @property
     def population(self) -> Population:

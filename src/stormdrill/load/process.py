@@ -16,7 +16,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Self, TextIO
 
 from stormdrill.errors import TargetError
@@ -57,13 +58,15 @@ class LoadProcess:
         on_second: OnSecond,
         ready_timeout_s: float = READY_S,
         check: Callable[[], None] = lambda: None,
+        *,
+        authorities: Mapping[str, str] = MappingProxyType({}),
     ) -> Self:
         """Start the load of `plan` and return when its clock runs (tokens fetched, first arrivals due).
 
         TargetError when the generator cannot start: a locustfile that does not load, a bank that lets nobody
         in. Whatever `check` raises meanwhile ends the wait. Nothing is left running in either case.
         """
-        return cls.launch(LoadConfig.from_plan(plan, run), on_second, ready_timeout_s, check)
+        return cls.launch(LoadConfig.from_plan(plan, run, authorities), on_second, ready_timeout_s, check)
 
     @classmethod
     def launch(

@@ -87,7 +87,6 @@ def test_refusals_change_nothing(bank):
         gateway.call("POST", "/v1/transfers", {"to": 2, "amount": 5, "x": 1}, token=token, key=key),
         gateway.call("POST", "/v1/payments", {"payee": "a\x00", "amount": 5}, token=token, key=key),
         gateway.call("POST", "/v1/payments", b'{"payee": "\\ud800", "amount": 5}', token=token, key=key),
-        gateway.call("POST", "/v1/payments", b"x" * 5000, token=token, key=key),
     ]
     assert [(each.status, each.json["error"]) for each in bad] == [(400, "bad_request")] * len(bad)
     assert bank.postgres.query("SELECT count(*) FROM movement") == [(0,)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import sys
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -43,13 +44,14 @@ class Exchange:
 class Line:
     """The connections to one edge."""
 
-    def __init__(self, edge: Edge, connect_timeout_s: float) -> None:
+    def __init__(self, edge: Edge, connect_timeout_s: float, authority: str = "") -> None:
         url = urlsplit(edge.url)
         self.host = url.hostname or ""
         self.port = url.port or (443 if url.scheme == "https" else 80)
         self.netloc = url.netloc
         self.prefix = url.path.rstrip("/")
-        self._tls = gevent.ssl.create_default_context() if url.scheme == "https" else None
+        self._tls = _trust(authority) if url.scheme == "https" else None
+        self._told: set[str] = set()
         self._connect_timeout_s = connect_timeout_s
         self._idle: deque[gevent.socket.socket] = deque(maxlen=IDLE_KEPT)
 
@@ -74,19 +76,34 @@ class Line:
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is not None:
-                connection = self._tls.wrap_socket(connection, server_hostname=self.host)
+                connection = self._secured(self._tls, connection)
             connection.settimeout(None)
         except BaseException:
             connection.close()
             raise
         return connection
 
+    def _secured(self, tls: ssl.SSLContext, connection: gevent.socket.socket) -> gevent.ssl.SSLSocket:
+        try:
+            return tls.wrap_socket(connection, server_hostname=self.host)
+        except ssl.SSLCertVerificationError as error:
+            # Every request of every phone fails of it; said once in the log, it is found.
+            if error.verify_message not in self._told:
+                self._told.add(error.verify_message)
+                print(f"https://{self.netloc}: {error.verify_message}", file=sys.stderr, flush=True)
+            raise
+
 
 class Wire:
-    """The way to all edges."""
+    """The way to all edges. `authorities` are the PEM of whoever signs for each of them, as `LoadConfig` has it."""
 
-    def __init__(self, edges: Sequence[Edge], connect_timeout_s: float) -> None:
-        self.lines = [Line(edge, connect_timeout_s) for edge in edges]
+    def __init__(
+        self, edges: Sequence[Edge], connect_timeout_s: float, authorities: Sequence[str] = ()
+    ) -> None:
+        signed = dict(enumerate(authorities))
+        self.lines = [
+            Line(edge, connect_timeout_s, signed.get(number, "")) for number, edge in enumerate(edges)
+        ]
 
     def exchange(self, site: int, head: str, body: bytes, timeout_s: float) -> Exchange:
         """Send one request to edge number `site` and wait for the whole answer, at most `timeout_s` in all.
@@ -122,6 +139,12 @@ class Wire:
             if connection is not None:
                 connection.close()
         return exchange
+
+
+def _trust(authority: str) -> ssl.SSLContext:
+    context: ssl.SSLContext = gevent.ssl.create_default_context(cadata=authority or None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def _request(line: Line, head: str, body: bytes) -> bytes:

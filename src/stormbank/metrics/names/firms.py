@@ -1,0 +1,16 @@
+"""Firms outside: what an external party of the bank answers, told by the party itself."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from stormbank.metrics.kinds import CounterMetric
+
+ANSWERED: Final = CounterMetric(
+    "bank_party_requests_total",
+    "Requests that the party answered; of `cut` none came back.",
+    ("party", "outcome"),
+)
+
+METRICS: Final = (ANSWERED,)
+LABELS: Final = {"party": "the firm: `sms`, `face`, `clearing`"}

@@ -1,0 +1,71 @@
+"""What the processes tell Prometheus of a request: whose it was, where, and what it came to."""
+
+from __future__ import annotations
+
+import uuid
+
+
+def test_a_request_is_counted_by_cell_zone_and_outcome(bank):
+    ledger = bank.ledger(BANK_ZONE="here")
+    campus = bank.service("campus", ledger)
+    gateway = bank.gateway(ledger, services=[campus], BANK_ZONE="here", BANK_RATE="checkin=2,other=4000")
+    token, key = gateway.login(), str(uuid.uuid4())
+    assert gateway.pay(token, key).status == gateway.pay(token, key).status == 201
+    assert gateway.pay(token, amount=10**9).status == 422
+    assert gateway.call("GET", "/v1/balance", token="x").status == 401
+    shed = [gateway.call("POST", "/v1/checkins", {"place": "x"}, token=token).status for _ in range(6)].count(
+        429
+    )
+
+    def counted(**labels: str) -> float:
+        return gateway.metric("bank_requests_total", zone="here", **labels)
+
+    assert counted(operation="payment", tier="A1", cell="cell0", outcome="good", code="201") == 2
+    assert counted(operation="payment", cell="cell0", outcome="refused", code="422") == 1
+    assert counted(operation="balance", cell="none", outcome="refused", code="401") == 1
+    assert counted(operation="login", cell="cell0", outcome="good") == 1
+    assert counted(operation="checkin", cell="cell0", outcome="shed") == shed > 0
+    offered, admitted = (
+        gateway.metric(f"bank_{each}_total", operation="checkin") for each in ("offered", "admitted")
+    )
+    assert (offered, admitted) == (6, 6 - shed)
+    assert gateway.metric("bank_request_seconds_count", operation="payment", tier="A1", zone="here") == 3
+    assert (
+        ledger.metric(
+            "bank_requests_total", service="ledger", cell="cell0", outcome="good", operation="payment"
+        )
+        == 2
+    )
+    assert ledger.metric("bank_ledger_writes_total", operation="payment", cell="cell0", outcome="good") == 2
+    assert ledger.metric("bank_ledger_writes_total", operation="payment", outcome="refused") == 1
+    assert ledger.metric("bank_movements_total", operation="payment", repeated="true") == 1
+
+
+def test_what_was_asked_of_a_dependency_is_counted_by_its_end(bank, fast):
+    ledger = bank.ledger(BANK_SERVICE_MS=fast(balance=700))
+    gateway = bank.gateway(ledger)
+    token = gateway.login()
+    assert gateway.call("GET", "/v1/balance", token=token, deadline_ms=300).status == 504
+
+    def called(outcome: str) -> float:
+        return gateway.metric("bank_dependency_calls_total", dependency="ledger-cell0", outcome=outcome)
+
+    assert called("ok") == 0, "the login was identity's"
+    assert called("late") + called("timeout") == 1
+    assert gateway.metric("bank_retries_total", dependency="ledger-cell0", outcome="spent") == 0
+    ledger.stop()
+    assert gateway.call("GET", "/v1/balance", token=token).status == 503
+    assert called("unreachable") == 1
+    assert gateway.metric("bank_retries_total", dependency="ledger-cell0", outcome="spent") > 0
+
+
+def test_a_firm_outside_tells_what_it_answered(bank):
+    sms = bank.sms()
+    message = {"id": str(uuid.uuid4()), "customer": 1, "text": "hello"}
+    assert sms.call("POST", "/messages", message).status < 300
+    assert sms.call("POST", "/messages", {}).status == 400
+    answered = {
+        outcome: sms.metric("bank_party_requests_total", party="sms", outcome=outcome)
+        for outcome in ("good", "refused", "failed")
+    }
+    assert answered == {"good": 1, "refused": 1, "failed": 0}

@@ -1,0 +1,59 @@
+"""schemathesis against a gateway, a ledger and a PostgreSQL: no server error, every answer as the document has it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HOOKS = Path(__file__).with_name("fuzzing.py")
+# Left out: positive_data_acceptance (the schema cannot say who is a customer, or that nobody pays oneself).
+OPTIONS = (
+    "--seed", "7", "--max-examples", "30", "--phases", "examples,coverage,fuzzing", "--checks", "all",
+    "--exclude-checks", "positive_data_acceptance", "--workers", "1", "--generation-database", "none",
+    "--suppress-health-check", "all", "--request-timeout", "10", "--warnings", "off", "--no-color",
+)  # fmt: skip
+LONGEST_S = 60.0
+
+
+SERVICES = {"identity": True, "wealth": True, "campus": True, "voice": False, "marketing": False}
+"""Whether each asks ledgers."""
+
+
+def everything(bank, urls):
+    """A bank with all that phones may ask for, and the firms it asks."""
+    ledger = bank.ledger()
+    parties = {"BANK_SMS_URL": urls(bank.sms()), "BANK_FACE_URL": urls(bank.face())}
+    services = [bank.service(role, *([ledger] if asks else []), **parties) for role, asks in SERVICES.items()]
+    named = ",".join(f"{each.role}={urls(each)}" for each in services)
+    return bank.gateway(
+        ledger, BANK_SERVICES=named, BANK_RATE="other=9000", BANK_LIMIT="100", BANK_STEP_UP_ABOVE="5000000"
+    )
+
+
+def test_nothing_that_the_document_allows_or_forbids_is_a_server_error(bank, urls, books_agree):
+    gateway = everything(bank, urls)
+    fields = {"customer": 1, "device": "device-1", "password": "pw-1"}
+    token = gateway.call("POST", "/v1/login", fields).json["token"]
+    url = f"http://127.0.0.1:{gateway.port}"
+    argv = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", "--url", url, *OPTIONS]
+    began_s = time.monotonic()
+    done = subprocess.run(
+        [*argv, "-H", f"Authorization: Bearer {token}"], capture_output=True, text=True, check=False,
+        timeout=4 * LONGEST_S, cwd=bank.root, env={**os.environ, "SCHEMATHESIS_HOOKS": str(HOOKS)},
+    )  # fmt: skip
+    took_s = time.monotonic() - began_s
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert took_s < LONGEST_S
+    for process in bank.started:
+        assert "Traceback" not in process.log.read_text()
+    # Money moved only where somebody was told so.
+    assert gateway.metric("bank_requests_total", outcome="failed") == 0
+    good = sum(
+        gateway.metric("bank_requests_total", operation=name, code="201")
+        for name in ("transfer", "payment", "invest")
+    )
+    assert bank.postgres.query("SELECT count(*) FROM movement")[0][0] <= good
+    books_agree(bank.postgres)
