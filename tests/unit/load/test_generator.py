@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from tests.forking import Nursery
 
 from stormdrill import wait
@@ -271,3 +272,21 @@ def test_each_cells_phones_and_probes_are_its_own_customers_and_money_stays_ther
     # A pulse is the whole estate's: 60/s over both, beside some bills of sessions.
     pulses = records[(records["session"] == 0) & (records["operation"] == NUMBERS["bills"])]
     assert 50 <= len(pulses) <= 130
+
+
+@pytest.mark.parametrize(
+    ("abandons", "leave"), [("{}", True), ("{balance: 0, bills: 0, transfer: 0, checkin: 0}", False)]
+)
+def test_who_is_refused_what_matters_little_to_him_stays(
+    start: Start, stub: Stub, abandons: str, leave: bool
+) -> None:
+    app = f"app: {{timeout: 1s, retry: {{attempts: 1}}, abandon: 100%, abandons: {abandons}}}\n"
+    text = "\n".join(line for line in PHONES.splitlines() if not line.startswith("app:"))
+    started = start(f"{text}\n{app}", [stub.url])
+    wait.pause(2)
+    stub.behave("error")
+    wait.pause(2)
+    started.load.stop()
+    check_whole(started)
+    left = outcomes(finals(started.requests()))["BLOCKED", "ABANDONED"]
+    assert (left > 0) is leave
