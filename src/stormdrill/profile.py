@@ -8,11 +8,12 @@ arithmetic from business numbers to requests a second.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from stormdrill.content import Node, open_document
+from stormdrill.content.plain import WHEN_SET
 
 SCHEMA = "stormdrill.profile/1"
 T = TypeVar("T")
@@ -86,11 +87,15 @@ class Shape:
 
 @dataclass(frozen=True)
 class Customers:
-    """Whose accounts are used: numbers `first` to `first + count - 1`; the last `probes` are the probes'."""
+    """Whose accounts are used: numbers `first` to `first + count - 1`; the last `probes` are the probes'.
+
+    `across_cells` is the share of transfers that go to a customer of another cell; None: money stays in its cell.
+    """
 
     first: int
     count: int
     probes: int
+    across_cells: float | None = field(default=None, metadata=WHEN_SET)
 
 
 @dataclass(frozen=True)
@@ -200,6 +205,7 @@ def _customers(node: Node) -> Customers:
             first=fields.get("first").integer(1, low=0),
             count=fields.get("count").integer(10_000, low=2),
             probes=fields.get("probes").integer(64, low=1),
+            across_cells=fields.get("across_cells").maybe(Node.ratio),
         )
         if customers.probes >= customers.count:
             fields.get("probes").problem("the probes leave no customer for the sessions")
