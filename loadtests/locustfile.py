@@ -5,6 +5,9 @@ When a call is due, and how often, is said by `profiles/*.yaml`; what its outcom
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Sequence
+
 from stormdrill.load.generator.phone import Answer, Call, Phone, step
 
 SMALLEST, LARGEST = 100, 50_000  # fen
@@ -22,6 +25,12 @@ class MobileBank(Phone):
     """A customer's phone with the bank's app on it."""
 
     deadline_header = "X-Deadline-Ms"
+    last_key = ""
+
+    def begin(self, customer: int, others: Sequence[int], cell: int, site: int) -> None:
+        """Become another customer's phone, which has moved no money yet."""
+        super().begin(customer, others, cell, site)
+        self.last_key = ""
 
     @step("login", opens=True)
     def login(self) -> Call:
@@ -53,14 +62,25 @@ class MobileBank(Phone):
         """Money to another customer."""
         to, amount = self.somebody(), self.random.randint(SMALLEST, LARGEST)
         body = {"to": to, "amount": amount}
-        return Call("POST", "/v1/transfers", body, 201, ("movement",), amount=amount, target=to)
+        return Call("POST", "/v1/transfers", body, 201, ("movement",), self.booked, amount=amount, target=to)
 
     @step("payment")
     def payment(self) -> Call:
         """Money to a shop, by way of a clearing account that the phone does not know."""
         amount = self.random.randint(SMALLEST, LARGEST)
         body = {"payee": f"shop-{self.random.randrange(1000)}", "amount": amount}
-        return Call("POST", "/v1/payments", body, 201, ("movement",), amount=amount)
+        return Call("POST", "/v1/payments", body, 201, ("movement",), self.booked, amount=amount)
+
+    def booked(self, answer: Answer) -> None:
+        """Remember what to ask about."""
+        self.last_key = str(answer["key"])
+
+    @step("confirm")
+    def confirm(self) -> Call:
+        """What became of the money that this phone moved last; of nothing, when it has moved none."""
+        return Call(
+            "GET", f"/v1/movements?key={self.last_key or uuid.UUID(int=self.customer)}", fields=("state",)
+        )
 
     @step("checkin")
     def checkin(self) -> Call:

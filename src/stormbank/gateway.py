@@ -6,23 +6,26 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from typing import Final
 
 from aiohttp import web
 
-from stormbank.admission import Admission
 from stormbank.background import beside
 from stormbank.cellmap import CellMap
 from stormbank.cells import HEADER as CELL_HEADER
 from stormbank.cells import Cells
 from stormbank.deadline import HEADER, Deadline
+from stormbank.dependencies import Dependencies, connect, ledger_of, serves
 from stormbank.epoch import HEADER as EPOCH_HEADER
+from stormbank.flow.control import FlowControl
+from stormbank.flow.metrics import FlowCounts, FlowMetrics
+from stormbank.guard.metrics import GuardMetrics
 from stormbank.lookout import Lookout
-from stormbank.metrics import AdmissionMetrics, CellMetrics, ScoreMetrics, ServiceMetrics
+from stormbank.metrics import CellMetrics, ScoreMetrics, ServiceMetrics
 from stormbank.operations import Operation
-from stormbank.problem import BadRequest, DeadlineExceeded, Shed, StaleEpoch, Unavailable
+from stormbank.problem import BadRequest, DeadlineExceeded, StaleEpoch, Unavailable
 from stormbank.pulse import Pulse
 from stormbank.scoring import Scoring
 from stormbank.service import Service, reply
@@ -37,53 +40,48 @@ READY_ANYWAY_S: Final = 5.0
 
 
 class Gateway:
-    """Answers the phones' operations by asking whose they are, as far as flow control lets them in."""
+    """Answers the phones' operations by asking whoever does them, as far as flow control lets them in."""
 
     def __init__(
         self,
         *,
         sessions: Sessions,
         step_ups: StepUps,
-        admission: Admission,
-        counts: AdmissionMetrics,
+        flow: FlowControl,
+        dependencies: Dependencies,
         cells: Cells,
-        ledgers: Mapping[str, Upstream],
-        services: Mapping[str, Upstream],
         known: CellMap,
         pulse: Pulse,
         scoring: Scoring | None,
     ) -> None:
         self._sessions = sessions
         self._step_ups = step_ups
-        self._admission = admission
-        self._counts = counts
+        self._flow = flow
+        self._dependencies = dependencies
         self._cells = cells
-        self._ledgers = ledgers
-        self._services = services
         self._map = known
         self._pulse = pulse
         self._scoring = scoring
 
     async def answer(self, operation: Operation, request: web.BaseRequest) -> web.Response:
         """Serve one operation; Problem otherwise."""
-        deadline = Deadline.from_header(request.headers.get(HEADER))
+        deadline = self._flow.deadline(request.headers.get(HEADER))
         # Before admission: strangers must not use up what is meant for customers.
-        customer = None
+        customer = body = None
         if operation.session:
             customer = self._sessions.customer_of(request.headers.get("Authorization"))
+        else:
+            # Where it goes follows from who it says it is. A name that anybody may say takes nothing from its owner.
+            body = await _body(request, deadline)
         if operation.money and "Idempotency-Key" not in request.headers:
             raise BadRequest("Idempotency-Key is missing")
-        try:
-            self._admission.enter(operation.tier)
-        except Shed as shed:
-            self._counts.shed(operation, shed.fields["reason"])
-            raise
-        try:
-            self._counts.admitted(operation)
-            body = await _body(request, deadline)
+        cell = self._cells.of(_named_in(body or b"") if customer is None else customer)
+        who = self._dependencies.of(operation, cell)
+        with self._flow.admit(operation, who.name, customer, deadline):
+            if body is None:
+                body = await _body(request, deadline)
             if operation.stepped_up:
                 self._step_ups.demand(customer, body, request.headers)
-            cell = self._cells.of(_named_in(body) if customer is None else customer)
             headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
             headers[CELL_HEADER] = cell
             if operation.writes:
@@ -93,10 +91,7 @@ class Gateway:
             if operation.scored and self._scoring is not None and customer is not None:
                 mark = await self._scoring.mark(operation, customer, headers, body, deadline)
                 headers |= mark.headers()
-            who, query = self._who_does(operation, cell), request.rel_url.raw_query_string
-            answer = await who.ask(operation, headers, body, deadline, query)
-        finally:
-            self._admission.leave()
+            answer = await who.ask(operation, headers, body, deadline, request.rel_url.raw_query_string)
         if operation.writes and answer.status == 503 and _stale(answer.body):
             # Left to the phone to repeat, with the same key: it was made under the old map, and whether its customer
             # still waits here under the new one, only the phone knows.
@@ -109,14 +104,6 @@ class Gateway:
     async def cells(self) -> web.Response:
         """Tell the map in use."""
         return reply(200, self._map.fields())
-
-    def _who_does(self, operation: Operation, cell: str) -> Upstream:
-        if operation.service == "ledger":
-            return self._ledgers[cell]
-        if operation.service not in self._services:
-            # This bank has none: one that lacks a service of tier C is a bank nevertheless.
-            raise Unavailable(operation.service)
-        return self._services[operation.service]
 
     def _under_an_epoch(self, cell: str, headers: dict[str, str]) -> None:
         if self._pulse.just_woke():
@@ -174,9 +161,10 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
     """Be a gateway until told to end."""
     common = settings.common
     metrics = ServiceMetrics("gateway", zone=common.zone, pod=common.pod)
-    admission = Admission(settings.limit, settings.tier_order, settings.tier_share, settings.rate_per_s)
     known = CellMap(common.cells, CellMetrics(metrics.registry).observe)
     pulse = Pulse()
+    urls = {ledger_of(cell): some for cell, some in settings.ledgers.items()} | dict(settings.services)
+    flow = _flow(settings, metrics)
     started_s = time.monotonic()
 
     def ready() -> bool:
@@ -185,27 +173,19 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
         return known.answered == set(common.cells.names) or time.monotonic() - started_s > READY_ANYWAY_S
 
     async with AsyncExitStack() as stack:
-        ledgers = {
-            cell: await stack.enter_async_context(Upstream("ledger", urls))
-            for cell, urls in settings.ledgers.items()
-        }
-        services = {
-            name: await stack.enter_async_context(Upstream(name, urls))
-            for name, urls in settings.services.items()
-        }
-
+        dependencies, upstreams = await connect(
+            stack, urls, settings.flow.guard, flow, GuardMetrics(metrics.registry)
+        )
+        ledgers = [upstreams[ledger_of(cell)] for cell in settings.ledgers]
         scoring = None
         if settings.scoring is not None:
-            count = ScoreMetrics(metrics.registry).count
-            scoring = Scoring(services["risk"], settings.scoring, count)
+            scoring = Scoring(dependencies["risk"], settings.scoring, ScoreMetrics(metrics.registry).count)
         gateway = Gateway(
             sessions=Sessions(common.token_secret, common.session_s),
             step_ups=StepUps(common.token_secret, settings.step_up_above),
-            admission=admission,
-            counts=AdmissionMetrics(metrics.registry, admission),
+            flow=flow,
+            dependencies=dependencies,
             cells=common.cells,
-            ledgers=ledgers,
-            services=services,
             known=known,
             pulse=pulse,
             scoring=scoring,
@@ -215,9 +195,10 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
             gateway.answer,
             metrics,
             ready,
-            lambda: _any_serves(ledgers.values()),
+            lambda: _any_serves(ledgers),
             "/cells",
             gateway.cells,
+            tells_queue=False,
         )
         follow = {
             f"the watch over {cell}": known.follow(cell, Lookout(urls, "/cell"))
@@ -225,3 +206,10 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
         }
         async with beside(service.end, {"the pulse": pulse.keep(), **follow}):
             await service.run(host, port, common.drain_s)
+
+
+def _flow(settings: GatewaySettings, metrics: ServiceMetrics) -> FlowControl:
+    served = serves(settings.ledgers, settings.services)
+    flow = FlowControl(settings.flow.rules, served, FlowCounts(metrics.registry, served))
+    FlowMetrics(metrics.registry, flow)
+    return flow

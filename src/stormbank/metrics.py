@@ -1,4 +1,4 @@
-"""The bank's Prometheus metrics: every name, label and bucket in one place."""
+"""The bank's Prometheus metrics, but for those of flow control and of guards, which are in their packages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from prometheus_client import (
 )
 
 from stormbank import VERSION
-from stormbank.admission import HIGHWATER_S, Admission
 from stormbank.epoch import CellState
 from stormbank.operations import Operation, addresses_of
 from stormbank.slots import Slots
@@ -79,49 +78,6 @@ class ServiceMetrics:
     def exposition(self) -> bytes:
         """Return everything in Prometheus's text format."""
         return generate_latest(self.registry)
-
-
-class AdmissionMetrics:
-    """What flow control did."""
-
-    def __init__(self, registry: CollectorRegistry, admission: Admission) -> None:
-        limit = Gauge("bank_admission_limit", "Most requests in flight.", registry=registry)
-        limit.set(admission.limit)
-        threshold = Gauge(
-            "bank_admission_threshold",
-            "Requests in flight, of all tiers, from which a tier is shed.",
-            ("tier",),
-            registry=registry,
-        )
-        for tier, value in admission.thresholds.items():
-            threshold.labels(tier).set(value)
-        inflight = Gauge("bank_admission_inflight", "Admitted requests in flight.", registry=registry)
-        inflight.set_function(lambda: admission.inflight)
-        highwater = Gauge(
-            "bank_admission_highwater",
-            f"Most requests in flight at an admission of the last {HIGHWATER_S:g} s.",
-            registry=registry,
-        )
-        highwater.set_function(admission.highwater)
-        admitted = Counter("bank_admitted", "Requests let in.", ("operation", "tier"), registry=registry)
-        self._shed = Counter(
-            "bank_shed", "Requests given up.", ("operation", "tier", "reason"), registry=registry
-        )
-        self._admitted = {
-            each.name: admitted.labels(each.name, each.tier) for each in addresses_of("gateway").values()
-        }
-        # Present from the start: an order of shedding cannot be judged on series that are not there.
-        for each in addresses_of("gateway").values():
-            for reason in ("overload", "rate"):
-                self._shed.labels(each.name, each.tier, reason)
-
-    def admitted(self, operation: Operation) -> None:
-        """Count one request let in."""
-        self._admitted[operation.name].inc()
-
-    def shed(self, operation: Operation, reason: str) -> None:
-        """Count one request given up."""
-        self._shed.labels(operation.name, operation.tier, reason).inc()
 
 
 class ScoreMetrics:

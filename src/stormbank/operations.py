@@ -13,8 +13,9 @@ class Operation:
     `tier` is the business tier (A1, A2, B, C), `service` who does it (the ledger of the customer's cell, or a service
     that serves every cell), `system_type` what kind of work it is (flow, account, query, compute). `session` says that
     a token must be shown, `money` that the request moves money and must carry an idempotency key, `writes` that the
-    cell's database commits something, `confirms` that it only asks what became of money that may be on its way,
-    `stepped_up` that a large amount needs a step-up token as well, `scored` that anti-fraud is asked before.
+    cell's database commits something, `confirms` that it only asks what became of money that may be on its way (it is
+    let in before new money), `stepped_up` that a large amount needs a step-up token as well, `scored` that anti-fraud
+    is asked before.
     """
 
     name: str

@@ -99,8 +99,8 @@ class Unavailable(Problem):
     status = 503
     error = "unavailable"
 
-    def __init__(self, reason: str, *, outcome: str = "none") -> None:
-        super().__init__(reason, retry_after_s=1, outcome=outcome)
+    def __init__(self, reason: str, *, outcome: str = "none", **fields: Any) -> None:
+        super().__init__(reason, retry_after_s=1, outcome=outcome, **fields)
 
 
 class StaleEpoch(Unavailable):

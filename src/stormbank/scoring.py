@@ -6,13 +6,16 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from stormbank.deadline import Deadline
+from stormbank.guard.guarded import Asker
 from stormbank.mark import CLOSED, REFUSED, Mark
 from stormbank.operations import BY_NAME, Operation
 from stormbank.problem import Problem
 from stormbank.request import MONEY_FIELDS, amount_in, fields_in
-from stormbank.upstream import Upstream
+
+_MARGIN_S: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Patience:
 class Scoring:
     """Asks `risk`. `count` is told what became of each movement: pass, refuse, unscored or closed."""
 
-    def __init__(self, risk: Upstream, patience: Patience, count: Callable[[str], None]) -> None:
+    def __init__(self, risk: Asker, patience: Patience, count: Callable[[str], None]) -> None:
         self._risk = risk
         self._patience = patience
         self._count = count
@@ -57,8 +60,9 @@ class Scoring:
         """Return what risk says; None when it does not say anything in time."""
         wait_s = min(self._patience.wait_s, deadline.remaining_s())
         try:
-            # Around the whole of it: between two tries a pause may be longer than all the time there is.
-            async with asyncio.timeout(wait_s):
+            # Between two tries a pause may be longer than all the time there is. Whoever waits for an answer sees that
+            # the time is over by itself, and a little earlier.
+            async with asyncio.timeout(wait_s + _MARGIN_S):
                 until = Deadline.after_ms(wait_s * 1000)
                 answer = await self._risk.ask(BY_NAME["score"], headers, body, until)
             return json.loads(answer.body)["verdict"] if answer.status == 200 else None

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from stormbank import queueing
 from stormbank.metrics import CONTENT_TYPE, ServiceMetrics
 from stormbank.operations import Operation, addresses_of
 from stormbank.problem import MethodNotAllowed, NotFound, Problem
@@ -56,7 +57,7 @@ class Service:
 
     `ready` says whether traffic is wanted, `serving` whether it would be of any use now. `page` at `page_path` is what
     the role tells of itself to its neighbours and to people; it may raise Problem. `close_share` of the answers end
-    their connection.
+    their connection; `tells_queue` says whether answers tell how long the request waited (phones need not know).
     """
 
     name: str
@@ -67,6 +68,7 @@ class Service:
     page_path: str = ""
     page: Callable[[], Awaitable[web.Response]] | None = None
     close_share: float = 0.0
+    tells_queue: bool = True
     draining: bool = False
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -92,6 +94,7 @@ class Service:
     async def _business(self, operation: Operation, request: web.BaseRequest) -> web.Response:
         started_s = time.perf_counter()
         self.metrics.inflight.inc()
+        queueing.begin()
         try:
             response = await self.answer(operation, request)
         except Problem as problem:
@@ -105,6 +108,9 @@ class Service:
         finally:
             self.metrics.inflight.dec()
         self.metrics.answered(operation, response.status, time.perf_counter() - started_s)
+        waited = queueing.told() if self.tells_queue else None
+        if waited is not None:
+            response.headers[queueing.HEADER] = waited
         return response
 
     async def _serving(self) -> web.Response:

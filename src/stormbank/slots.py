@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 
 from stormbank.deadline import Deadline
 from stormbank.problem import DeadlineExceeded
+from stormbank.queueing import note
 from stormbank.wait import service_time
 
 
@@ -39,12 +40,15 @@ class Slots:
                 async with asyncio.timeout(max(0.0, deadline.remaining_s() - service_s)):
                     await self._free.acquire()
             except TimeoutError:
+                note(time.monotonic() - queued_at_s)
                 raise DeadlineExceeded("queue") from None
         else:
             await self._free.acquire()
         self.busy += 1
         try:
-            self._observe_wait(time.monotonic() - queued_at_s)
+            waited_s = time.monotonic() - queued_at_s
+            self._observe_wait(waited_s)
+            note(waited_s)
             if deadline.remaining_s() < service_s:
                 raise DeadlineExceeded("queue")
             await service_time(service_s)

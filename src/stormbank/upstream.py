@@ -1,7 +1,7 @@
 """The way to a service: kept-alive connections, and another of its pods when one breaks.
 
 A broken connection is retried at once: every operation is idempotent, money by its key. A slow answer is
-never retried; that would multiply load on a system that is already behind.
+never retried; that would multiply load on a system that is already behind. For the same reason retries have a budget.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 import aiohttp
 from aiohttp.connector import AddrInfoType
 from aiohttp.typedefs import StrOrURL
 from yarl import URL
 
+from stormbank import queueing
 from stormbank.deadline import HEADER, Deadline
 from stormbank.operations import OPERATIONS, Operation
 from stormbank.problem import DeadlineExceeded, Unavailable
@@ -35,21 +36,41 @@ UNACKNOWLEDGED_MS: Final = 1000
 
 @dataclass(frozen=True)
 class UpstreamAnswer:
-    """What a service answered, unread."""
+    """What a service answered, unread. `queue_s` is for how long it says that the request waited, if it does."""
 
     status: int
     body: bytes
     retry_after: str | None
+    queue_s: float | None = None
+
+
+class Retries(Protocol):
+    """Whether there is anything left to repeat requests with."""
+
+    def asked(self) -> None:
+        """One request is made, for the first time."""
+
+    def take(self) -> bool:
+        """Spend one retry; false when there is none left."""
+
+
+class _AsManyAsNeeded:
+    def asked(self) -> None:
+        pass
+
+    def take(self) -> bool:
+        return True
 
 
 class Upstream:
     """Connections to the service `name` at `urls`; with several, a retry goes to the next one.
 
-    `name` is the reason that a refusal for want of an answer gives.
+    `name` is the reason that a refusal for want of an answer gives. `retries` may end the trying before the last try.
     """
 
-    def __init__(self, name: str, urls: Sequence[str]) -> None:
+    def __init__(self, name: str, urls: Sequence[str], retries: Retries | None = None) -> None:
         self._name = name
+        self._retries = retries or _AsManyAsNeeded()
         self._addresses: dict[str, tuple[StrOrURL, ...]] = {
             each.name: tuple(URL(url + each.path) for url in urls) for each in OPERATIONS
         }
@@ -92,7 +113,12 @@ class Upstream:
         `query` is as it stands in an address.
         """
         sent = False
-        for backoff_s in BACKOFF_S:
+        self._retries.asked()
+        for number, backoff_s in enumerate(BACKOFF_S):
+            if number and not self._retries.take():
+                raise Unavailable(
+                    "retry_budget", outcome=_outcome(operation, sent=sent), dependency=self._name
+                )
             if backoff_s:
                 await pause(backoff_s)
             budget_ms = deadline.next_hop_ms()
@@ -164,7 +190,11 @@ class Upstream:
             timeout=timeout,
             allow_redirects=False,
         ) as response:
-            return UpstreamAnswer(response.status, await response.read(), response.headers.get("Retry-After"))
+            queue_s = queueing.seconds_in(response.headers.get(queueing.HEADER))
+            if queue_s is not None:
+                queueing.note(queue_s)
+            body = await response.read()
+            return UpstreamAnswer(response.status, body, response.headers.get("Retry-After"), queue_s)
 
 
 def _outcome(operation: Operation, *, sent: bool) -> str:

@@ -48,7 +48,8 @@ class App:
     `timeouts_s` holds one timeout an operation, `timeout_s` the rest. A step is tried at most `attempts`
     times within `patience_s` of its due time; a session retries at most `retries_per_session` times over all
     its steps. Back-off is `backoff_s * backoff_factor ** n`, spread by plus or minus `jitter`; `abandon` is
-    the probability that a customer closes the app after a step failed for good.
+    the probability that a customer closes the app after a step failed for good, and `abandons` has that of operations
+    that are wanted more, or less, than the rest.
     """
 
     connect_timeout_s: float
@@ -61,10 +62,15 @@ class App:
     retries_per_session: int
     patience_s: float
     abandon: float
+    abandons: Mapping[str, float] = field(default_factory=dict, metadata=WHEN_SET)
 
     def timeout_of(self, operation: str) -> float:
         """How long the app waits for one answer, in seconds."""
         return self.timeouts_s.get(operation, self.timeout_s)
+
+    def abandon_after(self, operation: str) -> float:
+        """How probable it is that the customer closes the app when this operation has failed."""
+        return self.abandons.get(operation, self.abandon)
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,11 @@ class Profile:
         """Every operation the profile names; each must be one of the topology's."""
         steps = {*self.session.opening, *self.session.actions} if self.session else set()
         return frozenset(
-            steps | set(self.probes) | set(self.app.timeouts_s) | {p.operation for p in self.pulses}
+            steps
+            | set(self.probes)
+            | set(self.app.timeouts_s)
+            | set(self.app.abandons)
+            | {p.operation for p in self.pulses}
         )
 
 
@@ -196,6 +206,7 @@ def _app(node: Node) -> App:
             retries_per_session=retry.get("per_session").integer(4, low=0),
             patience_s=fields.get("patience").duration_s(10.0, low=0.1),
             abandon=fields.get("abandon").ratio(0.5),
+            abandons={name: n.ratio(0.5) for name, n in fields.get("abandons").items()},
         )
 
 

@@ -19,7 +19,8 @@ from stormestate.shape import NAMESPACE, PHONES_NAME, Cell, Ports, Shape, Site
 
 _IMAGES: dict[str, Any] = {
     "stormbank:dev": {},
-    "etcd:3.4": {},
+    # Each member reserves 64 MB for its log, and as much again in advance: of memory, here.
+    "etcd:3.4": {"reserves": False},
     "patroni:4.1": {"path": ["/usr/lib/postgresql/15/bin"]},
     "haproxy:2.6": {},
     "stormdrill:dev": {},

@@ -32,6 +32,8 @@ def made(value: Any, at: yaml.Node) -> yaml.Node:
         return yaml.SequenceNode(
             f"{_TAG}seq", [made(child, at) for child in value], start, end, flow_style=flat
         )
+    if isinstance(value, bool):
+        return yaml.ScalarNode(f"{_TAG}bool", str(value).lower(), start, end)
     if isinstance(value, int):
         return yaml.ScalarNode(f"{_TAG}int", str(value), start, end)
     return yaml.ScalarNode(f"{_TAG}str", str(value), start, end)

@@ -4,7 +4,7 @@ Every region has a block of 500, in the order of the file; the block before the 
 
     base + 53, base + 90               the name that phones resolve; Prometheus
     base + 101, 102, 103               SMS, face recognition, clearing (what listens on 8000 + n outside has base + n)
-    base + 111, 112                    where people trouble the first two
+    base + 111, 112, 113               where people trouble each of them
     base + 500 r                       API of the r-th region
     base + 500 r + z                   edge of its z-th serving zone (1 to 9)
     base + 500 r + 20 (c + 1) + z      PostgreSQL of the c-th cell (from 0) in that zone

@@ -30,6 +30,8 @@ class Role:
     """Settings of its own, beyond those that all processes of the bank share."""
     secrets: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Settings from a Secret: its name and key."""
+    databases: bool = False
+    """Whether it works on the databases of its region, and is told where they are."""
 
     @property
     def patient(self) -> bool:
@@ -44,6 +46,15 @@ ROLES: Final[tuple[Role, ...]] = (
     Role("voice", 8094, "C", "compute"),
     Role("campus", 8095, "C", "flow"),
     Role("marketing", 8096, "C", "compute"),
+    Role(
+        "batch",
+        8097,
+        "B",
+        "account",
+        asked=False,
+        secrets={"BANK_DB_PASSWORD": ("postgres", "bank-password")},
+        databases=True,
+    ),
 )
 
 
@@ -71,4 +82,11 @@ class Party:
 PARTIES: Final[tuple[Party, ...]] = (
     Party("sms", 8101, "BANK_SMS_URL", 8111, {"BANK_SMS_ADMIN": "$(ADDRESS):8111"}),
     Party("face", 8102, "BANK_FACE_URL", 8112, {"BANK_FACE_ADMIN": "$(ADDRESS):8112"}),
+    Party(
+        "clearing",
+        8103,
+        "BANK_CLEARING_URL",
+        8113,
+        {"BANK_CLEARING_ADMIN": "$(ADDRESS):8113", "BANK_CLEARING_BOOKS": "$(STATE)/books.sqlite"},
+    ),
 )

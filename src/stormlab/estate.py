@@ -62,6 +62,8 @@ class Image:
 
     name: str
     path: tuple[str, ...] = ()
+    reserves: bool = True
+    """Whether its programs can reserve room in files: what nobody writes takes memory here then."""
 
 
 @dataclass(frozen=True)

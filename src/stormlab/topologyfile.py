@@ -159,12 +159,16 @@ def _images(tree: Tree, base: Path) -> dict[str, Image]:
     images = {}
     for name, part in tree.items():
         path = []
-        for element in part.fields(["path"])["path"].elements():
+        fields = part.fields(["path", "reserves"])
+        for element in fields["path"].elements():
             place = Path(base, element.text()).resolve()
             path.append(str(place))
             if element.text().startswith(".") and not place.is_dir():
                 element.problem(f"no directory {place}")
-        images[name] = Image(name, tuple(path))
+        reserves = fields["reserves"].text("true")
+        if reserves not in {"true", "false"}:
+            fields["reserves"].problem("must be true or false")
+        images[name] = Image(name, tuple(path), reserves == "true")
     return images
 
 

@@ -194,4 +194,6 @@ def test_without_any_gateway_the_phone_is_told_and_the_site_is_not_ready(edge):
     status, body = site.ask("GET", "/v1/balance")
     assert (status, json.loads(body)["error"]) == (503, "no_gateway")
     assert site.ask("GET", "/livez", port=site.observer)[0] == 200
-    assert b"haproxy_backend_active_servers" in site.ask("GET", "/metrics", port=site.observer)[1]
+    told = site.ask("GET", "/metrics", port=site.observer)[1]
+    assert b"haproxy_backend_active_servers" in told
+    assert b"haproxy_server_" not in told

@@ -11,6 +11,7 @@ from typing import Any
 import failing_over as scenes
 import pytest
 from builder import T0, WALL, S, Told, build
+from scene import Scene
 
 from stormdrill.judge import judge
 from stormdrill.measure import Measurements, measure
@@ -37,13 +38,21 @@ STEPS: tuple[Told, ...] = (
 )
 
 
-def split(path: Path, *, clock_s: float = 0.0, extra: tuple[Told, ...] = ()) -> Run:
+def split(
+    path: Path,
+    *,
+    clock_s: float = 0.0,
+    extra: tuple[Told, ...] = (),
+    scene: Scene | None = None,
+    until_s: float = 40.0,
+) -> Run:
     """The failover of `remote`, with what people did out of it in a history of the runbook's own.
 
-    `clock_s` is how far that history's monotonic clock is from the drill's; its wall clock is the same.
+    `clock_s` is how far that history's monotonic clock is from the drill's; its wall clock is the same. What happened
+    `until_s` is people's.
     """
-    scene = scenes.remote()
-    people = [one for one in scene.told if one[2] in BY_BOOK and one[0] < 40.0]
+    scene = scene or scenes.remote()
+    people = [one for one in scene.told if one[2] in BY_BOOK and one[0] < until_s]
     drill = replace(scene, told=tuple(one for one in scene.told if one not in people))
     run, _ = build(path / "run", drill, scenes.two_cities("city-loss"))
     lines = [
@@ -126,3 +135,28 @@ def test_a_damaged_history_of_people_is_doubt(tmp_path: Path) -> None:
     _, verdict = judged(run)
     (rule,) = [one for one in verdict.validity if one.id == "records_intact"]
     assert rule.verdict is Outcome.INCONCLUSIVE
+
+
+def test_the_way_back_that_people_made_is_a_return_and_no_second_failover(tmp_path: Path) -> None:
+    """The drill has no return of its own: all that it knows of theirs is what the runbook's history tells."""
+    begun: Told = (
+        45.5,
+        "return",
+        "return.started",
+        {"database": "cell0", "region": "city1", "source": "city2"},
+    )
+    whole: Told = (
+        66.0,
+        "return",
+        "redundancy.restored",
+        {"database": "cell0", "how": "both follow", "took_s": 20.5},
+    )
+    mine, _ = judged(build(tmp_path / "drill", scenes.remote(), scenes.two_cities("city-loss"))[0])
+    run = split(tmp_path, scene=scenes.remote(return_s=None), until_s=90.0, extra=(begun, whole))
+    measured, verdict = judged(run)
+    assert [one.phase for one in measured.failover.takeovers] == ["recover", "return"]
+    assert (measured.failover.returned, measured.failover.switched_back) == (True, True)
+    assert [one.value_s for one in measured.failover.pauses] == [one.value_s for one in mine.failover.pauses]
+    assert [one.restored_s for one in measured.failover.redundancy] == [5.5]
+    found = {one.id: one.verdict for one in verdict.checks}
+    assert found["fence"] is Outcome.PASS

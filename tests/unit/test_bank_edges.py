@@ -15,6 +15,7 @@ from stormbank.cells import Cells
 from stormbank.db.address import parse_dsn, without_user
 from stormbank.db.books import clearing_account
 from stormbank.deadline import LONGEST_MS, Deadline
+from stormbank.flow.switches import MECHANISMS
 from stormbank.problem import BadRequest, Problem, Unauthorized, Unavailable
 from stormbank.roles import ROLES
 from stormbank.session import CUSTOMER_HEADER, Sessions
@@ -26,9 +27,12 @@ ENV = {"BANK_TOKEN_SECRET": "0123456789abcdef"}
 
 def test_defaults_are_those_of_the_contract():
     gateway, ledger = ROLES["gateway"].read(ENV), ROLES["ledger"].read(ENV)
-    assert gateway.tier_order == ("A", "B", "C")
-    assert gateway.tier_share == {"A": 1.0, "B": 0.7, "C": 0.5}
-    assert gateway.rate_per_s == {"A": 400, "B": 150, "C": 80}
+    rules, guard = gateway.flow.rules, gateway.flow.guard
+    assert rules.tier_order == ("A1", "A2", "B", "C")
+    assert rules.tier_share == {"A1": 1.0, "A2": 0.9, "B": 0.35, "C": 0.25}
+    assert (rules.limit, rules.limit_low, guard.bulkhead) == (24, 6, 24)
+    assert (rules.rates_per_s, rules.other_rate_per_s) == ({}, 400)
+    assert rules.off == frozenset()
     assert ledger.capacity.service_s == pytest.approx(
         {
             "login": 0.02,
@@ -66,11 +70,18 @@ def test_defaults_are_those_of_the_contract():
         ("BANK_LIMIT", "2.5", "whole number"),
         ("BANK_TIER_ORDER", "A,B", "BANK_TIER_SHARE names"),
         ("BANK_TIER_ORDER", "A,B,B", "different names"),
-        ("BANK_TIER_SHARE", "A=1.5,B=1,C=1", "at most 1"),
+        ("BANK_TIER_SHARE", "A1=1.5,A2=1,B=1,C=1", "at most 1"),
         ("BANK_TIER_SHARE", "A=1,B=0,C=1", "more than 0"),
         ("BANK_TIER_SHARE", "A=1,A=1", "twice"),
         ("BANK_RATE", "A=1,B", "NAME=NUMBER"),
-        ("BANK_RATE", "A=nan,B=1,C=1", "more than 0"),
+        ("BANK_RATE", "balance=nan", "more than 0"),
+        ("BANK_RATE", "A=400,other=3", "BANK_RATE names A"),
+        ("BANK_FLOW_OFF", "bucket,brakes", "no mechanism brakes; there are bucket"),
+        ("BANK_ADAPTIVE", "low=1,high=5", "no high; there are low, queued"),
+        ("BANK_QUEUE_MS", "0", "more than 0"),
+        ("BANK_CUSTOMER_SHARE", "1.5", "at most 1"),
+        ("BANK_BREAKER", "errors", "NAME=NUMBER"),
+        ("BANK_RETRY", "most=1", "no most"),
         ("BANK_LEDGERS", "cell0=ledger:8090", "http://"),
         ("BANK_LEDGERS", "cell0=http://ledger:8090/x", "http://"),
         ("BANK_LEDGERS", "cell0=http://a:1|", "http://"),
@@ -109,6 +120,26 @@ def test_a_wrong_setting_of_the_ledger_too(name, value, says):
     assert says in str(caught.value)
 
 
+def test_what_is_not_said_of_a_mechanism_stays_as_it_is():
+    env = {**ENV, "BANK_BREAKER": "slow_ms=300", "BANK_RATE": "bills=5", "BANK_LIMIT": "40"}
+    flow = ROLES["gateway"].read(env).flow
+    assert (flow.guard.breaker.slow_s, flow.guard.breaker.errors) == (0.3, 0.5)
+    assert (flow.rules.rates_per_s, flow.rules.other_rate_per_s) == ({"bills": 5}, float("inf"))
+    assert flow.guard.bulkhead == 40
+
+
+def test_one_setting_switches_each_mechanism_off():
+    read = lambda off: ROLES["gateway"].read({**ENV, "BANK_FLOW_OFF": off}).flow  # noqa: E731
+    assert read("all").rules.off == frozenset(MECHANISMS)
+    assert read("none").rules.off == frozenset()
+    guards = read("bulkhead,breaker,retry-budget").guard
+    assert (guards.bulkhead, guards.breaker, guards.retries) == (None, None, None)
+    assert read("breaker").guard.retries is not None
+    assert read("adaptive").rules.low == read("adaptive").rules.limit
+    assert read("order").rules.tiers.share("C") == 1.0
+    assert read("confirm-first").rules.new_money_share == 1.0
+
+
 def test_with_several_cells_nothing_goes_without_saying():
     env = {**ENV, "BANK_CELLS": "north, south"}
     for role, name in (("gateway", "BANK_LEDGERS"), ("ledger", "BANK_CELL")):
@@ -132,7 +163,7 @@ def test_one_cell_needs_no_settings_of_cells():
 
 
 def test_tiers_a_order_forgets_are_named():
-    env = {**ENV, "BANK_TIER_ORDER": "A,B", "BANK_TIER_SHARE": "A=1,B=1", "BANK_RATE": "A=1,B=1"}
+    env = {**ENV, "BANK_TIER_ORDER": "A,B", "BANK_TIER_SHARE": "A=1,B=1"}
     with pytest.raises(SettingsError, match="does not cover tier C"):
         ROLES["gateway"].read(env)
 

@@ -59,9 +59,9 @@ def asking(firm, *, calls=2, timeout_s=0.3, budget_ms=2000, times=1, url=None):
             assert party.under_way == 0
             outcomes = {
                 outcome: registry.get_sample_value(
-                    "bank_party_calls_total", {"party": "sms", "outcome": outcome}
+                    "bank_dependency_calls_total", {"dependency": "sms", "cell": "none", "outcome": outcome}
                 )
-                for outcome in ("ok", "error", "timeout", "full")
+                for outcome in ("good", "failed", "late", "shed")
             }
             return answers, time.monotonic() - began_s, {k: v for k, v in outcomes.items() if v}
 
@@ -73,7 +73,7 @@ def test_a_party_is_asked_and_answers():
     answers, _, counts = asking(firm)
     assert answers == [{"ok": 1}]
     assert firm.requests == [("POST /messages HTTP/1.1", {"n": 0})]
-    assert counts == {"ok": 1}
+    assert counts == {"good": 1}
 
 
 def test_beyond_its_share_calls_are_refused_at_once():
@@ -81,7 +81,7 @@ def test_beyond_its_share_calls_are_refused_at_once():
     assert [type(each) for each in answers] == [dict, dict, *[Unavailable] * 3]
     assert answers[2].fields["reason"] == "sms"
     assert took_s < 0.8, "nobody stood in a line"
-    assert counts == {"ok": 2, "full": 3}
+    assert counts == {"good": 2, "shed": 3}
 
 
 def test_without_a_bulkhead_all_are_under_way_and_the_deadline_alone_ends_them():
@@ -89,13 +89,13 @@ def test_without_a_bulkhead_all_are_under_way_and_the_deadline_alone_ends_them()
     answers, took_s, counts = asking(firm, calls=None, timeout_s=None, times=20, budget_ms=700)
     assert len(firm.requests) == 20
     assert {type(each) for each in answers} == {Unavailable}
-    assert counts == {"timeout": 20}
+    assert counts == {"late": 20}
     assert 0.5 < took_s < 0.9
 
 
 def test_a_slow_party_has_its_time_and_no_more_than_the_caller():
     _, took_s, counts = asking(Firm(delay_s=5), timeout_s=0.3)
-    assert counts == {"timeout": 1}
+    assert counts == {"late": 1}
     assert took_s < 0.6
     (problem,), took_s, _ = asking(Firm(delay_s=5), timeout_s=3.0, budget_ms=250)
     assert isinstance(problem, Unavailable)
@@ -115,14 +115,14 @@ def test_nothing_is_sent_when_there_is_no_time():
 def test_whatever_else_it_answers_is_a_failure_of_its(firm):
     (problem,), _, counts = asking(firm)
     assert (problem.status, problem.fields["reason"], problem.retry_after_s) == (503, "sms", 1)
-    assert counts == {"error": 1}
+    assert counts == {"failed": 1}
 
 
 @pytest.mark.parametrize("url", ["", "http://127.0.0.1:1"])
 def test_a_party_that_is_not_there_is_unavailable(url):
     (problem,), _, counts = asking(Firm(), url=url)
     assert isinstance(problem, Unavailable)
-    assert counts == {"error": 1}
+    assert counts == {"failed": 1}
 
 
 @given(st.floats(0, 1), st.integers(1, 300))

@@ -50,7 +50,7 @@ class FakeLedger:
         writer.close()
 
 
-def ask(operation, *ledgers, budget_ms=2000, times=1):
+def ask(operation, *ledgers, budget_ms=2000, times=1, retries=None):
     """Ask `times` times over `ledgers`; return the answers, or raise the first problem."""
 
     async def scenario():
@@ -60,7 +60,7 @@ def ask(operation, *ledgers, budget_ms=2000, times=1):
                 server = await asyncio.start_server(ledger.serve, "127.0.0.1", 0)
                 stack.callback(server.close)
                 urls.append(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-            client = await stack.enter_async_context(Upstream("ledger", urls))
+            client = await stack.enter_async_context(Upstream("ledger", urls, retries))
             deadline = Deadline.after_ms(budget_ms)
             return [await client.ask(operation, {}, b"{}", deadline) for _ in range(times)]
 
@@ -98,6 +98,31 @@ def test_a_slow_ledger_is_not_asked_again():
         ask(PAYMENT, slow, budget_ms=200)
     assert len(slow.requests) == 1
     assert problem.value.fields["outcome"] == "unknown"
+
+
+def test_retries_end_when_their_budget_does():
+    class Two:
+        left = 2
+
+        def asked(self):
+            pass
+
+        def take(self):
+            self.left -= 1
+            return self.left >= 0
+
+    ledger = FakeLedger(*[None] * 10)
+    with pytest.raises(Unavailable) as problem:
+        ask(PAYMENT, ledger, retries=Two())
+    assert len(ledger.requests) == 3
+    assert (problem.value.fields["reason"], problem.value.fields["dependency"]) == ("retry_budget", "ledger")
+    assert problem.value.fields["outcome"] == "unknown", "it may have been booked before it was cut off"
+
+
+def test_how_long_it_waited_is_read_from_the_answer():
+    head = b"HTTP/1.1 200 X\r\nBank-Queue-Ms: %s\r\nContent-Length: 2\r\n\r\n{}"
+    script = FakeLedger(head % b"12.5", head % b"-1", head % b"x", head % b"inf", answering(200))
+    assert [each.queue_s for each in ask(BALANCE, script, times=5)] == [0.0125, None, None, None, None]
 
 
 def test_nothing_is_sent_when_there_is_no_time():

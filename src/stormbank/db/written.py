@@ -23,7 +23,7 @@ _REFUSALS: Final = {
 
 
 async def written(access: Access, work: Work[T], deadline: Deadline) -> T:
-    """Run `work` as a write; Refused, Conflict and StaleEpoch say that nothing was changed."""
+    """Run `work` as a write; Refused, Conflict and Unavailable say that nothing was changed."""
     try:
         return await access.write(work, deadline)
     except asyncpg.PostgresError as error:

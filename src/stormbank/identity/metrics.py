@@ -6,18 +6,23 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter
 
-OUTCOMES: Final = ("ok", "error", "timeout", "full")
+OUTCOMES: Final = ("good", "failed", "late", "shed")
 
 
 class PartyMetrics:
-    """Calls to external parties by outcome; `full` is a call that the bulkhead refused."""
+    """Calls to external parties by outcome; `shed` is a call that the bulkhead refused."""
 
     def __init__(self, registry: CollectorRegistry, parties: tuple[str, ...]) -> None:
         calls = Counter(
-            "bank_party_calls", "Calls to external parties.", ("party", "outcome"), registry=registry
+            "bank_dependency_calls",
+            "Calls to external parties; they serve every cell.",
+            ("dependency", "cell", "outcome"),
+            registry=registry,
         )
         self._calls = {
-            (party, outcome): calls.labels(party, outcome) for party in parties for outcome in OUTCOMES
+            (party, outcome): calls.labels(party, "none", outcome)
+            for party in parties
+            for outcome in OUTCOMES
         }
 
     def called(self, party: str, outcome: str) -> None:

@@ -13,7 +13,7 @@ from stormbank.identity.metrics import PartyMetrics
 from stormbank.identity.party import Party
 from stormbank.identity.records import Records
 from stormbank.metrics import ServiceMetrics, SlotMetrics
-from stormbank.service import Service, reply
+from stormbank.service import CLOSE_SHARE, Service, reply
 from stormbank.session import Sessions
 from stormbank.settings.identity import IdentitySettings, PartySettings
 from stormbank.signed import Signed
@@ -63,7 +63,16 @@ async def run(settings: IdentitySettings, host: str, port: int) -> None:
             return reply(200, {"parties": shown})
 
         # It waits for nobody: that a ledger or a party is missing is said request by request.
-        service = Service("identity", desk.answer, metrics, lambda: True, serving, "/parties", parties)
+        service = Service(
+            "identity",
+            desk.answer,
+            metrics,
+            lambda: True,
+            serving,
+            "/parties",
+            parties,
+            close_share=CLOSE_SHARE,
+        )
         await service.run(host, port, common.drain_s)
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from stormbank.admission import tier_class
-from stormbank.operations import TIERS
 from stormbank.scoring import Patience
+from stormbank.settings import flow
 from stormbank.settings.common import Common, not_every_ledger, read_common, read_ledgers
-from stormbank.settings.parse import addresses, names, number, or_off, pairs, switch, whole
+from stormbank.settings.flow import FlowSettings, read_flow
+from stormbank.settings.parse import addresses, number, or_off, switch, whole
 from stormbank.settings.reader import Reader
 
 
 @dataclass(frozen=True)
 class GatewaySettings:
-    """`ledgers` by cell and `services` by name: the addresses of each. Rates per second.
+    """`ledgers` by cell and `services` by name: the addresses of each.
 
     A service that is not named is one that this bank does not have: its operations are unavailable. `step_up_above` in
     fen, None where no amount needs a step-up.
@@ -24,10 +24,7 @@ class GatewaySettings:
     common: Common
     ledgers: Mapping[str, tuple[str, ...]]
     services: Mapping[str, tuple[str, ...]]
-    limit: int
-    tier_order: tuple[str, ...]
-    tier_share: Mapping[str, float]
-    rate_per_s: Mapping[str, float]
+    flow: FlowSettings
     step_up_above: int | None
     scoring: Patience | None
 
@@ -40,10 +37,7 @@ def read(reader: Reader) -> GatewaySettings:
         common=common,
         ledgers=read_ledgers(reader, common),
         services=reader.read("BANK_SERVICES", "", addresses("SERVICE", empty=True), {}),
-        limit=reader.read("BANK_LIMIT", "24", whole(1), 1),
-        tier_order=reader.read("BANK_TIER_ORDER", "A,B,C", names, ()),
-        tier_share=reader.read("BANK_TIER_SHARE", "A=1.0,B=0.7,C=0.5", pairs(0), {}),
-        rate_per_s=reader.read("BANK_RATE", "A=400,B=150,C=80", pairs(0), {}),
+        flow=read_flow(reader),
         step_up_above=reader.read("BANK_STEP_UP_ABOVE", "5000000", or_off(whole(0)), unread),
         scoring=_scoring(reader),
     )
@@ -61,15 +55,7 @@ def _scoring(reader: Reader) -> Patience | None:
 
 
 def _contradictions(settings: GatewaySettings, reader: Reader) -> Iterator[str]:
-    order = set(settings.tier_order)
-    for name, table in (("BANK_TIER_SHARE", settings.tier_share), ("BANK_RATE", settings.rate_per_s)):
-        if set(table) != order:
-            yield f"{name} names {sorted(table)}, BANK_TIER_ORDER names {sorted(order)}"
-    for tier in TIERS:
-        if tier_class(tier, settings.tier_order) not in order:
-            yield f"BANK_TIER_ORDER does not cover tier {tier}"
-    if any(share > 1 for share in settings.tier_share.values()):
-        yield "BANK_TIER_SHARE: a share is at most 1"
+    yield from flow.contradictions(settings.flow.rules)
     yield from not_every_ledger(settings.common, settings.ledgers)
     if settings.scoring is not None and "risk" not in settings.services:
         yield "BANK_RISK=on: BANK_SERVICES names no risk"

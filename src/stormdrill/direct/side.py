@@ -16,7 +16,8 @@ from stormdrill.estate_sites import DatabaseSite
 from stormdrill.fence import FencedSite, Fencing
 from stormdrill.fence.deaths import dead_by_agents
 from stormdrill.fence.edges import Edges
-from stormdrill.fence.site import Tell, sites_in
+from stormdrill.fence.fenced import sites_in
+from stormdrill.fence.site import Tell
 from stormdrill.kube import Cluster
 from stormdrill.kube.faults import FaultObjects
 

@@ -103,8 +103,15 @@ def _fence(standing: Standing) -> str:
     return f"{standing.home} is closed for writers ({how}), by {fence.by} at {fence.at}"
 
 
+def _edges(standing: Standing) -> str:
+    fence = standing.fence
+    if fence is None or not fence.edges_shut:
+        return ""
+    return f"; its edges were shut by {fence.by} and not opened again (`stormdrill recover`, when a drill did it)"
+
+
 _SAID: dict[Place, Callable[[Standing], str]] = {
-    Place.HOME: lambda s: f"{s.home} leads, {s.away} follows it",
+    Place.HOME: lambda s: f"{s.home} leads, {s.away} follows it{_edges(s)}",
     Place.ARMED: lambda s: f"{s.home} leads, {s.away} follows it; the fence of {s.home} is armed",
     Place.CLOSED: lambda s: (
         f"{_fence(s)}, and {s.away} has not been promoted: nobody takes writes. Safe: open {s.home} again "

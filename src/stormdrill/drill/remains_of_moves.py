@@ -13,7 +13,7 @@ from stormdrill.direct.cut_off import lead_again
 from stormdrill.direct.failover import call_off, close
 from stormdrill.direct.rebuild import Wanted
 from stormdrill.direct.routes import Routes
-from stormdrill.direct.side import Pair, pair_of
+from stormdrill.direct.side import Pair, Side, pair_of
 from stormdrill.direct.standing import Place, Standing, stand
 from stormdrill.drill.sayings import worth_saying
 from stormdrill.errors import InputError, StormdrillError
@@ -128,12 +128,8 @@ def _mend(topology: Topology, pair: Pair, standing: Standing, check: Callable[[]
         clear(
             side.cluster, side.namespace
         )  # a rebuild that was cut off; nobody may have a volume beside its member
-    if standing.place is Place.ARMED and standing.of_a_drill:
-        home.fencing.disarm(BY)
-        return f"the fence of {home.region}, armed by a drill: disarmed"
-    if standing.place is Place.CLOSED and standing.of_a_drill:
-        call_off(home, BY, home.fencing.tell)
-        return f"{home.region}, closed by a drill that promoted nobody: opened, it takes writes again"
+    if standing.place in (Place.ARMED, Place.CLOSED, Place.HOME):
+        return _given_back(home, standing)
     if standing.place is Place.NEITHER:
         leading = lead_again(home, pair.standby, BY, home.fencing.tell)
         return f"each site followed the other, a switch between them was cut off: {leading.region} takes writes again"
@@ -144,6 +140,30 @@ def _mend(topology: Topology, pair: Pair, standing: Standing, check: Callable[[]
     if standing.place in (Place.AWAY, Place.RETURNING):
         return _led(topology, pair)
     return ""
+
+
+def _given_back(home: Side, standing: Standing) -> str:
+    """What a drill began and nobody was promoted for."""
+    if standing.place is Place.HOME:
+        return _edges_opened(home, standing)
+    if not standing.of_a_drill:
+        return ""
+    if standing.place is Place.ARMED:
+        home.fencing.disarm(BY)
+        return f"the fence of {home.region}, armed by a drill: disarmed"
+    call_off(home, BY, home.fencing.tell)
+    return f"{home.region}, closed by a drill that promoted nobody: opened, it takes writes again"
+
+
+def _edges_opened(home: Side, standing: Standing) -> str:
+    """Whoever gave the site back may have died before its edges were opened."""
+    fence = standing.fence
+    if fence is None or not fence.edges_shut or not (standing.of_a_drill or fence.by == BY):
+        return ""
+    if home.fencing.closed_neighbours():  # whoever of them is opened last opens them
+        return ""
+    home.fencing.open_edges()
+    return f"edges of {home.region}, shut by {fence.by} and not opened again: opened"
 
 
 def _led(topology: Topology, pair: Pair) -> str:

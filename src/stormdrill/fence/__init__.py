@@ -6,8 +6,9 @@ scaled to 0 and edges in maintenance (`site`, `edges`). `obtained` says how much
 
 from __future__ import annotations
 
+from stormdrill.fence.fenced import FencedSite
 from stormdrill.fence.obtained import How, Observed, obtained
 from stormdrill.fence.record import FenceRecord, State, read
-from stormdrill.fence.site import FencedSite, Fencing
+from stormdrill.fence.site import Fencing
 
 __all__ = ["FenceRecord", "FencedSite", "Fencing", "How", "Observed", "State", "obtained", "read"]

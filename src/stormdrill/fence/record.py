@@ -31,7 +31,8 @@ class State(StrEnum):
 class FenceRecord:
     """The fence of one site. `replicas` is what its StatefulSets had, by name; `how` is None while it is not known.
 
-    `by` is who had it done; `at` is UTC, RFC 3339, of the last change. `version` is the object's.
+    `by` is who had it done; `at` is UTC, RFC 3339, of the last change. `version` is the object's. `edges_shut`: the
+    site's edges were told to let nobody through, and not yet to let everybody through again, whatever the state.
     """
 
     site: str
@@ -41,6 +42,7 @@ class FenceRecord:
     how: How | None = None
     why: str = ""
     at: str = ""
+    edges_shut: bool = False
     version: str = field(default="", compare=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -75,6 +77,7 @@ def read(cluster: Cluster, namespace: str, cell: str = "") -> FenceRecord | None
             How(body["how"]) if body.get("how") else None,
             body.get("why", ""),
             body.get("at", ""),
+            bool(body.get("edges_shut", False)),
             found["metadata"]["resourceVersion"],
         )
     except (KeyError, TypeError, ValueError) as error:

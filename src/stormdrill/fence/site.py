@@ -10,10 +10,9 @@ from typing import Any, Protocol
 
 from stormdrill import wait
 from stormdrill.errors import ActionError, DeadlineError, StormdrillError, TargetError
-from stormdrill.estate import Topology
-from stormdrill.estate_sites import DatabaseSite
 from stormdrill.fence import record as kept
 from stormdrill.fence.edges import Edges
+from stormdrill.fence.fenced import FencedSite
 from stormdrill.fence.obtained import How, Observed, obtained
 from stormdrill.fence.record import ANNOTATION, FenceRecord, State
 from stormdrill.kube import ApiError, Cluster, PodRef
@@ -26,51 +25,6 @@ class Tell(Protocol):
 
     def __call__(self, kind: str, actor: str = ..., *, mono_ns: int | None = ..., **data: Any) -> object:
         """As `History.append`."""
-
-
-@dataclass(frozen=True)
-class FencedSite:
-    """What is closed: a cell's databases in a region, by StatefulSet, each with its members (= pods).
-
-    `cell` is said only where the region has the databases of several cells: each of them has a fence of its own.
-    `neighbours` are the others, with their namespaces.
-    """
-
-    region: str
-    namespace: str
-    stateful_sets: Mapping[str, tuple[str, ...]]
-    cell: str = ""
-    neighbours: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, topology: Topology, cell: str, region: str) -> FencedSite:
-        """The databases that `cell` has in `region`. ActionError when there are none to move."""
-        there = sites_in(topology, region)
-        if cell not in there:
-            raise ActionError(f"no database of cell {cell} has a site in {region}: nothing to fence there")
-        namespaces = {name: topology.services[topology.databases[name].service].namespace for name in there}
-        return cls(
-            region,
-            namespaces[cell],
-            there[cell].stateful_sets,
-            cell if len(there) > 1 else "",
-            {name: namespace for name, namespace in namespaces.items() if name != cell},
-        )
-
-    @property
-    def text(self) -> str:
-        """As people call it."""
-        return f"{self.region} ({self.cell})" if self.cell else self.region
-
-
-def sites_in(topology: Topology, region: str) -> dict[str, DatabaseSite]:
-    """The sites of databases that the topology has in `region`, by cell."""
-    return {
-        cell: site
-        for cell, database in topology.databases.items()
-        for site in (database.home, database.standby)
-        if site is not None and site.region == region
-    }
 
 
 @dataclass(frozen=True)
@@ -126,7 +80,10 @@ class Fencing:
         found = self.record()
         known = found.replicas if found and found.state is not State.OPEN else self._replicas()
         known = {name: count or len(self.site.stateful_sets[name]) for name, count in known.items()}
-        closed = self._keep(FenceRecord(self.site.region, State.CLOSED, by, known, version=_version(found)))
+        shut = self.edges is not None
+        closed = self._keep(
+            FenceRecord(self.site.region, State.CLOSED, by, known, edges_shut=shut, version=_version(found))
+        )
         self._say("fence.closing", by, **closed.to_json())
         # Both at once, and what is proven by its databases does not wait for edges that nobody reaches.
         pool = ThreadPoolExecutor(max_workers=1)
@@ -179,6 +136,7 @@ class Fencing:
         self._scale(closed.replicas, None)
         if edges:
             self.open_edges()
+            closed = self.need_closed()
         opened = self._keep(replace(closed, state=State.OPEN, how=None, why="", by=by))
         self._say("fence.opened", by, site=self.site.region, edges=edges)
         return opened
@@ -197,6 +155,10 @@ class Fencing:
         states = self.edges.let_through() if self.edges else ()
         if wrong := [edge.why or f"{edge.pod} stays shut" for edge in states if edge.shut is not False]:
             raise ActionError(f"edges of {self.site.region}: {'; '.join(wrong)}")
+        for cell, namespace in {self.site.cell: self.site.namespace, **self.site.neighbours}.items():
+            found = kept.read(self.cluster, namespace, cell)
+            if found and found.edges_shut:
+                self._keep(replace(found, edges_shut=False), namespace, cell)
 
     def need_closed(self) -> FenceRecord:
         """The fence. ActionError when the site is not closed."""
@@ -287,9 +249,10 @@ class Fencing:
             patch = {"metadata": {"annotations": {ANNOTATION: by}}, "spec": {"replicas": count}}
             self.cluster.patch(self._path(name), patch)
 
-    def _keep(self, record: FenceRecord) -> FenceRecord:
+    def _keep(self, record: FenceRecord, namespace: str = "", cell: str = "") -> FenceRecord:
+        """Keep this site's fence, or a neighbour's."""
         try:
-            return kept.write(self.cluster, self.site.namespace, record, self.site.cell)
+            return kept.write(self.cluster, namespace or self.site.namespace, record, cell or self.site.cell)
         except ApiError as error:
             if error.conflict:
                 raise ActionError(

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from stormdrill.history import Event
 from stormdrill.units import NS_PER_S
 
+RETURN: Final = "return"
+RETURN_BEGINS: Final = "return.started"
+RETURN_ENDS: Final = "redundancy.restored"
 # The phases in which customers are watched after a fault, in order.
-_WATCHED = ("inject", "recover", "revert", "return", "settle")
+_WATCHED = ("inject", "recover", "revert", RETURN, "settle")
 _LOADED = ("steady", *_WATCHED)
 
 
@@ -68,6 +71,15 @@ class Chronicle:
     def phase(self, name: str) -> Phase | None:
         """The first phase of that name."""
         return next((phase for phase in self.phases if phase.name == name), None)
+
+    def way_back(self) -> Phase | None:
+        """The return: the drill's own phase, or from where people began it to where they ended it (or to the end)."""
+        own = self.phase(RETURN)
+        begun = [event for event in self.of(RETURN_BEGINS) if event.phase == RETURN]
+        if own is not None or not begun:
+            return own
+        ended = [event.mono_ns for event in self.of(RETURN_ENDS) if event.mono_ns >= begun[0].mono_ns]
+        return Phase(RETURN, begun[0].mono_ns, max(ended, default=self.end_ns))
 
     @property
     def zero_ns(self) -> int:

@@ -30,7 +30,7 @@ def failover(inputs: Inputs, asked: Demand | None, meant: Intents) -> Failover:
     if not (found or told or seen.pairs or cut or noticed != UNWATCHED):
         return NOTHING
     switched = any(one.phase == "return" for one in found)
-    returned = story.phase("return") is not None
+    returned = story.way_back() is not None
     return Failover(
         canaries=seen,
         steps=told,

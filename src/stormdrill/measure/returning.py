@@ -16,7 +16,7 @@ from stormdrill.units import NS_PER_S
 
 def pauses(demand: Demand, story: Chronicle, plan: Plan) -> tuple[Pause, ...]:
     """The longest pause of writes in the return, by cell; empty without a return."""
-    phase = story.phase("return")
+    phase = story.way_back()
     if phase is None or not len(demand):
         return ()
     operations = plan.topology.operations

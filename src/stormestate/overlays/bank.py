@@ -9,6 +9,10 @@ _SLOTS = 2
 """Workers of a ledger in an estate of one cell, as in `base`: the cells of an estate share them."""
 
 
+_PATIENT = {"BANK_DB_SEARCH_S": "0.5"}
+"""Where a database takes no writes for months: each search is a new connection to it."""
+
+
 def region_settings(shape: Shape, region: Region) -> list[str]:
     """What gateways and ledgers of a region share, as `NAME=value`."""
     ledgers = ",".join(f"{cell.name}={'|'.join(_ledgers(cell, region))}" for cell in shape.cells)
@@ -18,18 +22,25 @@ def region_settings(shape: Shape, region: Region) -> list[str]:
 
 def ledger_settings(cell: Cell, site: Site) -> dict[str, str]:
     """What a ledger has of its own: its cell, and the members of the cell's database in its region."""
-    members = ",".join(f"{cell.pod_in(zone)}.{cell.database}:5432" for zone in site.zones)
-    found = {
-        "BANK_CELL": cell.name,
-        "BANK_DB_DSN": f"postgresql://bank@{members}/bank?target_session_attrs=read-write",
-    }
+    found = {"BANK_CELL": cell.name, "BANK_DB_DSN": _dsn(cell, site)}
     if site == cell.home:
         # What a new bank begins with; elsewhere the database brings its own.
         found["BANK_HOME"] = site.zones[0]
     else:
-        # The database here takes no writes for months, and each search is a new connection to it.
-        found["BANK_DB_SEARCH_S"] = "0.5"
+        found |= _PATIENT
     return found
+
+
+def database_settings(shape: Shape, region: Region) -> dict[str, str]:
+    """What a process has of its own that works on every database of the region."""
+    here = shape.cells_in(region.name)
+    found = {"BANK_DB_DSNS": " ".join(f"{cell.name}={_dsn(cell, site)}" for cell, site in here)}
+    return found if any(site == cell.home for cell, site in here) else found | _PATIENT
+
+
+def _dsn(cell: Cell, site: Site) -> str:
+    members = ",".join(f"{cell.pod_in(zone)}.{cell.database}:5432" for zone in site.zones)
+    return f"postgresql://bank@{members}/bank?target_session_attrs=read-write"
 
 
 def _ledgers(cell: Cell, region: Region) -> list[str]:

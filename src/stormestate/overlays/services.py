@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from stormestate.overlays.text import ZONE, document, kustomization
@@ -19,8 +20,11 @@ def directory(role: Role) -> str:
     return f"services/{role.name}"
 
 
-def deployment(role: Role, zone: Zone, up: str) -> dict[str, str]:
-    """Its files in a zone's directory; `up` leads from there to `base`. The zone's name is added by the zone."""
+def deployment(role: Role, zone: Zone, up: str, more: Mapping[str, str]) -> dict[str, str]:
+    """Its files in a zone's directory; `up` leads from there to `base`, `more` are settings of its region.
+
+    The zone's name is added by the zone.
+    """
     container = "/spec/template/spec/containers/0"
     changes = [
         _put("/metadata/name", role.name),
@@ -30,11 +34,10 @@ def deployment(role: Role, zone: Zone, up: str) -> dict[str, str]:
         _put(f"{container}/command/3", role.name),
         _put(f"{container}/ports/0/containerPort", role.port),
         _add("/spec/template/spec/nodeSelector", {ZONE: zone.name}),
-        *(_add(f"{container}/env/-", entry) for entry in _env(role)),
+        *(_add(f"{container}/env/-", entry) for entry in _env(role, more)),
     ]
     if role.patient:
         changes += [
-            _add("/spec/template/metadata/annotations/prometheus.io~1interval", f"{_SLOWER_S}s"),
             _put(f"{container}/readinessProbe/periodSeconds", _SLOWER_S),
             _put(f"{container}/livenessProbe/periodSeconds", 2 * _SLOWER_S),
         ]
@@ -62,8 +65,9 @@ def _files(role: Role, title: str, kind: str, base: str, changes: list[dict[str,
     return {f"{at}/kustomization.yaml": top, f"{at}/role.yaml": document(title, changes)}
 
 
-def _env(role: Role) -> list[dict[str, Any]]:
-    stated: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in role.env.items()]
+def _env(role: Role, more: Mapping[str, str]) -> list[dict[str, Any]]:
+    values = {**role.env, **more}
+    stated: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
     return stated + [
         {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
         for name, (secret, key) in role.secrets.items()

@@ -33,7 +33,8 @@ def files(shape: Shape, region: Region, zone: Zone) -> dict[str, str]:
                 found |= _database(cell, site, zone)
         for role in roles.ROLES:
             bases.append(services.directory(role))
-            found |= services.deployment(role, zone, _BASE)
+            more = bank.database_settings(shape, region) if role.databases else {}
+            found |= services.deployment(role, zone, _BASE, more)
     if not bases:
         return {}
     top = kustomization(

@@ -69,7 +69,7 @@ async def _start(home: Home, container: Container, image: Image, attempt: int) -
     env = await _environment(home, container, image.path)
     held = limit(home, container, disk_of(container, volumes))
     return {
-        **_common(home, container, env, held),
+        **_common(home, container, env, held, image),
         "attempt": attempt,
         "argv": [expand(word, env) for word in container.command],
         "read_only": container.read_only_root,
@@ -84,7 +84,7 @@ async def execution(home: Home, container: Container, command: Sequence[str], *,
     image = home.node.estate.images.get(container.image)
     env = await _environment(home, container, image.path if image else ())
     held = cgrouplimits.place(home.sandbox.limited, container.name, limits_of(container))
-    return {**_common(home, container, env, held), "argv": list(command), "tty": tty}
+    return {**_common(home, container, env, held, image), "argv": list(command), "tty": tty}
 
 
 async def run(home: Home, container: Container, command: Sequence[str], timeout_s: float) -> tuple[int, str]:
@@ -131,7 +131,7 @@ def limit(home: Home, container: Container, disk: int) -> Held:
     return held
 
 
-def _common(home: Home, container: Container, env: dict[str, str], held: Held) -> Order:
+def _common(home: Home, container: Container, env: dict[str, str], held: Held, image: Image | None) -> Order:
     return {
         "container": container.name,
         "env": env,
@@ -141,6 +141,7 @@ def _common(home: Home, container: Container, env: dict[str, str], held: Held) -
         "capabilities": None if container.privileged else _capabilities(container),
         "cgroup": f"{home.sandbox.cgroup}/{container.name}",
         "groups": list(held.groups),
+        "reserves": image is None or image.reserves,
     }
 
 

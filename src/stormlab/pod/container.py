@@ -138,6 +138,8 @@ def _execute(order: dict[str, Any], *, join_user: bool) -> None:
         kernel.keep_capabilities(order["capabilities"])
     if order["user"] and join_user:
         kernel.become(order["user"], order["group"])
+    if not order["reserves"]:
+        kernel.refuse_reservation()
     argv = order["argv"]
     try:
         os.execvpe(argv[0], argv, order["env"])  # noqa: S606  a program and its arguments, no shell wanted

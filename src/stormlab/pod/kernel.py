@@ -6,6 +6,7 @@ Imported by the shim, which runs without site-packages: standard library only, a
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 
@@ -21,6 +22,11 @@ MS_BIND, MS_REC = 4096, 16384
 MS_PRIVATE, MS_SLAVE, MS_SHARED = 1 << 18, 1 << 19, 1 << 20
 MNT_DETACH = 2
 _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+_SYS_FALLOCATE = {"x86_64": (0xC000003E, 285), "aarch64": (0xC00000B7, 47)}
+"""The architecture as filters of system calls see it, and the number of the call there."""
+_PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _MODE_FILTER = 22, 38, 2
+_LOAD, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x15, 0x06  # of the kernel's packet filter
+_ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER = 1, 15, 24, 36
 _LAST_CAPABILITY = 40
 
@@ -118,3 +124,36 @@ def become(user: int, group: int) -> None:
             os.write(fd, content.encode())
         finally:
             os.close(fd)
+
+
+class _Instruction(ctypes.Structure):
+    _fields_ = (
+        ("code", ctypes.c_uint16),
+        ("yes", ctypes.c_uint8),
+        ("no", ctypes.c_uint8),
+        ("k", ctypes.c_uint32),
+    )
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_uint16), ("first", ctypes.POINTER(_Instruction)))
+
+
+def refuse_reservation() -> None:
+    """Have `fallocate` fail as on a file system that cannot reserve room, for this process and all it becomes.
+
+    Programs then lengthen a file without taking room for it, or write it. They gain no privileges by exec any more.
+    """
+    architecture, number = _SYS_FALLOCATE[os.uname().machine]
+    steps = (
+        (_LOAD, 0, 0, 4),
+        (_JUMP_IF_EQUAL, 0, 3, architecture),
+        (_LOAD, 0, 0, 0),
+        (_JUMP_IF_EQUAL, 0, 1, number),
+        (_RETURN, 0, 0, _ERRNO | errno.EOPNOTSUPP),
+        (_RETURN, 0, 0, _ALLOW),
+    )
+    filters = (_Instruction * len(steps))(*(_Instruction(*step) for step in steps))
+    program = _Program(len(steps), filters)
+    _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "give up new privileges")
+    _check(_libc.prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(program), 0, 0), "filter system calls")

@@ -27,8 +27,8 @@ from stormlab.process import ProcessId
 
 BIN = Path("/usr/lib/postgresql/15/bin")
 SECRET = "0123456789abcdef-lab"
-# PostgreSQL refuses to be root; the data stays root's in the eyes of everybody else.
 IDENTITYS = addresses_of("identity")
+# PostgreSQL refuses to be root; the data stays root's in the eyes of everybody else.
 NOT_ROOT = ["unshare", "-U", "--map-user=65534", "--map-group=65534"] if os.geteuid() == 0 else []
 
 pytestmark = pytest.mark.lab

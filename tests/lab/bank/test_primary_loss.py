@@ -126,7 +126,7 @@ def test_a_retry_does_not_vouch_for_a_commit_that_is_not_replicated(bank, eventu
 
 
 def test_many_commits_that_stand_still_leave_readers_their_connections(bank, at_once):
-    gateway = bank.gateway(bank.ledger(BANK_SLOTS="50"), BANK_RATE="A=4000,B=150,C=80")
+    gateway = bank.gateway(bank.ledger(BANK_SLOTS="50"), BANK_RATE="other=4000")
     tokens = [gateway.login(customer) for customer in range(1, 13)]
 
     def transfer(number, token):

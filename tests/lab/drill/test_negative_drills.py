@@ -57,7 +57,7 @@ def test_without_idempotency_retries_book_twice_and_the_keys_are_listed(small_la
 
 
 def test_an_inverted_order_of_shedding_fails(small_lab, bank, runs, tmp_path):
-    bank.runs_with(BANK_TIER_ORDER="C,B,A")
+    bank.runs_with(BANK_TIER_ORDER="C,B,A2,A1")
     ended = drill(small_lab, runs, str(_sooner(tmp_path)), "--times", SHORT)
     assert ended.check("flow.order")["verdict"] == "fail", ended.check("flow.order")
     assert (ended.code, ended.verdict["verdict"]) == (1, "fail"), ended.output

@@ -39,3 +39,11 @@ def test_it_passes_for_both_cells(full_lab, tmp_path, experiment):
         assert all(ended.check(f"dual_writes.{cell}")["verdict"] == "pass" for cell in CELLS)
     after = recover(full_lab, tmp_path)
     assert (after.returncode, "nothing was left behind" in after.stdout) == (0, True), after.stdout
+
+
+def test_a_surge_is_shed_in_order_and_customers_of_tier_a_do_not_notice(full_lab, tmp_path):
+    topology = ("--topology", str(full_lab.topology))
+    ended = drill(full_lab, tmp_path / "runs", "experiments/surge-shedding.yaml", *topology)
+    assert (ended.code, ended.verdict["verdict"]) == (0, "pass"), ended.output
+    for name in ("flow.order", "flow.limit", "flow.rejects", "hurt.A"):
+        assert ended.check(name)["verdict"] == "pass", ended.check(name)

@@ -117,7 +117,9 @@ async def transfer(http, phone, due_ns, log):
         in_doubt |= result == "unknown"
         if result == "good" or not in_doubt:
             break
-        await asyncio.sleep(_BACK_OFF_S * 2**number * random.uniform(0.5, 1.5))
+        # Nobody pauses beyond his patience: who ends this waits for every try under way.
+        pause_s = _BACK_OFF_S * 2**number * random.uniform(0.5, 1.5)
+        await asyncio.sleep(min(pause_s, max(0.0, _PATIENCE_S - (time.monotonic_ns() - due_ns) / 1e9)))
     line = {"due_ns": due_ns, "good_ns": good_ns if result == "good" else None, "edge": edge}
     log.write(json.dumps(line) + "\n")
     log.flush()

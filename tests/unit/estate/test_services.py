@@ -28,7 +28,8 @@ def test_every_serving_zone_has_it(objects, region, zone):
     assert deployment["spec"]["selector"]["matchLabels"] == pod["metadata"]["labels"]
     assert deployment["spec"]["replicas"] == 2
     assert pod["spec"]["nodeSelector"] == {ZONE: zone}
-    assert pod["metadata"]["annotations"] == {"prometheus.io/scrape": "true", "prometheus.io/port": "8801"}
+    notes = pod["metadata"]["annotations"]
+    assert (notes["prometheus.io/scrape"], notes["prometheus.io/port"]) == ("true", "8801")
     (container,) = pod["spec"]["containers"]
     assert container["command"] == ["python", "-m", "stormbank", "swift"]
     assert container["ports"] == [{"name": "http", "containerPort": 8801}]

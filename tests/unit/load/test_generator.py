@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from tests.forking import Nursery
 
 from stormdrill import wait
@@ -293,3 +294,21 @@ def test_a_share_of_the_money_goes_to_customers_of_other_cells_where_the_profile
         (a, b) for a in range(3) for b in range(3) if a != b
     }
     assert np.all((sent["source"] > 970) == (sent["target"] > 970))
+
+
+@pytest.mark.parametrize(
+    ("abandons", "leave"), [("{}", True), ("{balance: 0, bills: 0, transfer: 0, checkin: 0}", False)]
+)
+def test_who_is_refused_what_matters_little_to_him_stays(
+    start: Start, stub: Stub, abandons: str, leave: bool
+) -> None:
+    app = f"app: {{timeout: 1s, retry: {{attempts: 1}}, abandon: 100%, abandons: {abandons}}}\n"
+    text = "\n".join(line for line in PHONES.splitlines() if not line.startswith("app:"))
+    started = start(f"{text}\n{app}", [stub.url])
+    wait.pause(2)
+    stub.behave("error")
+    wait.pause(2)
+    started.load.stop()
+    check_whole(started)
+    left = outcomes(finals(started.requests()))["BLOCKED", "ABANDONED"]
+    assert (left > 0) is leave

@@ -26,6 +26,7 @@ cells: {cells}
 databases: {databases}
 audit: {{kind: none, why: a fake has no books}}
 canaries: {{}}
+fence: {{edges: {{selector: {{app: edge}}, socket: /run/edge.sock, backend: gateways}}}}
 continuity: continuity.yaml
 lock: {{namespace: {namespace}, name: drill}}
 """

@@ -260,6 +260,19 @@ def test_killed_before_the_promotion_recover_opens_what_a_drill_closed_and_not_w
     assert (len(found), left, drill.replicas) == (1, [], 1)
 
 
+@pytest.mark.parametrize(("by", "opens"), [("drill r1", True), ("stormdrill recover", True), ("ada", False)])
+def test_killed_before_the_edges_were_opened_recover_opens_those_that_a_drill_shut(drill, by, opens):
+    drill.switching.arm("city1")
+    fencing = drill.switching._armed["city1"]["main"]
+    fencing.close(by, deadline_s=0)
+    fencing.open(by, edges=False)  # and whoever did it is dead
+    assert (drill.unusual(), drill.fence.edges_shut) == ([], True)
+    found, left = drill.settle()
+    assert (len(found), left) == (int(opens), [])
+    assert drill.fence.edges_shut is not opens
+    assert drill.settle() == ([], [])
+
+
 def test_a_bench_that_a_dead_rebuild_left_on_a_volume_is_removed(drill):
     spec = {"nodeName": "node-a", "containers": [{"name": "pg", "image": "pg"}]}
     meta = {"name": "pg-a-0-bench", "labels": {"app": "stormdrill-bench"}}

@@ -186,7 +186,8 @@ def test_edges_stay_shut_while_another_cell_is_closed_behind_them(drill):
     fences["main"].open("drill x", edges=False)
     with pytest.raises(ActionError, match="edges of city1 stay shut: second is closed there"):
         fences["main"].open_edges()
-    fences["second"].open("drill x")
+    assert drill.settle()[0][0].startswith("second: city1, closed by a drill")  # and the edges with it
+    assert not any(drill.fence_of(cell).edges_shut for cell in fences)
     fences["main"].open_edges()
 
 

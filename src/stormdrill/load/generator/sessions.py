@@ -55,6 +55,7 @@ class _Walk:
         self._running, self._caller, self._later, self._phones = running, caller, later, phones
         self._opening = opening
         self._app = running.config.profile.app
+        self._abandon = [self._app.abandon_after(each.name) for each in running.config.operations]
         self._random = Random(f"{running.config.seed}/abandon")
 
     def begin(self, visit: Visit, phone: Phone | None) -> None:
@@ -94,7 +95,7 @@ class _Walk:
             return None
         if operation == self._opening:
             return (Outcome.DROPPED if outcome is Outcome.DROPPED else Outcome.BLOCKED), Reason.NONE
-        if outcome is not Outcome.DROPPED and self._random.random() < self._app.abandon:
+        if outcome is not Outcome.DROPPED and self._random.random() < self._abandon[operation]:
             return Outcome.BLOCKED, Reason.ABANDONED
         return None
 

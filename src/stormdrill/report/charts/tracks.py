@@ -20,7 +20,8 @@ from stormdrill.report.charts.frame import (
     zero_of,
 )
 
-NAMES = 150.0  # width of the names at the left, inside the plot's own margin
+NAMES = 186.0  # width of the names at the left, inside the plot's own margin
+LONGEST = 27  # letters of a name that fit there
 TOP, ROW, LANE = 44.0, 22.0, 15.0
 STEPS = TOP + 16.0  # the first row of numbers, below the word at t0
 NUMBER = 15.0  # how far apart two numbers must be on one row
@@ -116,7 +117,7 @@ def _number(frame: Frame, number: int, step: Step, y: float) -> list[str]:
 
 
 def _lane(frame: Frame, lane: Lane, y: float) -> list[str]:
-    parts = [svg.text(lane.name, NAMES - 8, y + 11, class_="lane", anchor="end")]
+    parts = [svg.text(_short(lane.name), NAMES - 8, y + 11, class_="lane", anchor="end")]
     parts.append(svg.line(NAMES, y + LANE - 1, WIDTH - RIGHT, y + LANE - 1, "grid"))
     for span, hover in lane.spans:
         start_s, end_s = max(span.start_s, frame.from_s), min(span.end_s, frame.to_s)
@@ -126,13 +127,17 @@ def _lane(frame: Frame, lane: Lane, y: float) -> list[str]:
     return parts
 
 
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
 def _faults(measured: Measurements) -> list[Lane]:
     lanes = []
     for fault in measured.faults:
         end_s = fault.reverted_s if fault.reverted_s is not None else measured.judged_to_s
         span = Stretch(fault.t0_s, end_s)
         hover = f"{fault.name}: {', '.join(fault.targets)}, {fault.t0_s:.1f} s to {end_s:.1f} s"
-        lanes.append(Lane(f"fault {fault.name}"[:24], ((span, hover),), "track-fault"))
+        lanes.append(Lane(f"fault {fault.name}", ((span, hover),), "track-fault"))
     return lanes
 
 
@@ -142,7 +147,7 @@ def _alerts(measured: Measurements) -> list[Lane]:
         end_s = one.resolved_s if one.resolved_s is not None else measured.judged_to_s
         hover = f"{one.alert} ({one.labels}): fired {one.fired_s:.1f} s"
         by_name.setdefault(one.alert, []).append((Stretch(one.fired_s, end_s), hover))
-    return [Lane(name[:24], tuple(spans), "track-alert") for name, spans in by_name.items()]
+    return [Lane(name, tuple(spans), "track-alert") for name, spans in by_name.items()]
 
 
 def _flows(found: Failover) -> list[Lane]:

@@ -1,0 +1,1 @@
+"""What stands around the calls of one dependency, so that its trouble stays its own. `guarded` puts it together."""

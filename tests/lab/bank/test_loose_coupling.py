@@ -1,0 +1,154 @@
+"""A service that is slow, frozen or dead keeps its trouble to itself; without the gateway's protection it does not."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import pytest
+
+from stormbank.operations import BY_NAME
+
+WIDE = {"BANK_LIMIT": "24", "BANK_RATE": "A=4000,B=4000,C=4000"}
+# One setting: every tier may have all of the room.
+UNPROTECTED = {"BANK_TIER_SHARE": "A=1.0,B=1.0,C=1.0"}
+CROWD = 40
+ROUNDS = 12
+BODIES = {
+    "invest": {"product": "bonds", "amount": 5_000},
+    "voice": {"text": "my balance"},
+    "checkin": {"place": "gate"},
+    "offers": None,
+}
+# What the slowest answer of these may take: a quarter of the deadline, on a machine that does other things, too.
+OBJECTIVE_S = 0.5
+
+
+@dataclass
+class Seen:
+    """What customers of the important operations got."""
+
+    statuses: Counter = field(default_factory=Counter)
+    times_s: list = field(default_factory=list)
+
+    @property
+    def good(self):
+        return sum(count for status, count in self.statuses.items() if status in (200, 201)) / len(
+            self.times_s
+        )
+
+    @property
+    def usual_worst_s(self):
+        return sorted(self.times_s)[int(len(self.times_s) * 0.95)]
+
+
+@contextlib.contextmanager
+def crowd(gateway, token, name):
+    """Many customers who want `name`, each as soon as the last answer came, and after a short pause."""
+    operation, over = BY_NAME[name], threading.Event()
+
+    def insist():
+        while not over.wait(0.05):
+            with contextlib.suppress(OSError):
+                gateway.call(
+                    operation.method,
+                    operation.path,
+                    BODIES[name],
+                    token=token,
+                    key=str(uuid.uuid4()),
+                    deadline_ms=2_000,
+                )
+
+    with ThreadPoolExecutor(CROWD) as phones:
+        for _ in range(CROWD):
+            phones.submit(insist)
+        try:
+            # By then those who are stuck have taken what they can get.
+            over.wait(0.7)
+            yield
+        finally:
+            over.set()
+
+
+def important(gateway, token):
+    """Each important operation in turn, a few times, as one customer asks for them."""
+    login = {"customer": 1, "device": "device-1", "password": "pw-1"}
+    calls = {
+        "transfer": lambda key: gateway.call(
+            "POST", "/v1/transfers", {"to": 2, "amount": 100}, token=token, key=key
+        ),
+        "payment": lambda key: gateway.pay(token, key),
+        "balance": lambda _: gateway.call("GET", "/v1/balance", token=token),
+        "login": lambda _: gateway.call("POST", "/v1/login", login),
+    }
+    seen = Seen()
+    for _ in range(ROUNDS):
+        for call in calls.values():
+            reply = call(str(uuid.uuid4()))
+            seen.statuses[reply.status] += 1
+            seen.times_s.append(reply.took_s)
+    return seen
+
+
+def estate(bank, role, name, fast, **settings):
+    """A gateway over a ledger and the service in trouble, which is slow at first."""
+    ledger = bank.ledger()
+    asked = [ledger] if role in ("wealth", "campus") else []
+    service = bank.service(role, *asked, BANK_SERVICE_MS=fast(**{name: 1_500}), BANK_OFFERS_CACHE_S="0")
+    gateway = bank.gateway(ledger, services=[service], **WIDE, **settings)
+    return gateway, service, gateway.login()
+
+
+TROUBLED = [("wealth", "invest"), ("voice", "voice"), ("campus", "checkin"), ("marketing", "offers")]
+
+
+@pytest.mark.parametrize(("role", "name"), TROUBLED)
+def test_the_important_business_does_not_notice(bank, fast, books_agree, role, name):
+    gateway, service, token = estate(bank, role, name, fast)
+    with crowd(gateway, token, name):
+        slow = important(gateway, token)
+    with crowd(gateway, token, name), service.frozen():
+        frozen = important(gateway, token)
+    service.stop()
+    with crowd(gateway, token, name):
+        dead = important(gateway, token)
+    for trouble, seen in {"slow": slow, "frozen": frozen, "dead": dead}.items():
+        assert seen.good == 1.0, (trouble, seen.statuses)
+        assert seen.usual_worst_s < OBJECTIVE_S, (trouble, seen.times_s)
+    books_agree(bank.postgres)
+
+
+@pytest.mark.parametrize(("role", "name"), [("wealth", "invest"), ("campus", "checkin")])
+def test_without_protection_everybody_waits_for_the_one_that_hangs(bank, fast, role, name):
+    gateway, _, token = estate(bank, role, name, fast, **UNPROTECTED)
+    with crowd(gateway, token, name):
+        seen = important(gateway, token)
+    assert seen.good < 0.8, seen.statuses
+
+
+def test_money_degrades_as_declared_while_anti_fraud_hangs(bank, books_agree):
+    """Little money moves with a mark and a short delay, much is refused at once, and nothing else notices."""
+    ledger, risk = bank.ledger(), bank.service("risk")
+    gateway = bank.gateway(ledger, services=[risk], BANK_RISK="on", BANK_RISK_CLOSED_ABOVE="1000", **WIDE)
+    token = gateway.login()
+    with risk.frozen():
+        money, large, other = Seen(), Seen(), Seen()
+        for seen, call in (
+            (money, lambda: gateway.pay(token, amount=1_000)),
+            (large, lambda: gateway.pay(token, amount=1_001)),
+            (other, lambda: gateway.call("GET", "/v1/balance", token=token)),
+        ):
+            for _ in range(ROUNDS):
+                reply = call()
+                seen.statuses[reply.status] += 1
+                seen.times_s.append(reply.took_s)
+    assert (dict(money.statuses), dict(large.statuses)) == ({201: ROUNDS}, {503: ROUNDS})
+    assert dict(other.statuses) == {200: ROUNDS}
+    assert max(money.usual_worst_s, large.usual_worst_s) < 0.15 + OBJECTIVE_S
+    assert other.usual_worst_s < OBJECTIVE_S
+    assert bank.postgres.query("SELECT unscored, count(*) FROM movement GROUP BY 1") == [(True, ROUNDS)]
+    books_agree(bank.postgres)
