@@ -54,27 +54,30 @@ def insist(two, tokens, order, until_s):
 
 
 class Killer:
-    """Kills ledgers at seeded moments and starts them again, and once the database, until it is told to stop."""
+    """Kills ledgers of one cell at seeded moments and starts them again, until it is told to stop.
 
-    def __init__(self, two, rng):
-        self._two, self._rng = two, rng
+    `database` says that it also kills the database of both, once.
+    """
+
+    def __init__(self, two, cell, rng, *, database):
+        self._two, self._cell, self._rng, self._database = two, cell, rng, database
         self._over = threading.Event()
         self.kills = 0
 
     def run(self):
+        ledgers, ports = self._two.ledgers[self._cell], self._two.ports[self._cell]
         for number in itertools.count(1):
-            if self._over.wait(self._rng.uniform(0.2, 1.0)):
+            if self._over.wait(self._rng.uniform(0.05, 0.5)):
                 return
-            if number == 4:
+            place = self._rng.randrange(self._two.size)
+            ledgers[place].stop()
+            self.kills += 1
+            if self._database and number == 2:
                 self._two.bank.postgres.kill()
                 self._over.wait(0.3)
                 self._two.bank.postgres.start()
-                continue
-            cell, place = self._rng.randrange(2), self._rng.randrange(self._two.size)
-            self._two.ledgers[cell][place].stop()
-            self.kills += 1
-            self._over.wait(self._rng.uniform(0.0, 0.5))
-            self._two.ledgers[cell][place] = self._two.ledger(cell, self._two.ports[cell][place])
+            self._over.wait(self._rng.uniform(0.0, 0.3))
+            ledgers[place] = self._two.ledger(self._cell, ports[place])
 
     def stop(self):
         self._over.set()
@@ -85,14 +88,16 @@ def strike(two, count, seed, within_s):
     rng = random.Random(seed)
     wanted = list(orders(count, rng))
     tokens = {customer: two.gateway.login(customer) for customer in range(1, CUSTOMERS + 1)}
-    killer = Killer(two, random.Random(f"{seed}/kills"))
+    killers = [Killer(two, cell, random.Random(f"{seed}/{cell}"), database=cell == 0) for cell in (0, 1)]
     until_s = time.monotonic() + within_s
-    with ThreadPoolExecutor(1) as beside, ThreadPoolExecutor(24) as phones:
-        killing = beside.submit(killer.run)
+    with ThreadPoolExecutor(2) as beside, ThreadPoolExecutor(12) as phones:
+        killing = [beside.submit(each.run) for each in killers]
         try:
             for done in [phones.submit(insist, two, tokens, order, until_s) for order in wanted]:
                 done.result()
         finally:
-            killer.stop()
-        killing.result()
-    return wanted, killer.kills
+            for each in killers:
+                each.stop()
+        for each in killing:
+            each.result()
+    return wanted, sum(each.kills for each in killers)

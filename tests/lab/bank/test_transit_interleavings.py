@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 from stormbank.cells import Cells
 from stormbank.db.schema import ensure
@@ -93,7 +94,7 @@ class World:
             payer, to, amount = self.wanted[key]  # a phone repeats what it sent
         here, there = payer % 2, CELLS.names[to % 2]
         transfer = Transfer(key, payer, to, amount)
-        content = psycopg.types.json.Json(transfer.content())
+        content = Jsonb(transfer.content())
         through = transit_account(CELLS, there, key)
         version = self.books[here].execute("SELECT version FROM cell_epoch").fetchone()["version"]
         self.run(here, MOVE, (version, key, key, payer, through, amount, to, kind_of(there), content))
