@@ -25,6 +25,7 @@ from stormbank.problem import Problem, StaleEpoch
 from stormbank.wait import pause, until_set
 
 LOOK_EVERY_S: Final = 1.0
+COUNT_EVERY_S: Final = 2.0  # only for whoever looks at metrics
 GAP_S: Final = 0.02  # rows that come at the same time are taken together
 WRITE_MS: Final = 2_000
 FIRST_PAUSE_S: Final = 0.1
@@ -126,7 +127,7 @@ class Dispatcher:
             self._counts.ended(row.kind, "later")
 
     async def _count(self) -> None:
-        self._count_at_s = time.monotonic() + LOOK_EVERY_S
+        self._count_at_s = time.monotonic() + COUNT_EVERY_S
         if self._handlers and self._epoch() is not None:
             self._counts.observe(await self._outbox.waiting(Deadline.after_ms(WRITE_MS)))
 
