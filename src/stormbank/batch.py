@@ -46,11 +46,15 @@ class CellBatch:
     def __init__(self, settings: BatchSettings, cell: str, party: Party | None, counts: BatchMetrics) -> None:
         self.books = opened(settings, cell, counts.cells)
         self._ends = day_ends(settings, self.books)
-        self._runner = DayEndRunner(cell, self._ends, self.books.epoch, settings.terms, counts.day_ends)
+        self._runner = runner_of(settings, self.books, self._ends, counts.day_ends)
         self._compared: ReconcileWatch | None = None
         if party is not None and settings.reconcile_every_s:
             self._compared = ReconcileWatch(
-                cell, reconciler_of(self.books, party), settings.reconcile_every_s, counts.reconciling
+                cell,
+                reconciler_of(self.books, party),
+                settings.reconcile_every_s,
+                counts.reconciling,
+                available=lambda: self.books.primary.available,
             )
 
     def loops(self) -> dict[str, Coroutine[None, None, None]]:
@@ -93,6 +97,13 @@ def day_ends(settings: BatchSettings, books: Opened) -> DayEnds:
     """Return the day-ends of a cell, worked on under a name that nobody else has."""
     worker = f"{settings.common.pod}-{os.getpid()}-{secrets.token_hex(4)}"
     return DayEnds(books.access, worker, lease_s=settings.terms.lease_s, once=settings.once)
+
+
+def runner_of(settings: BatchSettings, books: Opened, ends: DayEnds, counts: DayEndMetrics) -> DayEndRunner:
+    """Return who runs the day-ends of a cell."""
+    return DayEndRunner(
+        books.cell, ends, books.epoch, settings.terms, counts, available=lambda: books.primary.available
+    )
 
 
 def party_of(settings: BatchSettings) -> Party:

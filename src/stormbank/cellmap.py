@@ -90,15 +90,15 @@ class CellMap:
             self._complaint[cell] = text
             log.warning("a ledger of %s %s", cell, text)
 
-    async def follow(self, cell: str, lookout: Lookout) -> None:
-        """Ask the ledgers of `cell` again and again, at once when in doubt; runs until cancelled."""
+    async def follow(self, cell: str, lookout: Lookout, every_s: float = LOOK_EVERY_S) -> None:
+        """Ask the ledgers of `cell` every `every_s`, and at once when in doubt; runs until cancelled."""
         try:
             while True:
                 self._doubted[cell].clear()
                 learnt = await self._look(cell, lookout)
                 await pause(GAP_S)
                 missed = not learnt and self._known[cell] is not None
-                await until_set(self._doubted[cell], AGAIN_S if missed else LOOK_EVERY_S)
+                await until_set(self._doubted[cell], AGAIN_S if missed else every_s)
         finally:
             await lookout.close()
 

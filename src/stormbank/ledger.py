@@ -45,8 +45,8 @@ READY_ANYWAY_S: Final = 5.0
 class Ledger:
     """Answers operations from the books of one cell.
 
-    `sent` is told when something came into the outbox. `reached` are the other cells that its customers can send to.
-    `pays_out` says that payments leave the bank; else they are booked and nothing more.
+    `sent` is told of movements that something is to be done elsewhere for. `reached` are the other cells that its
+    customers can send to. `pays_out` says that payments leave the bank; else they are booked and nothing more.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Ledger:
         credentials: Credentials,
         epochs: EpochKeeper,
         counts: BookMetrics,
-        sent: Callable[[], None],
+        sent: Callable[[Movement], None],
         reached: Collection[str],
         pays_out: bool,
     ) -> None:
@@ -186,7 +186,7 @@ class Ledger:
             booked = await self._books.move(movement, epoch, deadline)
             self._counts.moved(movement.operation, repeated=booked.repeated)
             if movement.outgoing is not None and not booked.repeated:
-                self._sent()
+                self._sent(movement)
             return 201, {
                 "movement": booked.movement,
                 "key": str(movement.key),
@@ -230,11 +230,11 @@ async def run(settings: LedgerSettings, host: str, port: int) -> None:
             slots=_slots(settings, metrics),
             service_s=settings.capacity.service_s,
             primary=primary,
-            books=Books(access, idempotency=settings.idempotency),
+            books=Books(access, idempotency=settings.idempotency, outbox=settings.outbox),
             credentials=Credentials(access, settings.code_tries),
             epochs=epochs,
             counts=BookMetrics(metrics.registry, settings.cell, lambda: primary.available),
-            sent=sending.dispatcher.wake,
+            sent=sending.sent,
             reached=sending.reached,
             pays_out=settings.clearing is not None,
         )

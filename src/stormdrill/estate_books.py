@@ -21,10 +21,25 @@ class Invariant:
 
 
 @dataclass(frozen=True)
+class Across:
+    """A query asked of every cell's books, whose numbers must come to exactly `expect` together within `within_s`.
+
+    `by_key`, if any, gives (key, amount) of what must cancel, to name what does not.
+    """
+
+    id: str
+    query: str
+    expect: int
+    within_s: float
+    by_key: str | None
+
+
+@dataclass(frozen=True)
 class SqlAudit:
     """Books read by SQL. `movements` yields (key, amount, source, target, id) for ids above `%(since)s`.
 
-    `cells` holds a DSN for each cell whose books stand apart; `dsn` is empty then. The queries are asked of each.
+    `cells` holds a DSN for each cell whose books stand apart; `dsn` is empty then. The queries are asked of each, those
+    of `across` of all together.
     """
 
     dsn: str
@@ -35,6 +50,7 @@ class SqlAudit:
     deadline_s: float
     kind: Literal["sql"] = "sql"
     cells: Mapping[str, str] = field(default_factory=dict, metadata=WHEN_SET)
+    across: tuple[Across, ...] = field(default=(), metadata=WHEN_SET)
 
 
 @dataclass(frozen=True)

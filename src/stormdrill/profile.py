@@ -93,11 +93,15 @@ class Shape:
 
 @dataclass(frozen=True)
 class Customers:
-    """Whose accounts are used: numbers `first` to `first + count - 1`; the last `probes` are the probes'."""
+    """Whose accounts are used: numbers `first` to `first + count - 1`; the last `probes` are the probes'.
+
+    `across_cells` is the share of transfers that go to a customer of another cell; None: money stays in its cell.
+    """
 
     first: int
     count: int
     probes: int
+    across_cells: float | None = field(default=None, metadata=WHEN_SET)
 
 
 @dataclass(frozen=True)
@@ -212,6 +216,7 @@ def _customers(node: Node) -> Customers:
             first=fields.get("first").integer(1, low=0),
             count=fields.get("count").integer(10_000, low=2),
             probes=fields.get("probes").integer(64, low=1),
+            across_cells=fields.get("across_cells").maybe(Node.ratio),
         )
         if customers.probes >= customers.count:
             fields.get("probes").problem("the probes leave no customer for the sessions")

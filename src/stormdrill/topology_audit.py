@@ -9,7 +9,7 @@ from pathlib import Path
 from stormdrill import address
 from stormdrill.content import Fields, Node
 from stormdrill.content.problems import unknown
-from stormdrill.estate_books import Audit, CsvAudit, HttpAudit, Invariant, NoAudit, SqlAudit
+from stormdrill.estate_books import Across, Audit, CsvAudit, HttpAudit, Invariant, NoAudit, SqlAudit
 from stormdrill.estate_secrets import Credential, SecretKey
 
 _KINDS = ("sql", "http", "csv", "none")
@@ -69,6 +69,7 @@ def _sql(fields: Fields) -> SqlAudit:
     if dsn.present == cells.present:
         fields.node.problem("give either 'dsn' (one set of books) or 'cells' (a dsn for each cell)")
     movements = fields.need("movements")
+    invariants = tuple(_invariant(element) for element in fields.get("invariants").elements())
     if movements.present and "%(since)s" not in movements.text():
         movements.problem("must limit itself to ids above %(since)s")
     return SqlAudit(
@@ -77,8 +78,9 @@ def _sql(fields: Fields) -> SqlAudit:
         password=fields.get("password").maybe(decode_credential),
         high_water=fields.need("high_water").text(),
         movements=movements.text(),
-        invariants=tuple(_invariant(element) for element in fields.get("invariants").elements()),
+        invariants=invariants,
         deadline_s=fields.get("deadline").duration_s(60.0, low=1),
+        across=_across(fields.get("across"), {one.id for one in invariants}),
     )
 
 
@@ -101,6 +103,25 @@ def _invariant(node: Node) -> Invariant:
         return Invariant(
             fields.need("id").name(), fields.need("query").text(), fields.need("expect").integer()
         )
+
+
+def _across(node: Node, taken: set[str]) -> tuple[Across, ...]:
+    found = []
+    for element in node.elements():
+        with element.fields() as fields:
+            name = fields.need("id")
+            one = Across(
+                id=name.name(),
+                query=fields.need("query").text(),
+                expect=fields.need("expect").integer(),
+                within_s=fields.get("within").duration_s(30.0, low=1),
+                by_key=fields.get("by_key").maybe(Node.text),
+            )
+        if one.id in taken:
+            name.problem(f"{one.id} is the name of another invariant")
+        taken.add(one.id)
+        found.append(one)
+    return tuple(found)
 
 
 def _http(fields: Fields) -> HttpAudit:

@@ -146,6 +146,8 @@ def _write_books(run: Run, scene: Scene, movements: list[list[Any]]) -> None:
     invariants = [{"id": "money-is-conserved", "value": scene.invariant, "expect": 0}]
     if len(scene.cells) > 1:
         invariants = [{**invariants[0], "cell": cell} for cell in scene.cells if cell not in scene.unread]
+    if scene.across is not None:
+        invariants.append({"id": "money-in-transit-cancels", "expect": 0, **scene.across})
     if scene.unread:
         movements = [row for row in movements if row[5] not in scene.unread]
         why = "; ".join(f"{cell}: no answer" for cell in scene.unread)

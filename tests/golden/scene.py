@@ -69,6 +69,7 @@ class Scene:
     books_complete: bool = True
     shows: tuple[str, ...] | None = None  # what the reader says it can show; None: it says nothing
     invariant: int = 0
+    across: dict[str, Any] | None = None  # an invariant over all cells, as it is stored
     freeze_s: tuple[float, float] | None = None
     lateness_ms: float = 1.0
     prometheus_gone_s: tuple[float, float] | None = None

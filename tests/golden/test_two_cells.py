@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import failing_over as scenes
 import pytest
@@ -84,6 +85,33 @@ def test_invariants_are_asked_of_each_cells_books(tmp_path: Path) -> None:
     found = [one for one in verdict.checks if one.kind == "invariant"]
     assert [one.id for one in found] == ["books.money-is-conserved.cell0", "books.money-is-conserved.cell1"]
     assert "money is conserved (cell1): came out as 7" in found[1].why
+
+
+@pytest.mark.parametrize(
+    ("across", "expected", "why"),
+    [
+        ({"value": 0, "parts": {"cell0": 700, "cell1": -700}}, Outcome.PASS, "came out as 0, must be 0"),
+        (
+            {"value": 250, "parts": {"cell0": 700, "cell1": -450}, "odd": {"k1": 200, "k2": 50}},
+            Outcome.FAIL,
+            "came out as 250, must be 0; by cell: cell0 700, cell1 -450; not matched: k1 (200), k2 (50)",
+        ),
+        (
+            {"value": None, "why": "cell1: no answer"},
+            Outcome.INCONCLUSIVE,
+            "not be computed: cell1: no answer",
+        ),
+    ],
+)
+def test_an_invariant_over_all_cells_is_of_none_of_them(
+    tmp_path: Path, across: dict[str, Any], expected: Outcome, why: str
+) -> None:
+    _, _, _, verdict = judged(tmp_path, replace(PARTITION, across=across))
+    (found,) = [one for one in verdict.checks if one.id == "books.money-in-transit-cancels"]
+    assert (found.verdict, found.why) == (expected, found.why)
+    assert found.why.startswith("money in transit cancels: ")
+    assert found.why.endswith(why)
+    assert found.details.get("by_cell", {}) == across.get("parts", {})
 
 
 @pytest.mark.parametrize(

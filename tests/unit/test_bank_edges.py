@@ -11,14 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stormbank.cells import Cells
 from stormbank.db.address import parse_dsn, without_user
 from stormbank.db.books import clearing_account
 from stormbank.deadline import LONGEST_MS, Deadline
 from stormbank.flow.switches import MECHANISMS
 from stormbank.problem import BadRequest, Problem, Unauthorized, Unavailable
 from stormbank.roles import ROLES
-from stormbank.session import Sessions
+from stormbank.session import CUSTOMER_HEADER, Sessions
 from stormbank.settings.reader import SettingsError
+from stormbank.transit import transit_account, transit_accounts
 
 ENV = {"BANK_TOKEN_SECRET": "0123456789abcdef"}
 
@@ -206,6 +208,37 @@ def test_tokens_say_who_and_nobody_else_can_say_it():
 def test_any_header_is_refused_politely(text):
     with pytest.raises(Unauthorized):
         Sessions("0123456789abcdef", 60).customer_of("Bearer " + text)
+
+
+def test_a_services_word_is_no_session_and_a_session_no_services_word():
+    sessions = Sessions("0123456789abcdef", 60)
+    word, token = sessions.issue_for_service(42), sessions.issue(42)
+    assert sessions.customer_behind({CUSTOMER_HEADER: word}) == 42
+    assert sessions.customer_behind({"Authorization": f"Bearer {token}"}) == 42
+    for headers in ({CUSTOMER_HEADER: token}, {"Authorization": f"Bearer {word}"}, {CUSTOMER_HEADER: ""}, {}):
+        with pytest.raises(Unauthorized):
+            sessions.customer_behind(headers)
+
+
+@given(st.uuids(), st.integers(2, 9), st.data())
+def test_a_transfer_passes_through_one_account_of_each_of_its_cells(row, count, data):
+    cells = Cells(tuple(f"c{number}" for number in range(count)))
+    here, there = data.draw(st.permutations(cells.names))[:2]
+    assert transit_account(cells, there, row) in set(transit_accounts(cells, here))
+    every = list(transit_accounts(cells, here))
+    assert len(set(every)) == len(every) == 16 * (count - 1)
+    assert transit_account(cells, here, row) not in every
+    assert max(every) < -1000, "clearing accounts are above"
+
+
+def test_a_ledger_that_sends_to_other_cells_knows_all_of_them():
+    env = {**ENV, "BANK_CELLS": "a,b", "BANK_CELL": "a"}
+    assert ROLES["ledger"].read(env).ledgers == {}
+    with pytest.raises(SettingsError, match=r"BANK_LEDGERS names \['b'\], BANK_CELLS names \['a', 'b'\]"):
+        ROLES["ledger"].read({**env, "BANK_LEDGERS": "b=http://b:1"})
+    assert ROLES["ledger"].read({**env, "BANK_LEDGERS": "a=http://a:1,b=http://b:1"}).ledgers["b"] == (
+        "http://b:1",
+    )
 
 
 def test_a_token_of_yesterday_is_over(monkeypatch):

@@ -193,7 +193,7 @@ ENV = {"BANK_TOKEN_SECRET": SECRET}
     ("role", "name", "value", "says"),
     [
         ("identity", "BANK_DEVICE_BINDING", "yes", "on or off"),
-        ("identity", "BANK_BULKHEADS", "", None),
+        ("identity", "BANK_IDENTITY_BULKHEADS", "", None),
         ("identity", "BANK_CODE_S", "3601", "at most 3600"),
         ("identity", "BANK_SMS_URL", "sms:8101", "http://"),
         ("identity", "BANK_SMS_CALLS", "0", "at least 1"),

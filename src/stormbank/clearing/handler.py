@@ -12,8 +12,9 @@ from stormbank.clearing.party import NoAnswerError, Party
 from stormbank.db.books import Movement, clearing_account
 from stormbank.outbox import Done, Later, Row
 
+CLOSED_AFTER: Final = 3
 CLOSED_S: Final = 1.0
-"""How long a party that did not answer is left alone."""
+"""How long a party that gave no answer so often in a row is left alone. One that fails now and then is not."""
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +29,11 @@ class ClearingHandler:
         self._party = party
         self._cell = cell
         self._one_order = one_order
+        self._unanswered = 0
         self._closed_until_s = 0.0
 
     def open(self) -> bool:
-        """Whether the party answered when it was asked last, or has been left alone since."""
+        """Whether the party answers, as far as is known, or has been left alone for a while."""
         return time.monotonic() >= self._closed_until_s
 
     async def handle(self, row: Row) -> Done | Later:
@@ -41,8 +43,11 @@ class ClearingHandler:
             state = await self._standing(row, order)
         except NoAnswerError as why:
             log.info("payment %s is unknown: %s", row.key, why)
-            self._closed_until_s = time.monotonic() + CLOSED_S
+            self._unanswered += 1
+            if self._unanswered >= CLOSED_AFTER:
+                self._closed_until_s = time.monotonic() + CLOSED_S
             return Later()
+        self._unanswered = 0
         return settled(order, row.key, state) or Later()
 
     async def _standing(self, row: Row, order: PaymentOrder) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -31,8 +32,9 @@ class PaymentOrder:
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> PaymentOrder:
-        """Read what the outbox holds: the ledger wrote it, and the books added the day."""
-        return cls(**{name: content[name] for name in cls.__dataclass_fields__})
+        """Read what the outbox holds: the ledger wrote it, and the books added the day; without them it is today's."""
+        dated = {"day": dt.datetime.now(dt.UTC).date().isoformat(), **content}
+        return cls(**{name: dated[name] for name in cls.__dataclass_fields__})
 
     def body(self, origin: str) -> dict[str, Any]:
         """Return the order as the clearing party reads it, from the cell `origin`."""

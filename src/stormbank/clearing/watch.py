@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 import asyncpg
 
@@ -18,23 +19,37 @@ from stormbank.wait import pause
 TROUBLE = (NoAnswerError, Problem, asyncpg.PostgresError)
 """What keeps two books from being compared; it says nothing about either."""
 
+LOOK_EVERY_S: Final = 1.0
+
 log = logging.getLogger(__name__)
 
 
 class ReconcileWatch:
-    """Compares the days of `cell` that are worth it every `every_s`."""
+    """Compares the days of `cell` that are worth it every `every_s`, while its books are `available` from here."""
 
-    def __init__(self, cell: str, reconciler: Reconciler, every_s: float, counts: ReconcileMetrics) -> None:
+    def __init__(
+        self,
+        cell: str,
+        reconciler: Reconciler,
+        every_s: float,
+        counts: ReconcileMetrics,
+        *,
+        available: Callable[[], bool],
+    ) -> None:
         self._cell = cell
         self._reconciler = reconciler
         self._every_s = every_s
         self._counts = counts
+        self._available = available
         self._apart_since_s: float | None = None
         self._last: list[Report] = []
 
     async def keep(self) -> None:
         """Compare; runs until cancelled."""
         while True:
+            if not self._available():
+                await pause(min(self._every_s, LOOK_EVERY_S))
+                continue
             try:
                 days = await self._reconciler.days()
                 self._found([await self._reconciler.compare(day) for day in days])

@@ -10,8 +10,7 @@ import sys
 from prometheus_client import CollectorRegistry
 
 from stormbank.background import beside
-from stormbank.batch import day_ends, opened
-from stormbank.dayend.run import DayEndRunner
+from stormbank.batch import day_ends, opened, runner_of
 from stormbank.db.dayend import DayEnd, WrongDayError
 from stormbank.metrics import DayEndMetrics
 from stormbank.settings.batch import BatchSettings
@@ -24,7 +23,7 @@ async def end_day(settings: BatchSettings, cell: str, date: dt.date, timeout_s: 
     """
     books = opened(settings, cell)
     ends = day_ends(settings, books)
-    runner = DayEndRunner(cell, ends, books.epoch, settings.terms, DayEndMetrics(CollectorRegistry()))
+    runner = runner_of(settings, books, ends, DayEndMetrics(CollectorRegistry()))
     async with beside(lambda: None, {"the search for the primary": books.watch()}):
         return await runner.run(date, timeout_s)
 

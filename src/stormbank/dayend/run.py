@@ -31,7 +31,10 @@ log = logging.getLogger(__name__)
 
 
 class DayEndRunner:
-    """Runs the day-ends of `cell`; `epoch` tells the one to write under, or raises Unavailable."""
+    """Runs the day-ends of `cell`; `epoch` tells the one to write under, or raises Unavailable.
+
+    `available` says whether the cell's books can be written from here: at a remote site they cannot, for months.
+    """
 
     def __init__(
         self,
@@ -40,12 +43,15 @@ class DayEndRunner:
         epoch: Callable[[], Awaitable[Epoch]],
         terms: Terms,
         counts: DayEndMetrics,
+        *,
+        available: Callable[[], bool],
     ) -> None:
         self._cell = cell
         self._ends = ends
         self._epoch = epoch
         self._terms = terms
         self._counts = counts
+        self._available = available
 
     async def run(self, date: dt.date, timeout_s: float) -> DayEnd | None:
         """End the business day `date` and pay its interest, or finish that; None when that takes longer.
@@ -68,7 +74,7 @@ class DayEndRunner:
         """Finish what was begun, and end each day when its time has come; runs until cancelled."""
         while True:
             try:
-                date = await self._pending()
+                date = await self._pending() if self._available() else None
                 if date is not None:
                     await self._once_through(date)
             except WrongDayError as why:

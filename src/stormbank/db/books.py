@@ -112,11 +112,16 @@ def clearing_account(payee: str) -> int:
 
 
 class Books:
-    """The operations on the books. `idempotency` off books every retry again, for drills that must fail."""
+    """The operations on the books.
 
-    def __init__(self, access: Access, *, idempotency: bool) -> None:
+    For drills that must fail: `idempotency` off books every retry again, `outbox` off keeps no record of what has to be
+    done elsewhere.
+    """
+
+    def __init__(self, access: Access, *, idempotency: bool, outbox: bool = True) -> None:
         self._access = access
         self._idempotency = idempotency
+        self._outbox = outbox
 
     async def balance(self, account: int, deadline: Deadline) -> int:
         """Return the account's balance in fen."""
@@ -141,7 +146,7 @@ class Books:
     async def move(self, wanted: Movement, epoch: Epoch | None, deadline: Deadline) -> Booked:
         """Book `wanted` or find it booked; returns after the commit. Refused, Conflict, StaleEpoch change nothing."""
         dedupe = wanted.key if self._idempotency else None
-        sent = wanted.outgoing
+        sent = wanted.outgoing if self._outbox else None
 
         async def work(connection: Connection) -> Any:
             rows = await connection.fetch(

@@ -24,8 +24,7 @@ from stormbank.outbox import Done, Handler, Later, Row, Selective
 from stormbank.problem import Problem, StaleEpoch
 from stormbank.wait import pause, until_set
 
-LOOK_EVERY_S: Final = 1.0
-COUNT_EVERY_S: Final = 2.0  # only for whoever looks at metrics
+LOOK_EVERY_S: Final = 2.0  # for rows of others, who were killed; one's own are known
 GAP_S: Final = 0.02  # rows that come at the same time are taken together
 WRITE_MS: Final = 2_000
 FIRST_PAUSE_S: Final = 0.1
@@ -125,9 +124,10 @@ class Dispatcher:
             after_s = back_off_s(row.attempts) if answer.after_s is None else answer.after_s
             await self._outbox.put_off(row, after_s, self._epoch(), deadline)
             self._counts.ended(row.kind, "later")
+            asyncio.get_running_loop().call_later(after_s, self.wake)
 
     async def _count(self) -> None:
-        self._count_at_s = time.monotonic() + COUNT_EVERY_S
+        self._count_at_s = time.monotonic() + LOOK_EVERY_S
         if self._handlers and self._epoch() is not None:
             self._counts.observe(await self._outbox.waiting(Deadline.after_ms(WRITE_MS)))
 

@@ -46,7 +46,7 @@ def read(reader: Reader) -> BatchSettings:
         ),
         once=reader.read("BANK_BATCH_ONCE", "on", switch, True),
         clearing_url=reader.given("BANK_CLEARING_URL") and reader.read("BANK_CLEARING_URL", "", url, None),
-        reconcile_every_s=reader.read("BANK_RECONCILE_EVERY_S", "30", number(0), 0.0),
+        reconcile_every_s=reader.read("BANK_RECONCILE_EVERY_S", "60", number(0), 0.0),
     )
     reader.settle(lambda: _contradictions(settings))
     return settings

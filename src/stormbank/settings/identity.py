@@ -47,19 +47,19 @@ def read(reader: Reader) -> IdentitySettings:
         ledgers=read_ledgers(reader, common),
         capacity=read_capacity(reader, "BANK_IDENTITY_SLOTS"),
         binding=reader.read("BANK_DEVICE_BINDING", "on", switch, True),
-        bulkheads=reader.read("BANK_BULKHEADS", "on", switch, True),
+        bulkheads=reader.read("BANK_IDENTITY_BULKHEADS", "on", switch, True),
         code_s=reader.read("BANK_CODE_S", "180", whole(1), 1),
         step_up_s=reader.read("BANK_STEP_UP_S", "120", whole(1), 1),
         biometric_s=reader.read("BANK_BIOMETRIC_S", "60", whole(1), 1),
         sms=PartySettings(
             url=reader.read("BANK_SMS_URL", "", _url_or_none, None),
             calls=reader.read("BANK_SMS_CALLS", "8", whole(1), 1),
-            timeout_s=reader.read("BANK_SMS_TIMEOUT_MS", "800", number(1), 1.0) / 1000,
+            timeout_s=reader.read("BANK_SMS_TIMEOUT_MS", "600", number(1), 1.0) / 1000,
         ),
         face=PartySettings(
             url=reader.read("BANK_FACE_URL", "", _url_or_none, None),
             calls=reader.read("BANK_FACE_CALLS", "8", whole(1), 1),
-            timeout_s=reader.read("BANK_FACE_TIMEOUT_MS", "800", number(1), 1.0) / 1000,
+            timeout_s=reader.read("BANK_FACE_TIMEOUT_MS", "600", number(1), 1.0) / 1000,
         ),
     )
     reader.settle(lambda: _contradictions(settings))

@@ -44,6 +44,7 @@ class LedgerSettings:
     code_tries: int | None
     customers: int
     ledgers: Mapping[str, tuple[str, ...]]
+    outbox: bool
     outbox_lease_s: float
     outbox_parallel: int
     recheck_s: float
@@ -68,6 +69,7 @@ def read(reader: Reader) -> LedgerSettings:
         code_tries=reader.read("BANK_CODE_TRIES", "5", or_off(whole(1)), unread),
         customers=reader.read("BANK_CUSTOMERS", "10000", whole(1), 1),
         ledgers=reader.read("BANK_LEDGERS", "", addresses("CELL", empty=True), {}),
+        outbox=reader.read("BANK_OUTBOX", "on", switch, True),
         outbox_lease_s=reader.read("BANK_OUTBOX_LEASE_S", "5", number(0, above=True), 5.0),
         outbox_parallel=reader.read("BANK_OUTBOX_PARALLEL", "8", whole(1), 1),
         recheck_s=reader.read("BANK_TRANSIT_RECHECK_S", "120", number(0), 0.0),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from stormdrill.audit.across import AcrossReader
 from stormdrill.audit.books import Books, Mark, Movement, Reader, mark_of
 from stormdrill.audit.cells import CellsReader
 from stormdrill.audit.csvfile import CsvReader
@@ -20,14 +21,17 @@ __all__ = ["Books", "Mark", "Movement", "Reader", "mark_of", "reader_of"]
 
 def reader_of(audit: Audit, secret: str | None = None) -> Reader:
     """The reader a topology asks for; `secret` is its password or bearer token, already resolved."""
-    if isinstance(audit, SqlAudit) and audit.cells:
-        return CellsReader(
-            {cell: SqlReader(replace(audit, dsn=dsn, cells={}), secret) for cell, dsn in audit.cells.items()}
-        )
     if isinstance(audit, SqlAudit):
-        return SqlReader(audit, secret)
+        return _sql(audit, secret)
     if isinstance(audit, HttpAudit):
         return HttpReader(audit, secret)
     if isinstance(audit, CsvAudit):
         return CsvReader(audit)
     return NoReader(audit)
+
+
+def _sql(audit: SqlAudit, secret: str | None) -> Reader:
+    books = audit.cells or {"": audit.dsn}
+    readers = {cell: SqlReader(replace(audit, dsn=dsn, cells={}), secret) for cell, dsn in books.items()}
+    whole: Reader = CellsReader(readers) if audit.cells else readers[""]
+    return AcrossReader(whole, readers, audit.across) if audit.across else whole

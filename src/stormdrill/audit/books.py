@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 SCHEMA = "stormdrill.books/1"
@@ -41,17 +41,29 @@ class Movement:
 
 @dataclass(frozen=True)
 class InvariantResult:
-    """What an invariant's query gave, and what it must give."""
+    """What an invariant's query gave, and what it must give. `why` says why there is no value.
+
+    Of one over all cells, `parts` are what each gave, and `odd` the amounts of some keys that do not cancel.
+    """
 
     id: str
     value: int | None
     expect: int
     cell: str = ""
+    why: str = ""
+    parts: Mapping[str, int] = field(default_factory=dict)
+    odd: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
         plain = {"id": self.id, "value": self.value, "expect": self.expect}
-        return {**plain, "cell": self.cell} if self.cell else plain
+        more = {
+            "cell": self.cell,
+            "why": self.why,
+            "parts": dict(self.parts),
+            "odd": dict(self.odd),
+        }
+        return {**plain, **{name: value for name, value in more.items() if value}}
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,26 @@ class SqlReader:
             shows=ALL_HARMS,
         )
 
+    def number(self, query: str) -> int:
+        """The one number that `query` gives now. TargetError when it cannot be had."""
+        with self._connect() as connection:
+            try:
+                return _whole(connection, query)
+            except (psycopg.Error, ValueError, TypeError, ArithmeticError) as error:
+                raise TargetError(f"audit database: {_line(error)}") from None
+
+    def by_key(self, query: str) -> dict[str, int]:
+        """The sums of (key, amount) that `query` gives now, by key. TargetError when they cannot be had."""
+        total: dict[str, int] = {}
+        with self._connect() as connection:
+            try:
+                for key, amount in connection.execute(_sql(query)):
+                    name = key_text(key)
+                    total[name] = total.get(name, 0) + (_int(amount) or 0)
+            except (psycopg.Error, ValueError, TypeError, ArithmeticError) as error:
+                raise TargetError(f"audit database: {_line(error)}") from None
+        return total
+
     def _movements(self, connection: psycopg.Connection[Any], since: int) -> Iterable[Movement]:
         for row in connection.execute(_sql(self._audit.movements), {"since": since}):
             if len(row) != 5:

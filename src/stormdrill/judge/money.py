@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from stormdrill.judge.checking import Case, check, seconds
 from stormdrill.judge.loss_limit import LossLimit, loss_limit
 from stormdrill.judge.silence import not_by_reader, nothing_meant, unshown
 from stormdrill.judge.zero_lost import none_lost
-from stormdrill.measure.money_values import Loss
+from stormdrill.measure.money_values import Invariant, Loss
 from stormdrill.units import format_money
 from stormdrill.verdict import Check, Outcome
 
@@ -125,14 +126,26 @@ def _ghosts(case: Case) -> Check:
 def _invariants(case: Case) -> Iterator[Check]:
     for item in case.measured.loss.invariants:
         if item.value is None:
-            outcome, why = Outcome.INCONCLUSIVE, "could not be computed"
+            reason = f": {item.why}" if item.why else ""
+            outcome, why = Outcome.INCONCLUSIVE, f"could not be computed{reason}"
         else:
             outcome = Outcome.PASS if item.value == item.expect else Outcome.FAIL
-            why = f"came out as {item.value:g}, must be {item.expect:g}"
+            why = f"came out as {item.value:g}, must be {item.expect:g}{_over(item)}"
         whose = f" ({item.cell})" if item.cell else ""
         name = f"books.{item.id}" + (f".{item.cell}" if item.cell else "")
         yield check(
             name, "invariant", outcome, f"{item.id.replace('-', ' ')}{whose}: {why}", value=item.value,
             limit=f"== {item.expect:g}", window="at the audit", evidence=("books.json",),
             depends_on=("audit_complete",),
+            details={"by_cell": dict(item.parts), "odd": dict(item.odd)} if item.parts else None,
         )  # fmt: skip
+
+
+def _over(item: Invariant) -> str:
+    """What each cell has of it where it is not right, and the first keys that do not cancel."""
+    if item.value == item.expect or len(item.parts) < 2:
+        return ""
+    cells = ", ".join(f"{cell} {value}" for cell, value in item.parts.items())
+    keys = ", ".join(f"{key} ({amount})" for key, amount in islice(item.odd.items(), 3))
+    more = f" and {len(item.odd) - 3} more" if len(item.odd) > 3 else ""
+    return f"; by cell: {cells}" + (f"; not matched: {keys}{more}" if keys else "")

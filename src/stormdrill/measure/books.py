@@ -64,6 +64,9 @@ def parse_books(raw: dict[str, Any]) -> Books:
                 None if item["value"] is None else float(item["value"]),
                 float(item["expect"]),
                 item.get("cell", ""),
+                item.get("why", ""),
+                item.get("parts", {}),
+                item.get("odd", {}),
             )
             for item in raw.get("invariants", ())
         ),

@@ -57,12 +57,18 @@ class Risk:
 
 @dataclass(frozen=True)
 class Invariant:
-    """A sum over the books that must come out exactly."""
+    """A sum over the books that must come out exactly. `why` says why it is not known.
+
+    Of one over all cells, `parts` are what each gave, and `odd` the amounts of some keys that do not cancel.
+    """
 
     id: str
     value: float | None
     expect: float
     cell: str = field(default="", metadata=WHEN_SET)
+    why: str = field(default="", metadata=WHEN_SET)
+    parts: Mapping[str, int] = field(default_factory=dict, metadata=WHEN_SET)
+    odd: Mapping[str, int] = field(default_factory=dict, metadata=WHEN_SET)
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,10 @@ def test_a_refused_payment_gives_the_money_back_once(bank, eventually, books_agr
     estate.gateway.pay(estate.gateway.login(1), key)
     eventually(lambda: estate.outcome(key) == "compensated", 5, "it is refused")
     assert estate.balance(1) == OPENING
-    assert estate.gateway.pay(estate.gateway.login(1), key).json["state"] == "compensated"
+    token = estate.gateway.login(1)
+    assert estate.gateway.pay(token, key).json["state"] == "compensated"
+    confirmed = estate.gateway.call("GET", f"/v1/movements?key={key}", token=token)
+    assert confirmed.json["state"] == "compensated"
     found = bank.postgres.query("SELECT operation, ordered FROM movement ORDER BY id")
     assert found == [("payment", True), ("payment_return", False)]
     assert estate.reconcile().returncode == 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 from dataclasses import dataclass, field
 
 import pytest
+from tests.lab.bank.storm import NOBODY, strike
 
 from stormbank.session import Sessions
 
@@ -203,6 +205,19 @@ def test_a_sender_whose_database_fell_behind_is_not_believed(cells, eventually):
     eventually(lambda: two.state(token, key) == "booked", 10, "its cell was promoted")
 
 
+def lose(postgres, keys):
+    """Make the books of cell0 those of a remote database that was promoted without the commits of `keys`."""
+    with postgres.connection() as books:
+        books.execute("DELETE FROM received WHERE key = ANY (%s) OR outcome = 'refused'", [keys])
+        books.execute("DELETE FROM movement WHERE key = ANY (%s)", [keys])
+        books.execute("DELETE FROM entry WHERE movement NOT IN (SELECT id FROM movement)")
+        books.execute(
+            "UPDATE account a SET balance = opening + "
+            "coalesce((SELECT sum(amount) FROM entry e WHERE e.account = a.id), 0)"
+        )
+        books.execute("UPDATE cell_epoch SET promotion = 2")
+
+
 def test_what_a_promoted_cell_has_lost_is_booked_there_again(cells, eventually, books_agree):
     two = cells()
     token, keys = two.gateway.login(1), [str(uuid.uuid4()) for _ in range(4)]
@@ -210,22 +225,42 @@ def test_what_a_promoted_cell_has_lost_is_booked_there_again(cells, eventually, 
         assert two.send(token, 2, 100, key).status == 201
     assert two.send(token, 999_998, 100).status == 201
     eventually(lambda: two.number(OPEN) == 0, 10, "all are settled")
-    # As a remote database that was promoted without the newest two commits.
-    with two.bank.postgres.connection() as books:
-        books.execute("DELETE FROM received WHERE key = ANY (%s) OR outcome = 'refused'", [keys[2:]])
-        books.execute("DELETE FROM movement WHERE key = ANY (%s)", [keys[2:]])
-        books.execute("DELETE FROM entry WHERE movement NOT IN (SELECT id FROM movement)")
-        books.execute(
-            "UPDATE account a SET balance = opening + "
-            "coalesce((SELECT sum(amount) FROM entry e WHERE e.account = a.id), 0)"
-        )
-    assert (two.balance(2), two.number(IN_TRANSIT)) == (100_000_200, 200)
-    two.bank.postgres.query("UPDATE cell_epoch SET promotion = 2")
+    lose(two.bank.postgres, keys[2:])
     eventually(lambda: two.balance(2) == 100_000_400, 10, "they are there again")
     eventually(lambda: two.number(OPEN) == 0, 10, "all are settled again")
     assert (two.balance(1), two.number(IN_TRANSIT)) == (99_999_600, 0)
     checked = "SELECT checked FROM peer WHERE checked > 0"
     eventually(lambda: two.query(checked) == [[(1,)], [(2,)]], 5, "the other looks after its own, too")
+    books_agree(two.bank.postgres)
+
+
+def test_without_the_look_after_a_promotion_money_stays_in_transit(cells, eventually):
+    """The protection off: one setting, and the harm is there."""
+    two = cells(BANK_TRANSIT_RECHECK_S="0")
+    token, keys = two.gateway.login(1), [str(uuid.uuid4()) for _ in range(2)]
+    for key in keys:
+        assert two.send(token, 2, 100, key).status == 201
+    eventually(lambda: two.number(OPEN) == 0, 10, "all are settled")
+    lose(two.bank.postgres, keys[1:])
+    checked = "SELECT checked FROM peer WHERE checked = 2"
+    eventually(lambda: two.query(checked)[1] == [(2,)], 10, "the promotion was noticed")
+    assert (two.number(OPEN), two.balance(2), two.number(IN_TRANSIT)) == (0, 100_000_100, 100)
+
+
+def test_an_order_that_its_own_cell_lost_is_whole_again_when_the_phone_repeats_it(
+    cells, eventually, books_agree
+):
+    two = cells()
+    token, key = two.gateway.login(2), str(uuid.uuid4())
+    assert two.send(token, 1, 100, key).status == 201
+    eventually(lambda: two.number(OPEN) == 0, 10, "it is settled")
+    lose(two.bank.postgres, [key])
+    two.bank.postgres.query("DELETE FROM outbox")
+    # Booked there and not here: nobody mends that, and it shows.
+    assert (two.balance(2), two.balance(1), two.number(IN_TRANSIT)) == (100_000_000, 100_000_100, -100)
+    eventually(lambda: two.send(token, 1, 100, key).status == 201, 5, "the phone has repeated it")
+    eventually(lambda: two.state(token, key) == "booked", 10, "and it is settled")
+    assert (two.balance(2), two.balance(1), two.number(IN_TRANSIT)) == (99_999_900, 100_000_100, 0)
     books_agree(two.bank.postgres)
 
 
@@ -239,3 +274,61 @@ def test_without_idempotency_a_transfer_arrives_twice_and_does_not_cancel(cells,
     two.bank.postgres.query("UPDATE outbox SET done_at = NULL, outcome = NULL", database="bank_1")
     eventually(lambda: two.number(OPEN) == 0, 5, "it has arrived again")
     assert (two.balance(2), two.number(IN_TRANSIT)) == (100_001_400, -700)
+
+
+LEGS = "SELECT operation, key::text, from_account, to_account, beyond, amount FROM movement"
+
+
+def judge(two, wanted, books_agree):
+    """Each order exactly once, in its cell and in the other one, or given back; and all the money is there."""
+    for database in DATABASES:
+        books_agree(two.bank.postgres, database)
+    legs = {}
+    for cell, rows in enumerate(two.query(LEGS)):
+        for operation, key, source, target, beyond, amount in rows:
+            known = legs.setdefault(key, {})
+            assert (operation, cell) not in known, f"{operation} {key} twice"
+            known[operation, cell] = (source, target, beyond, amount)
+    assert set(legs) == {order.key for order in wanted}
+    for order in wanted:
+        here, there = order.payer % 2, 1 - order.payer % 2
+        found = legs[order.key]
+        source, target, beyond, amount = found.pop(("transfer", here))
+        assert (source, amount) == (order.payer, order.amount)
+        if order.to % 2 == here:
+            assert (target, beyond, found) == (order.to, None, {})
+            continue
+        assert beyond == order.to
+        if order.to > NOBODY:
+            assert found == {("transfer_back", here): (target, order.payer, None, order.amount)}
+        else:
+            assert list(found) == [("credit", there)]
+            assert found["credit", there][1::2] == (order.to, order.amount)
+    assert two.number(IN_TRANSIT) == 0
+    assert two.number("SELECT sum(balance - opening)::bigint FROM account WHERE kind = 'customer'") == 0
+
+
+@pytest.mark.parametrize(
+    "count", [2_000, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(1200)])]
+)
+def test_a_storm_leaves_every_transfer_done_once_or_given_back(cells, eventually, books_agree, count):
+    seed = random.SystemRandom().randrange(10**6)
+    print(f"seed {seed}")
+    two = cells(2, BANK_OUTBOX_LEASE_S="3", BANK_LIMIT="200", BANK_RATE="A=5000,B=100,C=100")
+    wanted, kills = strike(two, count, seed, within_s=count / 8)
+    eventually(lambda: two.number(OPEN) == 0, 60, "all transfers have ended")
+    print(f"{count} orders, {kills} ledgers killed")
+    assert kills >= 3
+    judge(two, wanted, books_agree)
+
+
+def test_without_the_outbox_what_was_refused_stays_in_transit(cells, eventually):
+    """The protection off: one setting, and the harm is there."""
+    two = cells(BANK_OUTBOX="off")
+    token, key = two.gateway.login(1), str(uuid.uuid4())
+    assert two.send(token, 2, 5).status == 201
+    eventually(lambda: two.balance(2) == 100_000_005, 5, "as long as nothing strikes it arrives")
+    assert two.send(token, 999_998, 700, key).json["state"] == "booked", "nobody knows better"
+    refused = "SELECT count(*) FROM received WHERE outcome = 'refused'"
+    eventually(lambda: two.query(refused)[0] == [(1,)], 5, "the other cell has refused it")
+    assert (two.number(OPEN), two.number(IN_TRANSIT)) == (0, 700)

@@ -10,6 +10,7 @@ from stormdrill import plan, topology
 from stormdrill.content.plain import from_plain, to_plain
 from stormdrill.errors import InputError
 from stormdrill.estate import Remainder, Topology
+from stormdrill.estate_books import Across
 from stormdrill.plan import Overrides
 from stormdrill.population import Population
 
@@ -58,6 +59,39 @@ RULES = [
     (lambda raw: raw["audit"].pop("cells"), "give either 'dsn' (one set of books) or 'cells'"),
     (lambda raw: raw["audit"]["cells"]["cell1"].update(dsn="dbname=x password=y"), "no password here"),
 ]  # fmt: skip
+
+
+def across(*items):
+    return lambda raw: raw["audit"].update(across=list(items))
+
+
+ONE = {"id": "cancels", "query": "SELECT 1", "expect": 0}
+ACROSS = [
+    (across({**ONE, "expect": "0"}), "must be a whole number"),
+    (across({**ONE, "limit": 1}), "unknown key 'limit'"),
+    (across({**ONE, "within": "0s"}), "must be"),
+    (across({"id": "cancels", "expect": 0}), "'query' is missing"),
+    (across(ONE, ONE), "cancels is the name of another invariant"),
+]
+
+
+@pytest.mark.parametrize(("change", "says"), ACROSS)
+def test_a_mistake_in_what_is_asked_over_all_cells_is_told_with_its_line(tmp_path, change, says):
+    (found,) = complaints(tmp_path, change)
+    assert says in found
+    lines = (tmp_path / "two.yaml").read_text().splitlines()
+    line = lines[int(found.partition(":")[0]) - 1]
+    assert re.match(r"\s*(- )?(across|id|query|expect|limit|within)\b", line), line
+
+
+def test_what_is_asked_over_all_cells_has_a_limit_and_may_name_keys(tmp_path):
+    more = {"id": "more", "query": "SELECT 2", "expect": 1, "within": "5s", "by_key": "SELECT 1, 2"}
+    read = topology.load(two_cells.write(tmp_path, across(ONE, more)))
+    assert read.audit.across == (
+        Across("cancels", "SELECT 1", 0, 30.0, None),
+        Across("more", "SELECT 2", 1, 5.0, "SELECT 1, 2"),
+    )
+    assert from_plain(Topology, to_plain(read)) == read
 
 
 @pytest.mark.parametrize(("change", "says"), RULES)

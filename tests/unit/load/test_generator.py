@@ -274,6 +274,28 @@ def test_each_cells_phones_and_probes_are_its_own_customers_and_money_stays_ther
     assert 50 <= len(pulses) <= 130
 
 
+def test_a_share_of_the_money_goes_to_customers_of_other_cells_where_the_profile_says_so(
+    start: Start, stub: Stub
+) -> None:
+    rules = (Remainder(3, 0), Remainder(3, 1), Remainder(3, 2))
+    text = PHONES.replace("probes: 10}", "probes: 30, across_cells: 33%}")
+    started = start(text, [stub.url], cells=("a", "b", "c"), rules=rules)
+    wait.pause(3)
+    started.load.stop()
+    witness = started.witness()
+    sent = witness[witness["act"] == Act.INTENT]
+    assert len(sent) > 300
+    assert set(sent["source"] % 3) == {0, 1, 2}
+    assert np.all(sent["source"] % 3 == sent["cell"])
+    away = sent[sent["target"] % 3 != sent["cell"]]
+    assert 0.2 < len(away) / len(sent) < 0.46
+    # To each of the others, and from probes to probes only.
+    assert {(int(one["cell"]), int(one["target"]) % 3) for one in away} == {
+        (a, b) for a in range(3) for b in range(3) if a != b
+    }
+    assert np.all((sent["source"] > 970) == (sent["target"] > 970))
+
+
 @pytest.mark.parametrize(
     ("abandons", "leave"), [("{}", True), ("{balance: 0, bills: 0, transfer: 0, checkin: 0}", False)]
 )

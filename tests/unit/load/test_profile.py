@@ -34,6 +34,7 @@ app:
   timeout: 3s
   retry: {atempts: 3}
 probes: {transfer: fast, login: 0/s}
+customers: {across_cells: 133%}
 shape:
   - {at: 10s, factor: 1}
   - {at: 5s, factor: 2}
@@ -50,8 +51,9 @@ users: 0
         (10, "unknown key 'atempts' (did you mean 'attempts'?)"),
         (11, "probes.transfer: not a rate"),
         (11, "probes.login: must be above 0"),
-        (14, "times must not go back"),
-        (15, "users: must be from 1 to"),
+        (12, "customers.across_cells: "),
+        (15, "times must not go back"),
+        (16, "users: must be from 1 to"),
     ]:
         assert any(text.startswith(f"p.yaml:{line}:") and part in text for text in found), (
             line,

@@ -12,7 +12,7 @@ import pytest
 from stormdrill import wait
 from stormdrill.audit import reader_of
 from stormdrill.errors import TargetError
-from stormdrill.estate_books import Invariant, SqlAudit
+from stormdrill.estate_books import Across, Invariant, SqlAudit
 from stormdrill.measure.books import parse_books
 
 from .postgres import BIN, Database
@@ -187,3 +187,65 @@ def test_a_standby_is_waited_for_until_it_is_promoted(database):
     reading.join()
     assert found[0].complete, found[0].why
     assert len(found[0].movements) == 2
+
+
+ACROSS = Across(
+    "in-transit", "SELECT coalesce(sum(amount), 0) FROM leg", 0, 5.0, "SELECT key, amount FROM leg"
+)
+
+
+@pytest.fixture
+def legs(database):
+    """Two cells with a table `leg` each, in schemas of their own."""
+    for cell in ("even", "odd"):
+        database.execute(f"CREATE SCHEMA {cell}")
+        database.execute(f"CREATE TABLE {cell}.leg (key uuid, amount numeric)")
+        database.execute(f"CREATE TABLE {cell}.movement (LIKE public.movement)")
+    database.execute("INSERT INTO even.leg VALUES (%s, 700)", KEYS[0])
+    yield {cell: f"{database.dsn} options='-csearch_path={cell}'" for cell in ("even", "odd")}
+    for cell in ("even", "odd"):
+        database.execute(f"DROP SCHEMA {cell} CASCADE")
+
+
+def test_what_must_cancel_over_all_cells_is_waited_for(database, legs):
+    late = threading.Timer(1.2, lambda: database.execute("INSERT INTO odd.leg VALUES (%s, -700)", KEYS[0]))
+    late.start()
+    began_s = time.monotonic()
+    books = audit(database, dsn="", cells=legs, across=(ACROSS,)).read(0, [])
+    late.join()
+    assert 1.0 < time.monotonic() - began_s < 5.0
+    found = books.invariants[-1]
+    assert (books.complete, found.value, found.parts, found.odd) == (True, 0, {"even": 700, "odd": -700}, {})
+
+
+def test_what_does_not_cancel_in_time_is_told_with_its_keys(database, legs):
+    database.execute("INSERT INTO odd.leg VALUES (%s, -50), (%s, 100), (%s, 50)", KEYS[0], KEYS[1], KEYS[1])
+    within = Across(**{**ACROSS.__dict__, "within_s": 0.2})
+    books = audit(database, dsn="", cells=legs, across=(within,)).read(0, [])
+    stored = books.to_json()["invariants"]
+    assert [(one["id"], one.get("cell")) for one in stored[:2]] == [("one", "even"), ("one", "odd")]
+    assert stored[2] == {
+        "id": "in-transit",
+        "value": 800,
+        "expect": 0,
+        "parts": {"even": 700, "odd": 100},
+        "odd": {KEYS[0]: 650, KEYS[1]: 150},
+    }
+    read = parse_books(books.to_json()).invariants[2]
+    assert (read.cell, read.parts, read.odd[KEYS[0]]) == ("", {"even": 700, "odd": 100}, 650)
+
+
+def test_over_cells_that_cannot_all_be_read_nothing_is_claimed(database, legs):
+    dark = {**legs, "odd": "host=127.0.0.1 port=1 user=auditor dbname=postgres"}
+    found = audit(database, dsn="", cells=dark, across=(ACROSS,)).read(0, []).invariants[-1]
+    assert (found.value, found.parts) == (None, {})
+    assert found.why.startswith("odd: audit database:")
+    wrong = Across(**{**ACROSS.__dict__, "query": "SELECT 1 FROM nothing"})
+    found = audit(database, dsn="", cells=legs, across=(wrong,)).read(0, []).invariants[-1]
+    assert found.value is None
+    assert 'relation "nothing" does not exist' in found.why
+
+
+def test_one_set_of_books_is_all_there_is(database, legs):
+    found = audit(database, dsn=legs["even"], across=(Across("x", ACROSS.query, 700, 5.0, None),)).read(0, [])
+    assert [(one.id, one.value) for one in found.invariants] == [("one", 0), ("x", 700)]

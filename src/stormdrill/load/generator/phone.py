@@ -66,7 +66,8 @@ class Phone(User):
     """One phone, used again and again: `begin` hands it to another customer.
 
     `customer` is the number of the account's owner, `token` what a login gave, `expires_s` how long it is
-    good for (0: for ever), `others` the customers that money can be sent to, `random` a seeded source.
+    good for (0: for ever), `others` the customers of its cell that money can be sent to, `beyond` those of each other
+    cell, to whom the share `across_cells` of it goes; `random` a seeded source.
     """
 
     abstract = True
@@ -78,6 +79,8 @@ class Phone(User):
         self.random = random
         self.customer = 0
         self.others: Sequence[int] = range(0)
+        self.beyond: Sequence[Sequence[int]] = ()
+        self.across_cells = 0.0
         self.token = ""
         self.expires_s = 0.0
         self.cell = 0
@@ -95,7 +98,9 @@ class Phone(User):
         return f"Authorization: Bearer {self.token}\r\n" if self.token else ""
 
     def somebody(self) -> int:
-        """Another customer of the same cell."""
+        """Another customer, of the same cell unless the profile says that some money goes to others."""
+        if self.across_cells and self.beyond and self.random.random() < self.across_cells:
+            return self.random.choice(self.random.choice(self.beyond))
         other = self.random.choice(self.others)
         return other if other != self.customer else self.others[other == self.others[0]]
 

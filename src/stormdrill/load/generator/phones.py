@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -19,6 +20,8 @@ class Phones:
         self._edges = len(config.edges)
         self._random = Random(f"{config.seed}/phones")
         self._population = config.population
+        self._cells = range(len(config.cells))
+        self._across = config.profile.customers.across_cells or 0.0
         self._free: list[Phone] = []
         self._made = 0
 
@@ -28,7 +31,9 @@ class Phones:
         if phone is not None:
             customers = self._population.visitors(cell)
             customer = self._random.choice(customers)
-            phone.begin(customer, customers, cell, self._random.randrange(self._edges))
+            self._hand_over(
+                phone, customer, self._population.visitors, cell, self._random.randrange(self._edges)
+            )
             self._names.resolve(phone)
         return phone
 
@@ -42,10 +47,18 @@ class Phones:
         phones = []
         for number, customer in enumerate(customers):
             phone = self._class(self._environment, self._random)
-            phone.begin(customer, customers, cell, number % self._edges)
+            self._hand_over(phone, customer, self._population.probes, cell, number % self._edges)
             self._names.resolve(phone)
             phones.append(phone)
         return phones
+
+    def _hand_over(
+        self, phone: Phone, customer: int, those_of: Callable[[int], range], cell: int, site: int
+    ) -> None:
+        """Make it the phone of one of `those_of` its cell, who sends money to them, and to those of other cells."""
+        phone.begin(customer, those_of(cell), cell, site)
+        phone.across_cells = self._across
+        phone.beyond = [those for other in self._cells if other != cell and (those := those_of(other))]
 
     def _make(self) -> Phone | None:
         if self._made >= self._limit:
