@@ -15,7 +15,8 @@ from stormbank.lookout import Lookout
 from stormbank.problem import Unavailable
 from stormbank.wait import pause, until_set
 
-LOOK_EVERY_S: Final = 0.3
+LOOK_EVERY_S: Final = 0.7
+"""A refused write has it looked up at once; this is for when nobody writes, and it is asked by dozens."""
 AGAIN_S: Final = (
     0.1  # where a look brings nothing any more; where none ever did, a standby is waiting for its day
 )

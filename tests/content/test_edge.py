@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -107,6 +108,16 @@ class Edge:
         self.process = subprocess.Popen(["haproxy", "-db", "-f", str(path)], stdout=None)
         self.wait_for(200)
 
+    def wait_until_it_takes_nobody_new(self):
+        until = time.monotonic() + 5
+        while time.monotonic() < until:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+            except ConnectionRefusedError:
+                return
+            time.sleep(0.02)
+        raise AssertionError("it still takes connections")
+
     def ask(self, method, target, headers=None, port=None):
         connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=5)
         connection.request(method, target, body=b"{}" if method == "POST" else None, headers=headers or {})
@@ -203,3 +214,22 @@ def test_without_any_gateway_the_phone_is_told_and_the_site_is_not_ready(edge):
     told = site.ask("GET", "/metrics", port=site.observer)[1]
     assert b"haproxy_backend_active_servers" in told
     assert b"haproxy_server_" not in told
+
+
+def test_an_edge_that_goes_answers_whoever_has_a_connection_and_takes_nobody_new(edge):
+    """One that is used is closed with its answer; one that is not yet is kept, for a request may be on its way."""
+    site = edge()
+    used, idle = (http.client.HTTPConnection("127.0.0.1", site.port, timeout=5) for _ in range(2))
+
+    def ask(connection):
+        connection.request("GET", "/v1/balance")
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status, answer.headers.get("Connection")
+
+    assert [ask(each) for each in (used, idle)] == [(200, None)] * 2
+    site.process.send_signal(signal.SIGUSR1)
+    site.wait_until_it_takes_nobody_new()
+    assert ask(used) == (200, "close")
+    assert ask(idle) == (200, "close")
+    site.process.wait(5)
