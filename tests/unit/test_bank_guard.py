@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stormbank.deadline import Deadline
+from stormbank.dependencies import Dependencies, serves
 from stormbank.guard.breaker import TRIAL_S, Breaker, BreakerRules, State
 from stormbank.guard.guarded import Guarded, GuardRules
 from stormbank.guard.retries import RetryBudget, RetryRules
 from stormbank.guard.window import Window
-from stormbank.operations import BY_NAME
+from stormbank.operations import BY_NAME, Operation
 from stormbank.problem import DeadlineExceeded, Unavailable
 from stormbank.upstream import UpstreamAnswer
 
@@ -249,3 +250,13 @@ def test_every_answer_is_told_with_its_waiting_and_no_silence_is():
         assert who.bulkhead.inflight == 0
 
     asyncio.run(scenario())
+
+
+def test_a_service_that_this_bank_does_not_have_is_unavailable_by_its_name():
+    advice = Operation("advice", "GET", "/v1/wealth/advice", "B", "wealth")
+    with pytest.raises(Unavailable) as refused:
+        Dependencies({}).of(advice, "cell0")
+    assert (refused.value.status, refused.value.fields["reason"]) == (503, "wealth")
+    ledger, _ = guarded(Clock())
+    assert Dependencies({"ledger-cell1": ledger}).of(BALANCE, "cell1") is ledger
+    assert set(serves(["cell0", "cell1"], ["wealth"])) == {"ledger-cell0", "ledger-cell1", "wealth"}

@@ -198,11 +198,11 @@ def test_a_process_told_to_end_finishes_what_it_began(bank, fast, eventually, ro
 
 
 def test_bad_settings_are_told_all_at_once(tmp_path):
-    env = {"PATH": "/usr/bin", "BANK_SERVICES": "risk", "BANK_LIMIT": "0", "BANK_TIER_ORDER": "A,A"}
+    env = {"PATH": "/usr/bin", "BANK_FLOW_OFF": "none,brakes", "BANK_LIMIT": "0", "BANK_TIER_ORDER": "A,A"}
     command = [sys.executable, "-m", "stormbank", "gateway"]
     done = subprocess.run(command, check=False, env=env, capture_output=True, text=True, timeout=20)
     assert done.returncode == 2
-    for name in ("BANK_SERVICES", "BANK_LIMIT", "BANK_TIER_ORDER", "BANK_TOKEN_SECRET"):
+    for name in ("BANK_FLOW_OFF", "BANK_LIMIT", "BANK_TIER_ORDER", "BANK_TOKEN_SECRET"):
         assert name in done.stderr
     assert "Traceback" not in done.stderr
 

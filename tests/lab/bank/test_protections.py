@@ -76,15 +76,15 @@ def test_without_the_bucket_an_operation_takes_what_it_likes(bank):
         assert reasons == ({"rate"} if refused else set())
 
 
-def test_without_order_the_least_important_fills_the_room(bank, fast):
+def test_without_order_the_least_important_fills_the_room(bank, fast, eventually):
     for switched, paid in (((), 201), (("order",), 429)):
         ledger = bank.ledger(BANK_SLOTS="20", BANK_SERVICE_MS=fast(checkin=600))
         gateway = bank.gateway(ledger, BANK_LIMIT="10", **off("adaptive", *switched))
         token = gateway.login()
         with ThreadPoolExecutor(12) as phones:
             surge = [phones.submit(check_in, gateway, token) for _ in range(12)]
-            while gateway.metric("bank_shed_total", operation="checkin") < 2:
-                time.sleep(0.01)
+            full = lambda gateway=gateway: gateway.metric("bank_shed_total", operation="checkin") >= 2  # noqa: E731
+            eventually(full, 3, "the room is full of them")
             assert gateway.pay(token).status == paid
         assert {each.result().status for each in surge} == {201, 429}
 
@@ -129,7 +129,7 @@ def test_without_deadlines_work_is_done_for_phones_that_have_gone(bank, fast):
         assert bank.postgres.query("SELECT count(*) FROM movement")[0][0] - before == booked
 
 
-def test_without_bulkheads_a_cell_that_hangs_takes_the_room_of_another(bank, urls):
+def test_without_bulkheads_a_cell_that_hangs_takes_the_room_of_another(bank, urls, eventually):
     two = {"BANK_CELLS": "cell0,cell1"}
     bank.postgres.query("CREATE DATABASE bank1", database="postgres")
     try:
@@ -138,7 +138,9 @@ def test_without_bulkheads_a_cell_that_hangs_takes_the_room_of_another(bank, url
             odd = bank.ledger(bank.dsn(database="bank1"), BANK_CELL="cell1", **two)
             ledgers = f"cell0={urls(even)},cell1={urls(odd)}"
             gateways = [
-                bank.gateway(**two, BANK_LEDGERS=ledgers, BANK_LIMIT="6", **off("breaker", *switched))
+                bank.gateway(
+                    **two, BANK_LEDGERS=ledgers, BANK_LIMIT="6", **off("breaker", "fairness", *switched)
+                )
                 for switched in ((), ("bulkhead",))
             ]
             tokens = [(gateway.login(2), gateway.login(1)) for gateway in gateways]
@@ -150,8 +152,8 @@ def test_without_bulkheads_a_cell_that_hangs_takes_the_room_of_another(bank, url
                     for _ in range(8)
                 ]
                 for gateway in gateways:
-                    while gateway.metric("bank_shed_total", reason="overload") < 2:
-                        time.sleep(0.01)
+                    full = lambda gateway=gateway: gateway.metric("bank_shed_total", reason="overload") >= 3  # noqa: E731
+                    eventually(full, 3, "there is no more room")
                 replies = [
                     [balance(gateway, served).status for _ in range(5)]
                     for gateway, (_, served) in zip(gateways, tokens, strict=True)
@@ -173,10 +175,12 @@ def test_without_the_breaker_everybody_waits_for_the_one_that_hangs(bank, eventu
     guarded, bare = bank.gateway(ledger, **rules), bank.gateway(ledger, **rules, **off("breaker"))
     token = guarded.login()
     with ledger.frozen():
-        for gateway in (guarded, bare):
-            for _ in range(6):
-                balance(gateway, token, 250)
-        refused, waited = balance(guarded, token, 250), balance(bare, token, 250)
+        for _ in range(6):
+            balance(bare, token, 250)
+        waited = balance(bare, token, 250)
+        for _ in range(6):
+            balance(guarded, token, 250)
+        refused = balance(guarded, token, 250)
         assert (refused.status, refused.json["reason"]) == (503, "breaker")
         assert refused.json["dependency"] == "ledger-cell0"
         assert refused.headers["Retry-After"] == "1"
