@@ -53,7 +53,7 @@ def test_a_request_that_cannot_end_in_time_is_not_begun(bank, fast, at_once):
 @pytest.mark.parametrize("order", ["A1,A2,B,C", "C,B,A2,A1"])
 def test_the_least_important_tier_is_given_up_first(bank, fast, order):
     kept, given_up = ("payment", "checkin") if order.startswith("A") else ("checkin", "payment")
-    ledger = bank.ledger(BANK_SLOTS="20", BANK_SERVICE_MS=fast(payment=400, checkin=400))
+    ledger = bank.ledger(BANK_SLOTS="20", BANK_SERVICE_MS=fast(payment=1200, checkin=1200))
     gateway = bank.gateway(
         ledger,
         BANK_LIMIT="10",
