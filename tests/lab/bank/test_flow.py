@@ -53,8 +53,8 @@ def test_a_request_that_cannot_end_in_time_is_not_begun(bank, fast, at_once):
 @pytest.mark.parametrize("order", ["A1,A2,B,C", "C,B,A2,A1"])
 def test_the_least_important_tier_is_given_up_first(bank, fast, order):
     kept, given_up = ("payment", "checkin") if order.startswith("A") else ("checkin", "payment")
-    ledger = bank.ledger(BANK_SLOTS="20", BANK_SERVICE_MS=fast(payment=400))
-    campus = bank.service("campus", ledger, BANK_CAMPUS_SLOTS="20", BANK_SERVICE_MS=fast(checkin=400))
+    ledger = bank.ledger(BANK_SLOTS="20", BANK_SERVICE_MS=fast(payment=1200))
+    campus = bank.service("campus", ledger, BANK_CAMPUS_SLOTS="20", BANK_SERVICE_MS=fast(checkin=1200))
     together = FIXED | {"BANK_FLOW_OFF": f"{FIXED['BANK_FLOW_OFF']},bulkhead"}
     gateway = bank.gateway(
         ledger,

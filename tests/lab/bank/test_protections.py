@@ -9,8 +9,8 @@ from contextlib import ExitStack
 
 import pytest
 
-ONE_SLOT_MS = 50
-PATIENCE_MS = 400
+ONE_SLOT_MS = 100
+PATIENCE_MS = 800
 
 
 def off(*mechanisms: str) -> dict[str, str]:
@@ -32,7 +32,7 @@ def impatient(gateway, token, until_s, answers):
         late = reply.took_s > PATIENCE_MS / 1000
         answers.append((time.monotonic(), "late" if late else reply.status, reply.took_s))
         if reply.status != 200:
-            time.sleep(0.2)
+            time.sleep(0.4)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def impatient(gateway, token, until_s, answers):
 def test_goodput_in_a_surge(bank, fast, switched, holds):
     """Thirty phones without patience, on capacity for sixteen of them within it."""
     ledger = bank.ledger(BANK_SLOTS="2", BANK_SERVICE_MS=fast(balance=ONE_SLOT_MS))
-    limits = {"BANK_LIMIT": "200", "BANK_ADAPTIVE": "low=4,queued=4", "BANK_QUEUE_MS": "100"}
+    limits = {"BANK_LIMIT": "200", "BANK_ADAPTIVE": "low=3,queued=2", "BANK_QUEUE_MS": "200"}
     gateway = bank.gateway(ledger, **limits, **off(*switched, "fairness"))
     tokens = [gateway.login(customer) for customer in range(1, 31)]
     answers: list[tuple[float, object, float]] = []
@@ -51,16 +51,16 @@ def test_goodput_in_a_surge(bank, fast, switched, holds):
     over = []
     with ThreadPoolExecutor(30) as phones:
         for token in tokens:
-            phones.submit(impatient, gateway, token, start_s + 5.0, answers)
-        while time.monotonic() < start_s + 5.0:
+            phones.submit(impatient, gateway, token, start_s + 7.0, answers)
+        while time.monotonic() < start_s + 7.0:
             over.append(gateway.metric("bank_admission_highwater") - gateway.metric("bank_admission_limit"))
             time.sleep(0.2)
-    counted = [(what, took_s) for at_s, what, took_s in answers if start_s + 1.5 <= at_s < start_s + 5.0]
+    counted = [(what, took_s) for at_s, what, took_s in answers if start_s + 2.0 <= at_s < start_s + 7.0]
     good = sum(what == 200 for what, _ in counted)
-    capacity = 2 / (ONE_SLOT_MS / 1000) * 3.5
+    capacity = 2 / (ONE_SLOT_MS / 1000) * 5.0
     assert max(over) <= 0
     if holds:
-        assert good >= 0.8 * capacity
+        assert good >= 0.7 * capacity
         refused = sorted(took_s for what, took_s in counted if what == 429)
         assert refused[len(refused) // 2] < 0.1
     else:
@@ -78,7 +78,7 @@ def test_without_the_bucket_an_operation_takes_what_it_likes(bank):
 
 def test_without_order_the_least_important_fills_the_room(bank, fast, eventually):
     for switched, paid in (((), 201), (("order",), 429)):
-        ledger = bank.ledger(BANK_SLOTS="20", BANK_SERVICE_MS=fast(checkin=600))
+        ledger = bank.ledger(BANK_SLOTS="20", BANK_SERVICE_MS=fast(checkin=1500))
         gateway = bank.gateway(ledger, BANK_LIMIT="10", **off("adaptive", *switched))
         token = gateway.login()
         with ThreadPoolExecutor(12) as phones:
