@@ -37,7 +37,7 @@ OPERATIONS: Final = (
     Operation("login", "POST", "/v1/login", "A1", "identity", session=False),
     Operation("otp", "POST", "/v1/otp", "A1", "identity", session=False),
     Operation("bind", "POST", "/v1/devices", "A1", "identity", session=False, writes=True),
-    Operation("face", "POST", "/v1/face", "A1", "identity", session=False),
+    Operation("face", "POST", "/v1/face", "A1", "identity", session=False, system_type="compute"),
     Operation("stepup", "POST", "/v1/stepup", "A1", "identity", writes=True),
     Operation("balance", "GET", "/v1/balance", "A2", system_type="query"),
     Operation(

@@ -20,7 +20,7 @@ _KERNEL = (5, 14)
 """cgroup.kill appeared here."""
 _FREE_BYTES = 1024**3
 _MEMORY_BYTES = 3 * 1024**3
-"""Processes 1.3 GB (preset `small`) to 1.7 (`full`), volumes up to 1 GB in an hour of drills, room for the harness."""
+"""Processes up to 2.4 GB (preset `full`), volumes 0.3 GB at first and up to 1 in an hour of drills."""
 # program: the Debian package that brings it
 _TOOLS = {
     "ip": "iproute2",
