@@ -117,13 +117,8 @@ def test_a_phone_that_hangs_up_in_the_middle_is_nobodys_error(bank, eventually):
     gateway = bank.gateway(bank.ledger())
     token = gateway.login()
     with socket.create_connection(("127.0.0.1", gateway.port)) as phone:
-        head = f"POST /v1/payments HTTP/1.1
-Host: x
-Authorization: Bearer {token}
-"
-        head += f"Content-Type: application/json
-Idempotency-Key: {uuid.uuid4()}
-"
+        head = f"POST /v1/payments HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+        head += f"Content-Type: application/json\r\nIdempotency-Key: {uuid.uuid4()}\r\n"
         phone.sendall(f"{head}Content-Length: 20\r\n\r\n{{".encode())
         eventually(lambda: gateway.metric("bank_admission_inflight") == 1, 3, "it was let in")
     eventually(lambda: gateway.metric("bank_admission_inflight") == 0, 3, "its place is free again")
