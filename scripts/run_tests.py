@@ -1,4 +1,4 @@
-"""All tests, in three rounds: what measures milliseconds, the drills on whole labs, what only computes.
+"""All tests, in four rounds: what measures milliseconds, the bank, the drills on whole labs, what only computes.
 
 Each part is a pytest of its own, in a session of its own. What only computes comes last and not beside the others: its
 servers and clients have deadlines, too, and two cores that drill have no time for them.
@@ -43,11 +43,12 @@ ROUNDS: tuple[tuple[Part, ...], ...] = (
                 "tests/unit/load",
                 "tests/unit/drill/test_whole_drill.py",
                 "tests/lab/machine",
-                "tests/lab/bank",
             ),
             ("-n", "5", "--dist", "loadscope"),
         ),
     ),
+    # Each file's processes of the bank have deadlines, and a PostgreSQL beside them.
+    (Part("bank", ("tests/lab/bank",), ("-n", "3", "--dist", "loadscope")),),
     (
         Part("drills", ("tests/lab/drill", "tests/lab/test_small.py", "tests/lab/test_harness_clients.py")),
         Part(
@@ -64,6 +65,8 @@ ROUNDS: tuple[tuple[Part, ...], ...] = (
                 "tests/lab/anykill",
                 "tests/lab/test_full.py",
                 "tests/lab/full",  # long, all of it, like the next
+                "tests/lab/release",
+                "tests/lab/test_archives.py",
                 "tests/lab/test_contract.py",
             ),
         ),

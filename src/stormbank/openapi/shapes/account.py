@@ -19,16 +19,21 @@ _ENTRY: Final = record(
     }
 )
 
+_MARK: Final = {
+    "stale": {"type": "boolean", "description": "true: from a standby, while there is no primary"},
+    "as_of": {"type": "string", "format": "date-time", "description": "until when a stale answer shows all"},
+}
+
 SHAPES: Final = {
     "balance": Shape(
         "What there is on the customer's account.",
         200,
-        record({"account": CUSTOMER, "balance": FEN}),
+        record({"account": CUSTOMER, "balance": FEN}, **_MARK),
         problems=(422,),
     ),
     "bills": Shape(
         "The newest entries of the customer's account, newest first.",
         200,
-        record({"entries": {"type": "array", "items": _ENTRY, "maxItems": 20}}),
+        record({"entries": {"type": "array", "items": _ENTRY, "maxItems": 20}}, **_MARK),
     ),
 }
