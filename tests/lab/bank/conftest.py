@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +29,7 @@ from stormlab.process import ProcessId
 BIN = Path("/usr/lib/postgresql/15/bin")
 SECRET = "0123456789abcdef-lab"
 IDENTITYS = addresses_of("identity")
+FIRST_LOGIN = threading.Lock()  # phones that log in at the same time start one identity
 # PostgreSQL refuses to be root; the data stays root's in the eyes of everybody else.
 NOT_ROOT = ["unshare", "-U", "--map-user=65534", "--map-group=65534"] if os.geteuid() == 0 else []
 
@@ -217,8 +219,10 @@ class Process:
         deadline_ms: int | None = None,
         headers: dict[str, str] | None = None,
     ) -> Reply:
-        if self.identity is not None and self.identity.child is None and (method, path) in IDENTITYS:
-            self.identity.start()
+        if self.identity is not None and (method, path) in IDENTITYS:
+            with FIRST_LOGIN:
+                if self.identity.child is None:
+                    self.identity.start()
         headers = {"Content-Type": "application/json", **(headers or {})}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
