@@ -9,7 +9,7 @@ import yaml
 from patroni.config import Config
 from patroni.utils import parse_int
 
-from stormlab import claimspace, manifests, topologyfile
+from stormlab import claimspace, manifests, pki, topologyfile
 
 TOPOLOGY = Path(__file__).parents[2] / "topology"
 
@@ -131,7 +131,11 @@ def test_the_edge_is_a_configuration_haproxy_accepts(rendered, tmp_path):
     if shutil.which("haproxy") is None:
         pytest.skip("haproxy is not installed")
     path = tmp_path / "haproxy.cfg"
-    path.write_text(of_kind(rendered["city1"], "ConfigMap")["edge"]["data"]["haproxy.cfg"])
+    text = of_kind(rendered["city1"], "ConfigMap")["edge"]["data"]["haproxy.cfg"]
+    path.write_text(text.replace("/etc/edge-tls", str(tmp_path)))
+    pki.ensure(tmp_path, ["city1"])
+    for name, pem in zip(("tls.crt", "tls.key"), pki.issue(tmp_path, "edge", ["127.0.0.1"]), strict=True):
+        (tmp_path / name).write_text(pem)
     zones = {"EDGE_ZONE": "city1-a", "EDGE_BACKUP_ZONE": "city1-b", "PATH": "/usr/sbin:/usr/bin:/bin"}
     argv = ["haproxy", "-c", "-f", str(path)]
     done = subprocess.run(argv, capture_output=True, text=True, env=zones, check=False)
