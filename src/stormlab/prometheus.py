@@ -29,7 +29,6 @@ def text(estate: Estate, part: PrometheusPart, state: Path) -> str:
             port=part.port,
             rules=[str(file) for file in part.rules],
             targets=str(state / targets.DIRECTORY / "*.json"),
-            outside=[(party.name, party.port) for party in estate.preset.outside],
         )
     except jinja2.TemplateSyntaxError as error:
         raise BadInputError([f"{part.config}:{error.lineno}: {error.message}"]) from error

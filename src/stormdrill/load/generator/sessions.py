@@ -79,7 +79,8 @@ class _Walk:
                 request = self._running.recorder.request(
                     step.operation, due_ns, session=visit.number, cell=visit.cell
                 )
-                left = self._leaves(step.operation, self._caller.perform(phone, request, ready_ns, retries))
+                outcome = self._caller.perform(phone, request, ready_ns, retries)
+                left = self._leaves(step.operation, outcome, opened=bool(phone.token))
                 if left is not None:
                     ended = left
                     break
@@ -89,11 +90,14 @@ class _Walk:
         self._phones.give_back(phone)
         self._give_up(visit, done, *ended)
 
-    def _leaves(self, operation: int, outcome: Outcome) -> tuple[Outcome, Reason] | None:
-        """Whether the session ends with a step that came to `outcome`: what becomes of the steps left."""
+    def _leaves(self, operation: int, outcome: Outcome, *, opened: bool) -> tuple[Outcome, Reason] | None:
+        """Whether the session ends with a step that came to `outcome`: what becomes of the steps left.
+
+        `opened`: it has a token. One that cannot be renewed is good for a while yet.
+        """
         if outcome is Outcome.GOOD:
             return None
-        if operation == self._opening:
+        if operation == self._opening and not opened:
             return (Outcome.DROPPED if outcome is Outcome.DROPPED else Outcome.BLOCKED), Reason.NONE
         if outcome is not Outcome.DROPPED and self._random.random() < self._abandon[operation]:
             return Outcome.BLOCKED, Reason.ABANDONED
