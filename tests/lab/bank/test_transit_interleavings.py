@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import asyncpg
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
@@ -33,13 +33,17 @@ CLAIM = "SELECT * FROM bank_claim(1, %s, %s, 2, interval '1 hour')"
 RECEIVE = "SELECT outcome FROM bank_receive(1, %s, %s, 1, %s, %s, %s, %s, %s, %s, %s)"
 SETTLE = "SELECT bank_settle(1, %s, %s, %s, 1, %s, %s, %s, %s, %s, NULL)"
 
-PLACES = st.integers(0, 3)  # two dispatchers in each cell
+# Mostly what two dispatchers of one cell do to the same few rows; a re-map or a crash now and then.
+PLACES = st.integers(0, 3)
 STEPS = st.one_of(
     st.tuples(
-        st.just("send"), st.integers(0, 5), st.integers(1, CUSTOMERS), st.booleans(), st.integers(1, 50)
+        st.just("send"), st.integers(0, 2), st.integers(1, CUSTOMERS), st.booleans(), st.integers(1, 50)
     ),
-    st.tuples(st.sampled_from(["claim", "ask", "ask_unheard", "settle", "put_off", "crash", "look"]), PLACES),
-    st.tuples(st.sampled_from(["leases_end", "remap", "founded"]), st.integers(0, 1)),
+    st.tuples(st.just("take"), PLACES),
+    st.tuples(st.just("ask"), PLACES),
+    st.tuples(st.just("settle"), PLACES),
+    st.tuples(st.sampled_from(["ask_unheard", "put_off", "crash"]), PLACES),
+    st.tuples(st.sampled_from(["look", "look", "remap", "founded"]), st.integers(0, 1)),
 )
 
 
@@ -100,8 +104,10 @@ class World:
         self.run(here, MOVE, (version, key, key, payer, through, amount, to, kind_of(there), content))
         self.wanted[key] = (payer, to, amount)
 
-    def claim(self, place):
+    def take(self, place):
+        """Take what is open, whoever has it: their leases have ended."""
         one = self.dispatchers[place]
+        self.books[one.cell].execute("UPDATE outbox SET next_at = now() WHERE done_at IS NULL")
         kinds = [kind_of(CELLS.names[1 - one.cell])]
         one.held += [Held(row) for row in self.run(one.cell, CLAIM, (one.versions[one.cell], kinds))]
 
@@ -110,7 +116,6 @@ class World:
         for held in one.held:
             if held.heard is None:
                 held.heard = self._asked(one, held)
-                return
 
     def ask_unheard(self, place):
         """The other cell decides, and its answer is lost."""
@@ -143,7 +148,6 @@ class World:
             said = self.run(one.cell, SETTLE, (one.versions[one.cell], held.row["id"], outcome, *back))
             assert list(said[0].values()) == [outcome], "two dispatchers heard different things"
             one.held.remove(held)
-            return
 
     def put_off(self, place):
         one = self.dispatchers[place]
@@ -155,12 +159,11 @@ class World:
     def crash(self, place):
         self.dispatchers[place].held.clear()
 
-    def look(self, place):
+    def look(self, cell):
         found = [each.execute("SELECT version FROM cell_epoch").fetchone()["version"] for each in self.books]
-        self.dispatchers[place].versions = found
-
-    def leases_end(self, cell):
-        self.books[cell].execute("UPDATE outbox SET next_at = now() WHERE done_at IS NULL")
+        for one in self.dispatchers:
+            if one.cell == cell:
+                one.versions = list(found)
 
     def remap(self, cell):
         self.books[cell].execute("SELECT bank_remap('elsewhere')")
@@ -190,15 +193,13 @@ class World:
     def finish(self):
         for place in range(4):
             self.crash(place)
-            self.look(place)
-        self.leases_end(0)
-        self.leases_end(1)
-        for _ in range(20):
+        for cell in (0, 1):
+            self.look(cell)
+        for _ in range(3):
             for place in (0, 1):
-                self.claim(place)
-                for _ in range(2):
-                    self.ask(place)
-                    self.settle(place)
+                self.take(place)
+                self.ask(place)
+                self.settle(place)
         assert self._sum("SELECT count(*) AS n FROM outbox WHERE done_at IS NULL") == 0
         assert self._sum("SELECT sum(balance)::bigint AS n FROM account WHERE kind = 'transit'") == 0
         assert (
@@ -239,12 +240,19 @@ def connections(bank):
     bank.postgres.query("DROP DATABASE bank_1 WITH (FORCE)", database="postgres")
 
 
+# Two ledgers of one cell take the same row, both ask, both settle.
+TWICE = [(step, place) for step in ("take", "ask", "settle") for place in (1, 3)]
+
+
 @settings(
-    max_examples=150,
+    max_examples=200,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(steps=st.lists(STEPS, min_size=5, max_size=60))
+@example(steps=[("send", 0, 1, False, 5), *TWICE])
+@example(steps=[("send", 0, 1, True, 5), *TWICE])
+@example(steps=[("send", 0, 1, False, 5), ("take", 1), ("ask", 1), ("founded", 0), *TWICE[1:]])
+@given(steps=st.lists(STEPS, min_size=10, max_size=80))
 def test_in_whatever_order_every_transfer_ends_once_and_all_the_money_is_there(connections, steps):
     world = World(connections)
     for step in steps:
