@@ -125,7 +125,7 @@ def spare_lab(request, tmp_path_factory):
 
 
 def _another_lab(directory: Path) -> contextlib.AbstractContextManager[SmallLab]:
-    text = re.sub(r"\b2[5-9]\d{3}\b", lambda port: str(int(port[0]) + 3000), TOPOLOGY.read_text())
+    text = re.sub(r"\b2[3-9]\d{3}\b", lambda port: str(int(port[0]) + 3000), TOPOLOGY.read_text())
     topology = directory / "another.yaml"
     topology.write_text(text.replace("name: small\n", "name: another\n"))
     for name in ("continuity.yaml", "kubernetes", "prometheus"):

@@ -24,6 +24,8 @@ def full_lab(lab_of):
 def asked(lab, edge, path, body=None, **headers):
     """The answer's JSON."""
     data = None if body is None else json.dumps(body).encode()
+    if data:
+        headers["Content-Type"] = "application/json"
     request = urllib.request.Request(f"http://{lab.endpoints[edge]}{path}", data, headers)
     with urllib.request.urlopen(request, timeout=5) as answer:
         return json.loads(answer.read())

@@ -27,7 +27,9 @@ def wait(condition, what, timeout_s, poll_s=0.1):
 
 def get(lab, endpoint, path, body=None):
     """GET, or POST when there is a body."""
-    with urllib.request.urlopen(f"http://{lab.endpoints[endpoint]}{path}", body, timeout=5) as answer:
+    headers = {"Content-Type": "application/json"} if body else {}
+    request = urllib.request.Request(f"http://{lab.endpoints[endpoint]}{path}", body, headers)
+    with urllib.request.urlopen(request, timeout=5) as answer:
         return answer.status, answer.read()
 
 

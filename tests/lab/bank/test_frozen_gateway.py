@@ -28,7 +28,9 @@ class Phone:
         return self
 
     def pay(self):
-        headers = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": self.key}
+        headers = {
+            "Authorization": f"Bearer {self.token}", "Idempotency-Key": self.key, "Content-Type": "application/json",
+        }  # fmt: skip
         self.connection.request("POST", "/v1/payments", json.dumps({"payee": "water", "amount": 5}), headers)
 
     def answer(self):

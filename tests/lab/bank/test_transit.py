@@ -314,7 +314,7 @@ def judge(two, wanted, books_agree):
 def test_a_storm_leaves_every_transfer_done_once_or_given_back(cells, eventually, books_agree, count):
     seed = random.SystemRandom().randrange(10**6)
     print(f"seed {seed}")
-    two = cells(2, BANK_OUTBOX_LEASE_S="3", BANK_LIMIT="200", BANK_RATE="A=5000,B=100,C=100")
+    two = cells(2, BANK_OUTBOX_LEASE_S="3", BANK_LIMIT="200", BANK_RATE="other=5000")
     wanted, kills = strike(two, count, seed, within_s=count / 8)
     eventually(lambda: two.number(OPEN) == 0, 60, "all transfers have ended")
     print(f"{count} orders, {kills} ledgers killed")

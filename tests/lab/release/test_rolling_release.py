@@ -82,27 +82,3 @@ def test_a_release_of_every_service_loses_no_request_of_tier_a(small_lab, load):
     lost, asked = attempts_not_good(config)
     assert asked > 500
     assert lost == {}
-
-
-def test_without_a_drain_requests_are_lost(small_lab, load):
-    """The protection is one setting: without it a pod closes its port while it is still being asked."""
-    process, config = load
-    gateways = deployments(small_lab)["gateway"]
-    for name in gateways:
-        set_drain(small_lab, name, "0")
-    try:
-        for _ in range(2):
-            release(small_lab, gateways)
-    finally:
-        for name in gateways:
-            set_drain(small_lab, name, None)
-    process.stop()
-    lost, _ = attempts_not_good(config)
-    assert lost
-
-
-def set_drain(lab, name, seconds):
-    """Give a gateway's Deployment a drain of its own; None gives it back the region's."""
-    value = f"BANK_DRAIN_S={seconds}" if seconds is not None else "BANK_DRAIN_S-"
-    lab.kubectl("city1", "set", "env", "-n", "bank", f"deployment/{name}", value)
-    lab.kubectl("city1", "rollout", "status", "-n", "bank", f"deployment/{name}", "--timeout=58s")
