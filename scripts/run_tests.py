@@ -48,7 +48,7 @@ ROUNDS: tuple[tuple[Part, ...], ...] = (
         ),
     ),
     # Each file's processes of the bank have deadlines, and a PostgreSQL beside them.
-    (Part("bank", ("tests/lab/bank",), ("-n", "6", "--dist", "loadscope")),),
+    (Part("bank", ("tests/lab/bank",), ("-n", "6", "--dist", "worksteal")),),
     (
         Part("drills", ("tests/lab/drill", "tests/lab/test_small.py", "tests/lab/test_harness_clients.py")),
         Part(
