@@ -50,7 +50,16 @@ ROUNDS: tuple[tuple[Part, ...], ...] = (
     # Each file's processes of the bank have deadlines, and a PostgreSQL beside them.
     (Part("bank", ("tests/lab/bank",), ("-n", "6", "--dist", "worksteal")),),
     (
-        Part("drills", ("tests/lab/drill", "tests/lab/test_small.py", "tests/lab/test_harness_clients.py")),
+        Part(
+            "drills",
+            (
+                "tests/lab/drill",
+                "tests/lab/test_small.py",
+                "tests/lab/test_harness_clients.py",
+                "tests/lab/release",  # like those before on the one lab `small`
+                "tests/lab/test_archives.py",
+            ),
+        ),
         Part(
             "labs",
             (
@@ -65,8 +74,6 @@ ROUNDS: tuple[tuple[Part, ...], ...] = (
                 "tests/lab/anykill",
                 "tests/lab/test_full.py",
                 "tests/lab/full",  # long, all of it, like the next
-                "tests/lab/release",
-                "tests/lab/test_archives.py",
                 "tests/lab/test_contract.py",
             ),
         ),

@@ -14,7 +14,7 @@ from stormlab import cgroup
 pytestmark = pytest.mark.lab
 NAME = "bystander"
 SETTINGS = ("net.ipv4.ip_forward", "net.ipv4.conf.all.rp_filter", "net.ipv6.conf.all.disable_ipv6")
-PORTS = (26490, 28490, 28453, 29490)
+PORTS = (26490, 28490, 28491, 28453, 29490)
 
 
 @pytest.fixture
