@@ -10,14 +10,13 @@ import time
 from pathlib import Path
 from typing import Final
 
-from stormarchive import member
+from stormarchive import member, program
 from stormarchive.files import size_of
 from stormarchive.member import Primary, conninfo, environment
 from stormarchive.segments import parse_lsn
 from stormarchive.settings import Settings
 from stormarchive.store import Base, Store, stamp
 
-_END_S: Final = 5.0
 _CLOCK: Final = "SELECT extract(epoch FROM clock_timestamp())"
 
 log = logging.getLogger(__name__)
@@ -71,13 +70,7 @@ class Backup:
 
     def discard(self) -> None:
         """End it if it runs, and leave nothing of it."""
-        if self.running:
-            self._process.terminate()
-            try:
-                self._process.wait(_END_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-        self._process.wait()
+        program.end(self._process)
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _whole(self) -> Base:

@@ -9,10 +9,10 @@ from collections import deque
 from pathlib import Path
 from typing import Final
 
+from stormarchive import program
 from stormarchive.member import Primary, conninfo, environment
 from stormarchive.settings import Settings
 
-_END_S: Final = 5.0
 # What a server says that no longer has the log that is asked for.
 _GONE: Final = ("has already been removed", "is not in this server's history")
 
@@ -59,14 +59,8 @@ class Receiver:
 
     def end(self) -> None:
         """End it; returns when it has."""
-        if self.running:
-            self._process.terminate()
-            try:
-                self._process.wait(_END_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-        self._process.wait()
-        self._reader.join(_END_S)
+        program.end(self._process)
+        self._reader.join(program.END_S)
 
     def _listen(self) -> None:
         if self._process.stderr is None:

@@ -6,6 +6,7 @@ import random
 import uuid
 from dataclasses import dataclass, field
 
+import psycopg
 import pytest
 from tests.lab.bank.storm import NOBODY, strike
 
@@ -201,6 +202,11 @@ def test_a_sender_whose_database_fell_behind_is_not_believed(cells, eventually):
     tried = "SELECT attempts > 1 FROM outbox"
     eventually(lambda: two.query(tried)[1] == [(True,)], 10, "it was asked more than once")
     assert two.balance(2) == 100_000_000
+    # Not as a write under an old epoch of its own is refused: that is mended by asking for the map again.
+    receive = "SELECT bank_receive(1, 0, 'cell1', 1, 0, gen_random_uuid(), gen_random_uuid(), 1, 2, 700, -1)"
+    with pytest.raises(psycopg.Error) as refused:
+        two.bank.postgres.query(receive)
+    assert refused.value.sqlstate == "BK411"
     two.bank.postgres.query("UPDATE cell_epoch SET promotion = 3", database="bank_1")
     eventually(lambda: two.state(token, key) == "booked", 10, "its cell was promoted")
 
