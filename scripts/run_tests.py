@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass
 from typing import Self
 
 _LEADER = ("sh", "-c", '"$@"; exit $?', "sh")
 """Leads the session in pytest's place: what a test makes of its own process's priority is not the session's then."""
+_FAILURES = re.compile(r"=+ (FAILURES|ERRORS) =+")
+_SAID_AGAIN = 120
+"""Lines of a part that failed, at the very end: nobody has to look for the first round under the last one."""
 _END_S = 90
 """For a part to take down what it made after Ctrl-C."""
 
@@ -108,6 +113,8 @@ def main() -> int:
             print("interrupted", flush=True)
             return 130
     failed = [part.name for part in parts if part.failed]
+    for part in parts:
+        part.say_again()
     print(
         f"{'failed: ' + ', '.join(failed) if failed else 'all parts passed'}, {_since(began_s)}", flush=True
     )
@@ -124,7 +131,8 @@ class _Running:
             stderr=subprocess.STDOUT, text=True, bufsize=1, start_new_session=True,
         )  # fmt: skip
         interrupt.watch(self._process)
-        self._teller = threading.Thread(target=_tell, args=(part.name, self._process))
+        self._failures: deque[str] = deque(maxlen=_SAID_AGAIN)
+        self._teller = threading.Thread(target=self._tell)
         self._teller.start()
 
     def join(self) -> None:
@@ -137,6 +145,20 @@ class _Running:
         """Whether it ended with anything but success."""
         return self._process.returncode != 0
 
+    def say_again(self) -> None:
+        """Print what failed once more, if anything did."""
+        if self.failed and self._failures:
+            print(f"\n{self.name} failed:\n{''.join(self._failures)}", flush=True)
+
+    def _tell(self) -> None:
+        began_s = time.monotonic()
+        failing = False
+        for line in self._process.stdout or ():
+            print(f"{self.name:>9} {_since(began_s):>7} | {line}", end="", flush=True)
+            failing = failing or _FAILURES.match(line) is not None
+            if failing:
+                self._failures.append(line)
+
 
 def _argv(part: Part) -> list[str]:
     ignored = [f"--ignore={path}" for path in part.without]
@@ -144,12 +166,6 @@ def _argv(part: Part) -> list[str]:
         sys.executable, "-m", "pytest", "-q", "-m", "not long", "-o", "console_output_style=count",
         *part.options, *ignored, *part.paths,
     ]  # fmt: skip
-
-
-def _tell(name: str, process: subprocess.Popen[str]) -> None:
-    began_s = time.monotonic()
-    for line in process.stdout or ():
-        print(f"{name:>9} {_since(began_s):>7} | {line}", end="", flush=True)
 
 
 def _since(began_s: float) -> str:
