@@ -305,7 +305,12 @@ class Bank:
 
     def ledger(self, dsn: str | None = None, *, port: int | None = None, **env: str) -> Process:
         env = {"BANK_DB_DSN": dsn or self.dsn(), "BANK_CUSTOMERS": "200", "BANK_SERVICE_MS": fast(), **env}
-        return self._start("ledger", env, port)
+        started = self._start("ledger", env, port)
+        if self.launched is None and env["BANK_DB_DSN"] == self.dsn() and self.postgres.answers():
+            # A ledger that does not get at its database for long is ready without: the tables may come late.
+            made = "SELECT to_regclass('bank_schema') IS NOT NULL"
+            eventually(lambda: self.postgres.query(made) == [(True,)], 20, f"tables, see {started.log}")
+        return started
 
     def gateway(self, *ledgers: Process, services: Sequence[Process] = (), **env: str) -> Process:
         """Start a gateway; unless `env` says who else, an identity does its logins as soon as there are any."""

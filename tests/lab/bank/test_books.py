@@ -24,10 +24,11 @@ def test_ledgers_that_start_together_found_one_bank(bank):
         assert "already exists" not in each.log.read_text()
 
 
-def test_a_ledger_with_more_customers_adds_the_missing_ones(bank):
+def test_a_ledger_with_more_customers_adds_the_missing_ones(bank, eventually):
     bank.ledger(BANK_CUSTOMERS="10")
     bank.ledger(BANK_CUSTOMERS="30")
-    assert bank.postgres.query("SELECT count(*) FROM customer") == [(30,)]
+    counted = "SELECT count(*) FROM customer"
+    eventually(lambda: bank.postgres.query(counted) == [(30,)], 10, "20 were added")
 
 
 def test_a_retry_is_answered_again_and_booked_once(bank):
