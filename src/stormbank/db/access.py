@@ -9,8 +9,9 @@ from typing import Final, Protocol, TypeVar
 
 import asyncpg
 
+from stormbank.db.members import LOST
 from stormbank.db.pool import Connection
-from stormbank.db.primary import LOST, Primary
+from stormbank.db.primary import Primary
 from stormbank.deadline import Deadline
 from stormbank.problem import DeadlineExceeded, Unavailable
 

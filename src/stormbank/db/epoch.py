@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -42,6 +43,7 @@ class EpochKeeper:
         self._search_pause_s = search_pause_s
         self._asking: asyncio.Task[CellState] | None = None
         self._last: CellState | None = None
+        self._told_s = float("-inf")
         self._doubted = asyncio.Event()
 
     @property
@@ -63,10 +65,13 @@ class EpochKeeper:
     async def keep(self) -> None:
         """See to it that a promotion is recorded, whether or not anybody asks; runs until cancelled."""
         while True:
+            doubted = self._doubted.is_set()
             self._doubted.clear()
             try:
-                await self.now()
-                pause_s = LOOK_EVERY_S
+                if doubted or time.monotonic() - self._told_s >= LOOK_EVERY_S:
+                    await self.now()
+                # Gateways ask, too, and whoever asks sees to it.
+                pause_s = max(GAP_S, self._told_s + LOOK_EVERY_S - time.monotonic())
             except Unavailable:
                 pause_s = self._search_pause_s
             await pause(GAP_S)
@@ -88,6 +93,7 @@ class EpochKeeper:
             raise Unavailable("stale_epoch")
         state = CellState(self._cell, Epoch(row["promotion"], row["version"]), row["home"])
         self._last = state
+        self._told_s = time.monotonic()
         self._observe(state)
         return state
 

@@ -17,6 +17,7 @@ import asyncpg
 
 from stormbank.db.address import without_user
 from stormbank.db.connecting import CONNECT_TIMEOUT_S, connect, reach
+from stormbank.db.members import LOST, Members, takes_writes
 from stormbank.db.pool import Connection, Pool
 from stormbank.problem import Unavailable
 from stormbank.wait import pause, until_set
@@ -24,17 +25,6 @@ from stormbank.wait import pause, until_set
 SEARCH_PAUSE_S = 0.1
 CHECK_EVERY_S = 2.0
 LOCK_TIMEOUT_MS = 1000
-
-# What a broken, dying, starting, demoted or silent server sounds like. TimeoutError is an OSError.
-LOST = (
-    OSError,
-    asyncpg.InterfaceError,
-    # A connection that has read the server's farewell, and not yet that it is closed.
-    asyncpg.InternalClientError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.ReadOnlySQLTransactionError,
-)
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +57,7 @@ class Primary:
         self._filling: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()
         self._said: dict[str, str] = {}
+        self._members = Members(self._connect)
         self.found_once = asyncio.Event()
 
     @property
@@ -102,6 +93,7 @@ class Primary:
                     self._let_go()
         finally:
             self._let_go()
+            self._members.close()
 
     async def _holds_still(self) -> bool:
         """Wait for a suspicion or the time of the next check; false when the primary is one no more."""
@@ -117,13 +109,13 @@ class Primary:
                 # On a connection of its own: one broken connection is not a lost server. An address that vanished
                 # is told apart sooner than a server that is slow.
                 await reach(self._dsn)
-                return await _takes_writes(await pool.connect(), keep=False)
+                return await takes_writes(await pool.connect(), keep=False)
             async with pool.lease(CONNECT_TIMEOUT_S) as connection:
-                return await _takes_writes(connection, keep=True)
+                return await takes_writes(connection, keep=True)
         except asyncpg.TooManyConnectionsError:
             return True
         except (*LOST, asyncpg.PostgresError) as error:
-            self._note(self._where, error)
+            self._note(self._where, _words(error))
             if not suspected:
                 # All connections may be busy, or this one broken. Ask again, as above.
                 self.suspect()
@@ -149,6 +141,7 @@ class Primary:
                 self._filling = asyncio.create_task(self._fill(self._pool))
                 self._dsn, self._where = dsn, without_user(dsn)
                 self._said.clear()
+                self._members.close()
                 self.found_once.set()
                 log.info("database found: %s", self._where)
                 return True
@@ -162,19 +155,18 @@ class Primary:
         try:
             await pool.fill()
         except (*LOST, asyncpg.PostgresError) as error:
-            self._note(self._where, error)  # whoever needs a connection opens it, and is told
+            self._note(self._where, _words(error))  # whoever needs a connection opens it, and is told
 
     async def _prepared(self, dsn: str, connection: Connection) -> bool:
         try:
             await self._prepare(connection)
         except (*LOST, asyncpg.PostgresError) as error:
-            self._note(without_user(dsn), error)
+            self._note(without_user(dsn), _words(error))
             return False
         return True
 
-    def _note(self, where: str, error: BaseException) -> None:
+    def _note(self, where: str, text: str) -> None:
         """Log what a member says, once as long as it says the same."""
-        text = f"{type(error).__name__}: {error}"
         if self._said.get(where) != text:
             self._said[where] = text
             log.info("database %s: %s", where, text)
@@ -191,27 +183,13 @@ class Primary:
 
     async def _open_if_primary(self, dsn: str) -> tuple[str, Connection | None]:
         try:
-            connection = await self._connect(dsn)
-            if await _takes_writes(connection, keep=True):
-                return dsn, connection
-            connection.terminate()
-            raise ConnectionRefusedError("takes no writes")
+            connection = await self._members.open_if_primary(dsn)
         except (*LOST, asyncpg.PostgresError) as error:
-            self._note(without_user(dsn), error)
+            self._note(without_user(dsn), _words(error))
             return dsn, None
-
-
-async def _takes_writes(connection: Connection, *, keep: bool) -> bool:
-    """Ask a server whether it is the primary; the connection is closed on trouble, or when not to be kept."""
-    try:
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            return bool(await connection.fetchval("SHOW transaction_read_only") == "off")
-    except BaseException:
-        keep = False
-        raise
-    finally:
-        if not keep:
-            connection.terminate()
+        if connection is None:
+            self._note(without_user(dsn), "takes no writes")
+        return dsn, connection
 
 
 async def _discard(asked: Sequence[asyncio.Task[tuple[str, Connection | None]]], chosen: Connection) -> None:
@@ -221,3 +199,7 @@ async def _discard(asked: Sequence[asyncio.Task[tuple[str, Connection | None]]],
     for answer in await asyncio.gather(*asked, return_exceptions=True):
         if not isinstance(answer, BaseException) and answer[1] is not None and answer[1] is not chosen:
             answer[1].terminate()
+
+
+def _words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -24,8 +24,9 @@ import asyncpg
 from stormbank.db.access import READ_TIMEOUT_S, T, Work
 from stormbank.db.address import without_user
 from stormbank.db.connecting import CONNECT_TIMEOUT_S, connect
+from stormbank.db.members import LOST
 from stormbank.db.pool import Connection, Pool
-from stormbank.db.primary import LOST, Primary
+from stormbank.db.primary import Primary
 from stormbank.deadline import Deadline
 from stormbank.problem import Unavailable
 from stormbank.wait import pause
