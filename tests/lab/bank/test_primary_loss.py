@@ -172,3 +172,20 @@ def test_after_a_failover_the_new_primary_is_used(bank, standby, eventually, boo
         if bank.postgres.process is None:
             bank.postgres.start()
         bank.postgres.setting("synchronous_standby_names", "")
+
+
+def test_whoever_waits_for_a_promotion_asks_on_one_connection(bank, standby, eventually):
+    """A new one for each question would cost both sides more than all else that a waiting region does."""
+    bank.ledger().stop()
+    waiting = bank.ledger(f"postgresql://bank@127.0.0.1:{standby.port}/bank")
+    mine = "SELECT pid, query_start FROM pg_stat_activity WHERE application_name = 'stormbank-ledger'"
+    asked = {}
+
+    def often():
+        asked.update((at, pid) for pid, at in standby.query(mine) if at)
+        return len(asked) > 5
+
+    eventually(often, 10, "it asks again and again")
+    assert len(set(asked.values())) == 1
+    standby.promote()
+    eventually(lambda: waiting.metric("bank_database_available") == 1, 5, "it has seen the promotion")
