@@ -88,13 +88,13 @@ def test_weekday_peak_is_the_banks_peak_scaled_to_the_lab() -> None:
     assert demand.real_requests_per_s == pytest.approx(1_900, abs=10)
     assert demand.concurrent_sessions / loaded.scale == pytest.approx(6_100, rel=0.01)
     assert demand.session_requests_per_s == pytest.approx(40, abs=1)
-    assert demand.probe_requests_per_s == 124
-    assert demand.requests_per_s == pytest.approx(164, abs=1)
+    assert demand.probe_requests_per_s == 74
+    assert demand.requests_per_s == pytest.approx(114, abs=1)
     assert sum(demand.by_operation.values()) == pytest.approx(demand.requests_per_s)
     # Both ways to the money: calls by the mix, movements by the yearly value.
     calls = demand_of.real_money_calls_per_s(loaded, ["transfer", "payment"])
     assert calls == pytest.approx(demand.money_by_value_per_s, rel=0.1)
-    assert loaded.probes["transfer"] >= 100
+    assert loaded.probes["transfer"] >= 50
 
 
 @pytest.mark.parametrize("name", ["weekday-peak", "surge"])
@@ -121,7 +121,7 @@ def test_the_mix_is_that_of_the_domain_notes(name: str) -> None:
 
 def test_probes_are_for_each_cell() -> None:
     loaded = profile.load(PROFILES / "weekday-peak.yaml")
-    assert demand_of.demand(loaded, 3).probe_requests_per_s == 372
+    assert demand_of.demand(loaded, 3).probe_requests_per_s == 222
 
 
 def test_a_plain_profile_is_its_arrivals(tmp_path: Path) -> None:
