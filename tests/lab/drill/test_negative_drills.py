@@ -14,7 +14,6 @@ from tests.lab.drill import books
 from tests.lab.drill.estate import (
     LIGHT,
     LONGER,
-    ROOT,
     SHORT,
     Bank,
     drill,
@@ -24,6 +23,7 @@ from tests.lab.drill.estate import (
     stop_prometheus,
     until,
 )
+from tests.lab.drill.surges import sooner
 
 from stormlab.process import ProcessId
 
@@ -58,22 +58,9 @@ def test_without_idempotency_retries_book_twice_and_the_keys_are_listed(small_la
 
 def test_an_inverted_order_of_shedding_fails(small_lab, bank, runs, tmp_path):
     bank.runs_with(BANK_TIER_ORDER="C,B,A2,A1")
-    ended = drill(small_lab, runs, str(_sooner(tmp_path)), "--times", SHORT)
+    ended = drill(small_lab, runs, str(sooner(tmp_path)), "--times", SHORT)
     assert ended.check("flow.order")["verdict"] == "fail", ended.check("flow.order")
     assert (ended.code, ended.verdict["verdict"]) == (1, "fail"), ended.output
-
-
-def _sooner(directory: Path) -> Path:
-    """The surge experiment, its surge from 10 s to 20 s after the start of the load."""
-    profile = (ROOT / "loadtests/profiles/surge.yaml").read_text()
-    experiment = (ROOT / "experiments/surge-shedding.yaml").read_text()
-    assert profile.count("from: 25s, for: 30s") == 2
-    assert experiment.count("duration: 35s") == 1
-    (directory / "surge.yaml").write_text(profile.replace("from: 25s, for: 30s", "from: 10s, for: 10s"))
-    experiment = experiment.replace("../loadtests/profiles/surge.yaml", str(directory / "surge.yaml"))
-    sooner = directory / "surge-shedding.yaml"
-    sooner.write_text(experiment.replace("../", f"{ROOT}/").replace("duration: 35s", "duration: 12s"))
-    return sooner
 
 
 def test_prometheus_stopped_in_the_window_is_inconclusive(small_lab, bank, runs, tmp_path):
