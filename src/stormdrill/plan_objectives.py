@@ -43,6 +43,11 @@ def _tier_problems(experiment: Experiment, topology: Topology) -> Iterable[Probl
             yield Problem(
                 file, experiment.lines.get(place, 0), f"{place}: {unknown('tier', tier, sorted(tiers))}"
             )
+    for tier in set(experiment.objectives.data_loss_s) & tiers:
+        if not _writes(tier, topology):
+            place = f"objectives.data_loss.{tier}"
+            why = f"{place}: nobody can measure it: {_nothing_written(tier, topology)}"
+            yield Problem(file, experiment.lines.get(place, 0), why)
     order = experiment.flow_control.order if experiment.flow_control else ()
     for tier in order:
         if tier not in tiers:
@@ -51,17 +56,37 @@ def _tier_problems(experiment: Experiment, topology: Topology) -> Iterable[Probl
 
 
 def _unmeasured(fault_class: str, topology: Topology, continuity: Continuity) -> Iterable[Problem]:
-    """A tier that no operation belongs to: its objectives would look kept, for nobody ever asks."""
+    """Objectives that would look kept: nobody ever asks for what they are about, or no check compares it."""
     letters = {tier[:1] for tier in topology.tiers}
-    for tier in continuity.fault_classes[fault_class].tiers:
+    for tier, objective in continuity.fault_classes[fault_class].tiers.items():
+        place = f"fault_classes.{fault_class}.tiers.{tier}"
         if tier[:1] not in letters:
-            place = f"fault_classes.{fault_class}.tiers.{tier}"
             there = ", ".join(sorted(letters)) or "none"
-            message = (
-                f"{place}: nobody can measure it: no operation of {topology.path.name} is of tier {tier[:1]} "
-                f"(there are: {there})"
-            )
-            yield Problem(str(continuity.path), continuity.lines.get(place, 0), message)
+            what = f"no operation of {topology.path.name} is of tier {tier[:1]} (there are: {there})"
+            yield _nobody(continuity, place, what)
+        elif objective.data_loss is not None and not _writes(tier, topology):
+            yield _nobody(continuity, f"{place}.data_loss", _nothing_written(tier, topology))
+        if objective.bystanders is not None:
+            what = "no check compares the cells that were not hurt; drop it"
+            yield _nobody(continuity, f"{place}.bystanders", what)
+
+
+def _nobody(continuity: Continuity, place: str, why: str) -> Problem:
+    message = f"{place}: nobody can measure it: {why}"
+    return Problem(str(continuity.path), continuity.lines.get(place, 0), message)
+
+
+def _writes(tier: str, topology: Topology) -> bool:
+    """Whether anything of a tier writes; that of `A` is A1's and A2's as well."""
+    operations = topology.operations.values()
+    return any(one.kind is OperationKind.WRITE and tier in (one.tier, one.tier[:1]) for one in operations)
+
+
+def _nothing_written(tier: str, topology: Topology) -> str:
+    return (
+        f"no operation of {topology.path.name} of tier {tier} is of 'kind: write', and only what was written can be "
+        "lost; give the tier one, or drop it"
+    )
 
 
 def _unprotected(experiment: Experiment, topology: Topology, continuity: Continuity) -> Iterable[Problem]:

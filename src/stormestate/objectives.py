@@ -25,6 +25,10 @@ class _Objective:
     tier: str
     no_loss: bool
     line: int
+    data_loss: int = 0
+    """The line on which it says what may be lost; 0 when it does not."""
+    bystanders: int = 0
+    """The same of the customers of other cells."""
 
 
 def report(continuity: yaml.Node, name: str, shape: Shape, cells: Place, operations: Place) -> None:
@@ -34,16 +38,45 @@ def report(continuity: yaml.Node, name: str, shape: Shape, cells: Place, operati
     for cell in shape.cells:
         for text in _lossless(cell, asked, name):
             parts[cell.name].problem(text)
-    stated = (each.items().get("tier") for each in operations.items().values())
-    named = {tier.text() for tier in stated if tier is not None}
+    if operations.present:
+        for text in _unmeasured(asked, name, [_operation(each) for each in operations.items().values()]):
+            operations.problem(text)
+
+
+def _operation(place: Place) -> tuple[str, bool]:
+    """Its tier, and whether it writes."""
+    fields = place.items()
+    tier, kind = fields.get("tier"), fields.get("kind")
+    return tier.text() if tier else "", kind is not None and kind.text() == "write"
+
+
+def _unmeasured(asked: list[_Objective], name: str, operations: list[tuple[str, bool]]) -> Iterator[str]:
+    """What would look kept for want of anybody who asks for it."""
     for tier in dict.fromkeys(one.tier for one in asked):
-        if operations.present and not any(tier in (each, each[:1]) for each in named):
-            of_tier = [one for one in asked if one.tier == tier]
+        of_tier = [one for one in asked if one.tier == tier]
+        writing = [writes for each, writes in operations if tier in (each, each[:1])]
+        if not writing:
             classes = ", ".join(dict.fromkeys(one.fault_class for one in of_tier))
-            operations.problem(
+            yield (
                 f"{name}:{of_tier[0].line} has objectives for tier {tier} ({classes}), and no operation is of that "
                 "tier: nobody can measure them. Give an operation the tier, or drop the objectives"
             )
+        elif not any(writing) and (lost := _where([(one.data_loss, one) for one in of_tier])):
+            yield (
+                f"{name}:{lost} has data_loss for tier {tier}, and no operation of that tier is of 'kind: write': "
+                "nobody can measure it, for only what was written can be lost. Give the tier such an operation, or "
+                "drop data_loss there"
+            )
+    if unjudged := _where([(one.bystanders, one) for one in asked]):
+        yield (
+            f"{name}:{unjudged} has bystanders, and no check compares the cells that were not hurt: nobody measures "
+            "it. Drop it there"
+        )
+
+
+def _where(found: list[tuple[int, _Objective]]) -> str:
+    """The lines that say something, each with its fault class."""
+    return ", ".join(f"{line} ({one.fault_class})" for line, one in found if line)
 
 
 def _lossless(cell: Cell, asked: list[_Objective], name: str) -> Iterator[str]:
@@ -73,8 +106,12 @@ def _objectives(continuity: yaml.Node) -> Iterator[_Objective]:
         for tier, objective in _pairs(_child(body, "tiers")):
             loss = _child(objective, "data_loss")
             no_loss = isinstance(loss, yaml.ScalarNode) and _ZERO.fullmatch(str(loss.value)) is not None
-            line = (loss or objective).start_mark.line + 1
-            yield _Objective(fault_class, tier, no_loss, line)
+            others = _line(_child(objective, "bystanders"))
+            yield _Objective(fault_class, tier, no_loss, _line(loss) or _line(objective), _line(loss), others)
+
+
+def _line(node: yaml.Node | None) -> int:
+    return 0 if node is None else node.start_mark.line + 1
 
 
 def _pairs(node: yaml.Node | None) -> Iterator[tuple[str, yaml.Node]]:

@@ -44,6 +44,26 @@ def test_an_objective_of_a_tier_without_operations_is_told_at_its_line(tmp_path)
     assert (tmp_path / "continuity.yaml").read_text().splitlines()[one.line - 1].strip().startswith("C:")
 
 
+@pytest.mark.parametrize("tier_c", ['data_loss: "0s [U] x"', 'bystanders: "1% [U] x"'])
+def test_an_objective_that_no_check_measures_is_told_at_its_line(tmp_path, tier_c):
+    """All of tier C reads, and no check looks at the cells that were not hurt."""
+    line = 'C: {recovery_time: "60s [U] our choice"}'
+    (one,) = problems(tmp_path, "pod-kill.yaml", continuity=(line, f"C: {{{tier_c}}}"))
+    said = tier_c.partition(":")[0]
+    assert one.message.startswith(f"fault_classes.stateless-pod-loss.tiers.C.{said}: nobody can measure it")
+    assert said in (tmp_path / "continuity.yaml").read_text().splitlines()[one.line - 1]
+
+
+def test_an_experiment_s_own_objective_of_a_loss_nobody_can_cause_is_told(tmp_path):
+    text = (ROOT / "experiments/remote-failover.yaml").read_text().replace("../", f"{ROOT}/")
+    (tmp_path / "reads.yaml").write_text(text.replace("data_loss: {A: 5s}", "data_loss: {A: 5s, C: 5s}"))
+    with pytest.raises(InputError) as caught:
+        plan.load(tmp_path / "reads.yaml", Overrides(topology=two_cells.write(tmp_path)))
+    (one,) = caught.value.problems
+    assert one.message.startswith("objectives.data_loss.C: nobody can measure it: no operation of two.yaml")
+    assert "data_loss" in (tmp_path / "reads.yaml").read_text().splitlines()[one.line - 1]
+
+
 @pytest.mark.parametrize("experiment", ["db-primary-loss.yaml", "zone-outage.yaml", "zone-partition.yaml"])
 def test_nothing_is_promised_of_a_database_without_a_standby(tmp_path, experiment):
     def lonely_first(raw):

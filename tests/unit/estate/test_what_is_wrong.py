@@ -104,6 +104,26 @@ def test_an_objective_of_a_letter_is_measured_by_any_tier_of_it(estate):
     assert "tier A2" in said
 
 
+def test_a_loss_of_data_in_a_tier_that_writes_nothing(estate):
+    """Only what was written can be lost: an objective for reads would look kept whatever happened."""
+    estate.change('B: {recovery_time: "5m [U]', 'B: {data_loss: "5m [U]', "continuity.yaml")
+    ((at, said),) = estate.problems()
+    assert estate.path.read_text().splitlines()[at - 1] == "operations:"
+    assert said.startswith("operations: continuity.yaml:7 (same-city-site-loss) has data_loss for tier B")
+    assert "nobody can measure it" in said
+    assert "Give the tier such an operation, or drop data_loss there" in said
+    assert estate.problems_of_lab() == [(at, said)]
+    estate.change("bills: {tier: B, kind: read", "bills: {tier: B, kind: write")
+    estate.harness()
+
+
+def test_bystanders_that_no_check_compares(estate):
+    estate.change('B: {recovery_time: "5m [U]', 'B: {bystanders: "1% [U]', "continuity.yaml")
+    ((_, said),) = estate.problems()
+    assert said.startswith("operations: continuity.yaml:7 (same-city-site-loss) has bystanders")
+    assert "Drop it there" in said
+
+
 def test_a_continuity_file_that_is_wrong_or_away_is_its_own_reader_s_to_report(estate):
     estate.path.with_name("continuity.yaml").write_text("a: [")
     estate.harness()
