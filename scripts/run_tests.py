@@ -78,7 +78,8 @@ ROUNDS: tuple[tuple[Part, ...], ...] = (
                 "tests/lab/test_machine_untouched.py",
                 "tests/lab/anykill",
                 "tests/lab/test_full.py",
-                "tests/lab/full",  # long, all of it, like the next
+                "tests/lab/full",  # long, all of it, like the next two
+                "tests/lab/estates",
                 "tests/lab/test_contract.py",
             ),
         ),

@@ -48,10 +48,12 @@ class SmallLab:
         return json.loads(self.lab("up", "--json").stdout)
 
 
-def stormlab(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+def stormlab(
+    *arguments: str, check: bool = True, within_s: float = _UP_S
+) -> subprocess.CompletedProcess[str]:
     """Run the lab's command line; a failure shows what it said."""
     argv = [sys.executable, "-m", "stormlab", *arguments]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=_UP_S)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=within_s)
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
     return done
@@ -140,12 +142,26 @@ def lab_of():
 
 
 @contextlib.contextmanager
-def ready_lab(topology: Path, *, keep: bool = False, down_s: float = 5) -> Iterator[SmallLab]:
-    """Bring a lab up, and down at the end, within `down_s`; with `keep`, take what is up and leave it up."""
+def ready_lab(
+    topology: Path, *, keep: bool = False, up_s: float | None = None, down_s: float = 5
+) -> Iterator[SmallLab]:
+    """Bring a lab up, and down at the end, within `down_s`; with `keep`, take what is up and leave it up.
+
+    `up_s` is how long it may take to be ready, the lab's own patience unless given.
+    """
+    patience = () if up_s is None else ("--timeout", str(up_s))
     if not keep:
         stormlab("down", "--topology", str(topology))
     try:
-        report = json.loads(stormlab("up", "--topology", str(topology), "--json").stdout)
+        up = stormlab(
+            "up",
+            "--topology",
+            str(topology),
+            "--json",
+            *patience,
+            within_s=_UP_S if up_s is None else up_s + 30,
+        )
+        report = json.loads(up.stdout)
         yield SmallLab(
             name=report["name"],
             state=Path(report["kubeconfig"]).parent,
