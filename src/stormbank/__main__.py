@@ -79,6 +79,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _remap(settings: LedgerSettings, home: str, timeout_s: float) -> int:
+    if settings.zones and home not in settings.zones:
+        known = ", ".join(settings.zones)
+        print(f"stormbank remap: no zone '{home}' (BANK_ZONES has: {known})", file=sys.stderr)
+        return 2
     from stormbank.remap import NotChangedError, UnknownError, remap  # noqa: PLC0415 - for one command only
 
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from stormbank.settings.capacity import Capacity, not_every_operation, read_capacity
 from stormbank.settings.common import Common, not_every_ledger, read_common
-from stormbank.settings.parse import addresses, dsn, number, or_off, switch, url, whole, zone
+from stormbank.settings.parse import addresses, dsn, number, or_off, switch, url, whole, zone, zones
 from stormbank.settings.reader import Reader
 
 
@@ -27,6 +27,8 @@ class Clearing:
 class LedgerSettings:
     """`home` is where a new bank's map has the cell; times in seconds. `code_tries`: None for any number.
 
+    `zones` are all that there are, where a cell may be given its home; empty when nobody said.
+
     `stale_max_s` is how old what a standby shows may be while there is no primary; None: it is not asked.
     `ledgers` by cell, or none: then no customer can send to another cell. `outbox_lease_s` is for how long a ledger
     takes a row of the outbox, `outbox_parallel` how many at a time, and `recheck_s` how much of what was settled with a
@@ -36,6 +38,7 @@ class LedgerSettings:
     common: Common
     cell: str
     home: str
+    zones: tuple[str, ...]
     db_dsn: str
     db_password: str | None
     db_pool: int
@@ -63,6 +66,7 @@ def read(reader: Reader) -> LedgerSettings:
         cell=reader.read("BANK_CELL", common.only_cell, str, ""),
         # Whoever founds a bank knows no better home than its own zone.
         home=reader.read("BANK_HOME", reader.given("BANK_ZONE") or "none", zone, ""),
+        zones=reader.read("BANK_ZONES", "", zones, ()),
         db_dsn=reader.read("BANK_DB_DSN", "postgresql://bank@localhost:5432/bank", dsn, ""),
         db_password=reader.given("BANK_DB_PASSWORD"),
         db_pool=reader.read("BANK_DB_POOL", "6", whole(2), 2),

@@ -87,6 +87,11 @@ def zone(text: str) -> str:
     return text
 
 
+def zones(text: str) -> tuple[str, ...]:
+    """Read the names of zones, perhaps none."""
+    return tuple(zone(each) for each in names(text)) if text else ()
+
+
 def addresses(what: str, *, empty: bool = False) -> Callable[[str], dict[str, tuple[str, ...]]]:
     """Read WHAT=URL,... ; several URLs of one have | between. `empty` lets there be none."""
 

@@ -17,7 +17,9 @@ def region_settings(shape: Shape, region: Region) -> list[str]:
     """What gateways and ledgers of a region share, as `NAME=value`."""
     ledgers = ",".join(f"{cell.name}={'|'.join(_ledgers(cell, region))}" for cell in shape.cells)
     cells = ",".join(cell.name for cell in shape.cells)
-    return [f"BANK_CELLS={cells}", f"BANK_LEDGERS={ledgers}", *_asked(shape), *_capacity(len(shape.cells))]
+    zones = ",".join(zone.name for _, zone in shape.serving)
+    named = [f"BANK_CELLS={cells}", f"BANK_ZONES={zones}", f"BANK_LEDGERS={ledgers}"]
+    return [*named, *_asked(shape), *_capacity(len(shape.cells))]
 
 
 def ledger_settings(cell: Cell, site: Site) -> dict[str, str]:
