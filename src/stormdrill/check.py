@@ -70,9 +70,10 @@ def _schema(document: Document) -> str:
 
 def _relative(problems: set[Problem]) -> set[Problem]:
     """The same file is named in several ways (by the caller, by an experiment); one way is enough."""
-    return {Problem(_shown(problem.file), problem.line, problem.message) for problem in problems}
+    return {Problem(shown(problem.file), problem.line, problem.message) for problem in problems}
 
 
-def _shown(file: str) -> str:
+def shown(file: str) -> str:
+    """A file's path as it is told: from here, when it is below here."""
     path, here = Path(file).resolve(), Path.cwd()
     return str(path.relative_to(here)) if file and path.is_relative_to(here) else file

@@ -10,13 +10,16 @@ from stormlab.errors import BadInputError, LabError
 from stormlab.estate import Estate
 
 
-def problems(path: Path) -> list[str]:
-    """One line for each thing that is wrong with the file, its manifests or its Prometheus template."""
+def problems(path: Path, *, alone: bool = False) -> list[str]:
+    """One line for each thing that is wrong with the file, its manifests or its Prometheus template.
+
+    With `alone` the file by itself: neither kubectl nor promtool is asked about what it leads to.
+    """
     try:
         estate = topologyfile.load(path)
     except BadInputError as error:
         return list(error.problems)
-    return [*_manifests(estate), *_prometheus(estate)]
+    return [] if alone else [*_manifests(estate), *_prometheus(estate)]
 
 
 def _manifests(estate: Estate) -> list[str]:

@@ -66,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     render.set_defaults(run=_render)
     check = commands.add_parser("check", parents=[as_json], help="check the lab part of a topology file")
     check.add_argument("file", type=Path)
+    check.add_argument(
+        "--alone", action="store_true", help="the file by itself, not the manifests it leads to"
+    )
     check.set_defaults(run=_check)
     return parser
 
@@ -244,7 +247,7 @@ def _render(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from stormlab import check  # noqa: PLC0415
 
-    problems = check.problems(options.file)
+    problems = check.problems(options.file, alone=options.alone)
     if problems:
         raise BadInputError(problems)
     notes = topologyfile.load(options.file).preset.notes

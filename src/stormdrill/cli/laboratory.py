@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import secrets
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from typing import Any
 
 from stormdrill.cli.output import complain, reader_may_leave
 from stormdrill.drill.stop import Stop
-from stormdrill.errors import InputError, StormdrillError
+from stormdrill.errors import InputError, Problem, StormdrillError
 
 _UP_S = 300.0
 _LAB = [sys.executable, "-m", "stormlab"]
@@ -30,6 +31,21 @@ def lab(arguments: argparse.Namespace) -> int:
         return subprocess.run([*_LAB, arguments.action, *arguments.arguments], check=False).returncode
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def problems_of(topology: Path) -> list[Problem]:
+    """What is wrong with the lab's half of a topology file, as the lab reads it; places are named as `topology` is."""
+    code, said = _finish(_start("check", str(topology), "--alone", "--json", quiet=True))
+    if code == 0:
+        return []
+    found = _report(said).get("problems") or [f"the lab could not read it (exit {code})"]
+    return [_problem(topology, str(text)) for text in found]
+
+
+def _problem(topology: Path, said: str) -> Problem:
+    """`said` is `file:line: text` when it has a place; the lab names the file by its full path."""
+    place = re.match(rf"{re.escape(str(topology.resolve()))}:(\d+): ", said)
+    return Problem(str(topology), int(place[1]) if place else 0, said[place.end() :] if place else said)
 
 
 @contextmanager
@@ -86,11 +102,12 @@ def _say(text: str) -> None:
         print(text)
 
 
-def _start(*arguments: str) -> subprocess.Popen[str]:
+def _start(*arguments: str, quiet: bool = False) -> subprocess.Popen[str]:
     """Run the lab's command in its own session, so that Ctrl-C at the terminal reaches only us."""
     return subprocess.Popen(
         [*_LAB, *arguments],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL if quiet else None,
+        text=True, start_new_session=True,
     )  # fmt: skip
 
 

@@ -1,6 +1,12 @@
 """Mistakes in a compact estate: all at once, each at its line, with what would be right; the same in both readers."""
 
+from pathlib import Path
+
 import pytest
+
+from stormdrill import cli
+
+FULL_FORM = Path(__file__).with_name("small-in-full.yaml")
 
 CELL1 = "cell1: {primary: city1-b, standby: [city1-a], remote: [city2-a]}"
 
@@ -58,6 +64,56 @@ def test_all_at_once_with_those_of_the_parts_that_are_taken_over(estate):
         *wanted,
         min(line for line, said in wanted.items() if "watr" in said) - 1,
     }
+
+
+def test_one_command_tells_all_mistakes_of_a_file_at_once(estate, capsys):
+    """What the harness reads and what only the lab reads, each with its line and what would be right."""
+    wanted = {
+        estate.change(
+            ", city1-w], witness: city1-w", "]"
+        ): "add a zone that is the 'witness:', or say 'witness: none'",
+        estate.change(
+            "primary: city1-a, standby: [city1-b]", "primary: city1-a"
+        ): "Name a zone of the same region",
+        estate.change(
+            "primary: city1-b", "primary: [city1-a, city1-b]"
+        ): "2 primaries (city1-a, city1-b): a cell has",
+        estate.change("30ms}", "30ms}\n  pairs: [{between: [city1-a, city9-z], rtt: 1ms}]")
+        + 1: "no site 'city9-z' (known:",
+        estate.change("  bills: {tier: B, kind: read, deadline: 3s}\n", "") - 2: "objectives for tier B",
+        estate.change(
+            "checkin: {tier: C, kind: read, deadline: 3s}", "checkin: {tier: C, kind: read, deadline: 3}"
+        ): "unit",
+        estate.change("movements: SELECT", "movement: SELECT"): "movement",
+        estate.change("network: 10.79.0.0/16", "network: 10.79.0.0/24"): "must be an IPv4 /16",
+    }
+    assert cli.main(["check", str(estate.path)]) == 2
+    said = capsys.readouterr().err.splitlines()
+    for line, text in wanted.items():
+        assert [one for one in said if f"{estate.path}:{line}: " in one and text in one], (line, text, said)
+    assert len(said) == len(set(said)), "each is told once"
+
+
+def test_a_mistake_that_only_the_lab_sees_is_told_for_a_tree_and_for_the_full_form(
+    estate, capsys, monkeypatch
+):
+    line = estate.change("30ms}", "30}")
+    tree = estate.path.parent / "tree"
+    (tree / "topology").mkdir(parents=True)
+    for name in ("t.yaml", "continuity.yaml", "kubernetes", "prometheus"):
+        (estate.path.parent / name).rename(tree / "topology" / name)
+    monkeypatch.chdir(tree)
+    assert cli.main(["check", str(tree)]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert f"topology/t.yaml:{line}: links.between_regions.rtt" in said
+    text = FULL_FORM.read_text()
+    assert text.count("rtt: 30ms") == 1
+    Path("full.yaml").write_text(text.replace("rtt: 30ms", "rtt: 30"))
+    Path("continuity.yaml").write_text((FULL_FORM.parents[3] / "topology" / "continuity.yaml").read_text())
+    for name in ("kubernetes", "prometheus"):
+        Path(name).symlink_to(Path("topology") / name)
+    assert cli.main(["check", "full.yaml"]) == 2
+    assert "links.between_regions.rtt" in capsys.readouterr().err
 
 
 def test_an_unknown_zone_in_a_link_is_told_beside_other_mistakes(estate):
