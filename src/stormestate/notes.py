@@ -14,11 +14,12 @@ def of(shape: Shape) -> tuple[str, ...]:
 
 def _votes(shape: Shape) -> Iterator[str]:
     for region in shape.regions:
-        if region.by_decision:
-            sites = ", ".join(zone.name for zone in region.serving)
+        if region.one_vote:
+            voter = region.etcd[0]
+            others = ", ".join(zone.name for zone in region.serving if zone.name != voter)
             yield (
-                f"{region.name} has no witness: its etcd is in {region.etcd[0]} alone, "
-                f"so promotion between its sites ({sites}) is by decision"
+                f"{region.name} has its etcd in {voter} alone: while {voter} is lost, nothing in {others} takes writes "
+                f"or can be promoted. A person brings {voter} or its etcd back, or fails a cell over to its remote site"
             )
 
 

@@ -81,7 +81,7 @@ def _etcd(fields: dict[str, Place], place: Place, region: str, zones: list[Zone]
         every,
         "say 'witness: none' and drop the witness from zones, or name the voters with 'etcd: [...]'"
         if witness
-        else "add a zone that is the 'witness:', or say 'witness: none' (then promotion is by decision)",
+        else "add a zone that is the 'witness:', or say 'witness: none' (then the last zone has no vote)",
     )
     return tuple(every)
 

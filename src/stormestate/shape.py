@@ -48,8 +48,8 @@ class Region:
         return tuple(zone for zone in self.zones if zone.serves)
 
     @property
-    def by_decision(self) -> bool:
-        """Whether nothing takes over by itself between its sites: the only vote is in one of them."""
+    def one_vote(self) -> bool:
+        """Whether one of its sites has the only vote: without it none of the others has a leader."""
         return len(self.etcd) == 1 and len(self.serving) > 1
 
 

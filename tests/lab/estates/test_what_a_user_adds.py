@@ -23,7 +23,8 @@ pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 TOPOLOGY = Path(__file__).parents[3] / "topology"
 UP_S, DOWN_S = 420, 20
-SETTLED_S = 60
+SETTLED_S, AGAIN_S = 60, 150
+HELD_S = 10
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,52 @@ def test_every_cell_stands_where_the_file_says_and_does_business_in_every_zone(l
             assert told["patroni"]["scope"] == cell
         notes = lab.status()["notes"]
         if stated is UNWITNESSED:
-            assert any(note.startswith("city1 has no witness") for note in notes), notes
+            assert any(note.startswith("city1 has its etcd in city1-a alone") for note in notes), notes
             assert not any("cell0 is unprotected" in note for note in notes), notes
         password = auditor(lab)
         for zone in stated.regions["city1"]["zones"]:
-            if not zone.endswith("-w"):
+            business(lab, stated, zone, password)
+        if stated is UNWITNESSED:
+            nobody_leads_without_etcd(lab, stated)
+            settled(lambda: as_stated_again(lab, stated), AGAIN_S)
+            for zone in stated.regions["city1"]["zones"]:
                 business(lab, stated, zone, password)
+
+
+def nobody_leads_without_etcd(lab: Any, stated: Stated) -> None:
+    """Take the only etcd of city1 away, assert that no cell's database takes writes there, and give it back."""
+    lab.kubectl("city1", "scale", "-n", "bank", "statefulset", "etcd-city1-a", "--replicas=0")
+    try:
+        settled(lambda: none_leads(lab, stated), AGAIN_S)
+        held_s = time.monotonic() + HELD_S
+        while time.monotonic() < held_s:
+            none_leads(lab, stated)
+            time.sleep(1)
+    finally:
+        lab.kubectl("city1", "scale", "-n", "bank", "statefulset", "etcd-city1-a", "--replicas=1")
+
+
+def none_leads(lab: Any, stated: Stated) -> None:
+    """Assert that no member in city1 says that it is a primary: it answers 503 and what it is."""
+    for cell, of_cell in stated.cells.items():
+        for zone in (of_cell["primary"], *of_cell["standby"]):
+            name = f"patroni{suffix(of_cell, cell)}-{zone}"
+            said = "leads"
+            try:
+                fetched(lab, name, "/primary")
+            except urllib.error.HTTPError as error:
+                said = str(error.code)
+            except OSError as error:
+                said = str(error)
+            assert said == "503", name
+
+
+def as_stated_again(lab: Any, stated: Stated) -> None:
+    """Assert that every cell has a primary and a synchronous standby at home, whichever of its members leads."""
+    members = lab.status()["databases"]
+    for cell in stated.cells:
+        roles = sorted(one["role"] for one in members if one["scope"] == cell)
+        assert roles == ["leader", "sync_standby"], members
 
 
 def written(stated: Stated, directory: Path) -> Path:
@@ -167,8 +208,10 @@ def fetched(
 
 def holds(lab: Any, cell: str, of_cell: dict[str, Any], key: str, password: str) -> bool:
     """Whether the books at a cell's home have a movement, read by itself."""
-    host, port = lab.endpoints[f"postgres{suffix(of_cell, cell)}-{of_cell['primary']}"].split(":")
-    dsn = f"host={host} port={port} dbname=bank user=auditor target_session_attrs=read-write"
+    names = [f"postgres{suffix(of_cell, cell)}-{zone}" for zone in (of_cell["primary"], *of_cell["standby"])]
+    ports = ",".join(lab.endpoints[name].rpartition(":")[2] for name in names)
+    hosts = ",".join("127.0.0.1" for _ in names)
+    dsn = f"host={hosts} port={ports} dbname=bank user=auditor target_session_attrs=read-write"
     with psycopg.connect(dsn, password=password, connect_timeout=10) as connection:
         return bool(connection.execute("SELECT 1 FROM movement WHERE key = %s", (key,)).fetchall())
 
@@ -186,9 +229,9 @@ def member(of_cell: dict[str, Any], cell: str, zone: str) -> str:
     return f"pg{suffix(of_cell, cell)}-{zone}-0"
 
 
-def settled(holds: Callable[[], None]) -> None:
+def settled(holds: Callable[[], None], within_s: float = SETTLED_S) -> None:
     """Return when `holds` does; its own error when it does not in time."""
-    deadline_s = time.monotonic() + SETTLED_S
+    deadline_s = time.monotonic() + within_s
     while time.monotonic() < deadline_s:
         with contextlib.suppress(AssertionError):
             return holds()

@@ -50,6 +50,9 @@ def test_a_third_datacenter_that_holds_a_second_standby(estate):
     assert ("Deployment", "ledger-cell1-city1-c") in objects["city1"]
     assert ("StatefulSet", "pg-cell1-city1-c") not in objects["city1"]
     assert before.items() <= listening(lab).items(), "what there was keeps its ports"
+    for region in ("city1", "city2"):
+        zones = objects[region]["ConfigMap", "bank"]["data"]["BANK_ZONES"]
+        assert zones == "city1-a,city1-b,city1-c,city2-a", "where a cell may be given its home"
 
 
 def test_a_third_datacenter_that_holds_a_primary(estate):
@@ -129,7 +132,7 @@ def test_a_pair_in_the_remote_city(estate):
 
 
 @pytest.mark.parametrize("regions", ["zones: [city1-a, city1-b], witness: none", REGIONS])
-def test_without_a_witness_etcd_is_where_it_has_an_odd_number_and_promotion_is_by_decision(estate, regions):
+def test_without_a_witness_etcd_is_where_it_has_an_odd_number_and_its_loss_is_said(estate, regions):
     estate.change(REGIONS, regions)
     objects, notes = estate.objects(), estate.lab().preset.notes
     witness = "city1-w" in regions
@@ -138,7 +141,7 @@ def test_without_a_witness_etcd_is_where_it_has_an_odd_number_and_promotion_is_b
     ]
     sets = {name for kind, name in objects["city1"] if kind == "StatefulSet" and name.startswith("etcd")}
     assert sets == {name.removesuffix("-0") for name in etcd(objects, "city1")}
-    said = "city1 has no witness: its etcd is in city1-a alone, so promotion between its sites"
+    said = "city1 has its etcd in city1-a alone: while city1-a is lost, nothing in city1-b takes writes or can be "
     assert any(note.startswith(said) for note in notes) is not witness
     hosts = patroni(objects, "city1", "cell0", "region")["etcd3"]["hosts"]
     assert [host.removesuffix(".etcd:2379") for host in hosts] == etcd(objects, "city1")
