@@ -109,16 +109,27 @@ def _other_estate(estate: Estate, state: Path) -> list[str]:
         present = topologyfile.of_state(state)
     except BadInputError:
         return []
-    if _shape(present) == _shape(estate):
+    made, wanted = _shape(present), _shape(estate)
+    other = [part for part, value in wanted.items() if made[part] != value]
+    if not other:
         return []
-    made = "was made with other regions, zones, ports, images or kubelets"
-    return [f"lab '{estate.name}' {made}: take it down first"]
+    said = f"lab '{estate.name}' was made with other {' and '.join(other)} than {estate.source} says"
+    return [f"{said}: take it down first (`down`), then `up` makes it anew"]
 
 
-def _shape(estate: Estate) -> object:
-    """What cannot change in a lab: its networks, objects and claims are made for it, its nodes run with it."""
-    regions = [(r.name, r.context, r.zones, r.api_port) for r in estate.regions]
-    return estate.network, regions, dict(estate.images), estate.kubelet, estate.controllers
+def _shape(estate: Estate) -> Mapping[str, object]:
+    """What cannot change in a lab, by name: networks, objects and claims are made for it, its nodes run with it."""
+    return {
+        "networks": estate.network,
+        "regions, zones or ports": [
+            (one.name, one.context, [zone.name for zone in one.zones], one.api_port) for one in estate.regions
+        ],
+        # Of a compact estate they follow from regions and cells alone. A database is founded once and nothing here
+        # moves one; what an object that is no more is for stays, so a cell would go on in two places.
+        "cells, databases or voters": {} if estate.overlays is None else estate.overlays.files,
+        "images": dict(estate.images),
+        "kubelet or controller settings": (estate.kubelet, estate.controllers),
+    }
 
 
 def _prepare(estate: Estate, state: Path, made_by: str) -> list[Object]:
