@@ -21,6 +21,7 @@ ROOTS = {
     "Endpoints": "V1Endpoints", "ConfigMap": "V1ConfigMap", "Secret": "V1Secret", "Event": "CoreV1Event",
     "PersistentVolumeClaim": "V1PersistentVolumeClaim", "ServiceAccount": "V1ServiceAccount",
     "Deployment": "V1Deployment", "ReplicaSet": "V1ReplicaSet", "StatefulSet": "V1StatefulSet",
+    "ControllerRevision": "V1ControllerRevision",
     "DaemonSet": "V1DaemonSet", "EndpointSlice": "V1EndpointSlice", "Lease": "V1Lease",
     "PodDisruptionBudget": "V1PodDisruptionBudget", "Scale": "V1Scale", "DeleteOptions": "V1DeleteOptions",
     "Eviction": "V1Eviction", "Binding": "V1Binding", "CustomResourceDefinition": "V1CustomResourceDefinition",

@@ -5,6 +5,8 @@ Kubernetes documentation: "StatefulSets".
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from stormlab.api import kinds
@@ -148,5 +150,119 @@ def test_a_changed_statefulset_is_updated_from_the_last_member() -> None:
         )
         status = made.get(kinds.STATEFUL_SET, "db")["status"]
         assert status["currentRevision"] == status["updateRevision"]
+
+    run(work)
+
+
+DB = "/apis/apps/v1/namespaces/default/statefulsets/db"
+REVISIONS = "/apis/apps/v1/namespaces/default/controllerrevisions"
+HASH = "controller-revision-hash"
+
+
+def marked(value: str) -> dict[str, Any]:
+    """A patch that changes the template, to be told by an annotation of its pods."""
+    return {"spec": {"template": {"metadata": {"annotations": {"mark": value}}}}}
+
+
+def from_partition(number: int) -> dict[str, Any]:
+    return {"spec": {"updateStrategy": {"rollingUpdate": {"partition": number}}}}
+
+
+def marks(made: Cluster) -> dict[str, str]:
+    """Of ready members, by name."""
+    ready = [pod for pod in made.pods() if is_ready(pod) and not pod.deleting]
+    return {pod.name: pod.tree["metadata"].get("annotations", {}).get("mark", "") for pod in ready}
+
+
+async def anew(made: Cluster, name: str) -> dict[str, Any]:
+    """Delete a member; the one that comes in its place, ready."""
+    old = made.get(kinds.POD, name)["metadata"]["uid"]
+    await made.delete(name, gracePeriodSeconds="0")
+
+    def replaced() -> Any:
+        return next(
+            (pod for pod in made.pods() if pod.name == name and pod.uid != old and is_ready(pod)), None
+        )
+
+    return (await made.until(replaced, f"{name} anew")).tree
+
+
+async def revisions(made: Cluster) -> dict[int, dict[str, Any]]:
+    return {item["revision"]: item for item in (await made.send("GET", REVISIONS))["items"]}
+
+
+def test_a_member_below_the_partition_comes_back_as_it_was_before_the_rollout() -> None:
+    async def work(made: Cluster) -> None:
+        await made.setup.workload("statefulsets", "db", 3, serviceName="db")
+        await made.setup.running(3)
+        await made.send("PATCH", DB, from_partition(2))
+        await made.send("PATCH", DB, marked("new"))
+        await made.until(
+            lambda: marks(made) == {"db-0": "", "db-1": "", "db-2": "new"}, "the last is updated"
+        )
+        kept = await revisions(made)
+        names = kept[1]["metadata"]["name"], kept[2]["metadata"]["name"]
+        for name, revision in zip(("db-0", "db-1", "db-2"), (names[0], *names), strict=True):
+            assert (await anew(made, name))["metadata"]["labels"][HASH] == revision, name
+        assert marks(made) == {"db-0": "", "db-1": "", "db-2": "new"}
+        status = made.get(kinds.STATEFUL_SET, "db")["status"]
+        assert (status["currentRevision"], status["updateRevision"]) == names
+        assert (status["currentReplicas"], status["updatedReplicas"]) == (2, 1)
+        await made.send("PATCH", DB, from_partition(0))
+        await made.until(lambda: marks(made) == dict.fromkeys(("db-0", "db-1", "db-2"), "new"), "all updated")
+        assert (await anew(made, "db-0"))["metadata"]["labels"][HASH] == names[1]
+
+    run(work)
+
+
+def test_under_on_delete_a_member_comes_back_of_the_newest_template() -> None:
+    async def work(made: Cluster) -> None:
+        await made.setup.workload("statefulsets", "db", 2, serviceName="db")
+        await made.setup.running(2)
+        await made.send(
+            "PATCH", DB, {"spec": {"updateStrategy": {"type": "OnDelete", "rollingUpdate": None}}}
+        )
+        await made.send("PATCH", DB, marked("new"))
+        await anew(made, "db-0")
+        assert marks(made) == {"db-0": "new", "db-1": ""}
+
+    run(work)
+
+
+def test_templates_are_kept_as_revisions_with_numbers() -> None:
+    async def work(made: Cluster) -> None:
+        await made.setup.workload("statefulsets", "db", 1, serviceName="db", revisionHistoryLimit=1)
+        await made.setup.running(1)
+        for value in ("1", "2", "3"):
+            await made.send("PATCH", DB, marked(value))
+            await made.until(lambda value=value: marks(made) == {"db-0": value}, "updated")
+        await made.until(lambda: len(made.all(kinds.REVISION)) == 2, "older ones are forgotten")
+        kept = await revisions(made)
+        assert sorted(kept) == [3, 4]
+        found = kept[4]
+        owner = made.get(kinds.STATEFUL_SET, "db")["metadata"]["uid"]
+        meta = found["metadata"]
+        assert meta["labels"] == {
+            "app": "db",
+            "controller.kubernetes.io/hash": meta["name"].removeprefix("db-"),
+        }
+        assert [(one["kind"], one["uid"], one["controller"]) for one in meta["ownerReferences"]] == [
+            ("StatefulSet", owner, True)
+        ]
+        present = made.get(kinds.STATEFUL_SET, "db")["spec"]["template"]
+        assert found["data"] == {"spec": {"template": {**present, "$patch": "replace"}}}
+        with pytest.raises(AssertionError, match="field is immutable"):
+            await made.send("PATCH", f"{REVISIONS}/{meta['name']}", {"data": {"spec": None}})
+        # A template that was had before is its old revision with a new number.
+        await made.send("PATCH", DB, marked("2"))
+        await made.until(lambda: marks(made) == {"db-0": "2"}, "rolled back")
+        kept = await revisions(made)
+        assert sorted(kept) == [4, 5]
+        again = kept[5]["data"]["spec"]["template"]["metadata"]["annotations"]
+        assert again == {"mark": "2"}
+        await made.send("DELETE", f"{REVISIONS}/{kept[5]['metadata']['name']}")
+        await made.until(lambda: len(made.all(kinds.REVISION)) == 2, "the present one comes back")
+        await made.send("DELETE", DB)
+        await made.until(lambda: not made.all(kinds.REVISION), "they go with their set")
 
     run(work)

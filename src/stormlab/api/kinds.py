@@ -103,6 +103,7 @@ DEPLOYMENT = _workload("Deployment", "deployments", "deploy", scale=True)
 REPLICA_SET = _workload("ReplicaSet", "replicasets", "rs", scale=True)
 STATEFUL_SET = _workload("StatefulSet", "statefulsets", "sts", scale=True)
 DAEMON_SET = _workload("DaemonSet", "daemonsets", "ds", scale=False)
+REVISION = Kind("apps", "v1", "ControllerRevision", "controllerrevisions")
 ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", generation=True)
 LEASE = Kind(
     "coordination.k8s.io", "v1", "Lease", "leases", unconditional_update=False, create_on_update=True
@@ -124,6 +125,6 @@ CLUSTER_ROLE_BINDING = Kind(RBAC, "v1", "ClusterRoleBinding", "clusterrolebindin
 
 KINDS = (
     CONFIG_MAP, ENDPOINTS, EVENT, NAMESPACE, NODE, CLAIM, POD, SECRET, SERVICE_ACCOUNT, SERVICE,
-    DAEMON_SET, DEPLOYMENT, REPLICA_SET, STATEFUL_SET, LEASE, ENDPOINT_SLICE, DISRUPTION_BUDGET,
+    REVISION, DAEMON_SET, DEPLOYMENT, REPLICA_SET, STATEFUL_SET, LEASE, ENDPOINT_SLICE, DISRUPTION_BUDGET,
     DEFINITION, ROLE, ROLE_BINDING, CLUSTER_ROLE, CLUSTER_ROLE_BINDING,
 )  # fmt: skip

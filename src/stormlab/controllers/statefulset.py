@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from stormlab.api.jsontree import Tree, at, copy
-from stormlab.api.kinds import CLAIM, POD, STATEFUL_SET
+from stormlab.api.kinds import CLAIM, POD, REVISION, STATEFUL_SET
 from stormlab.api.objects import Objects
 from stormlab.api.record import Event, Record
 from stormlab.api.removal import DeleteOptions, delete
-from stormlab.controllers import owners, pods
+from stormlab.controllers import owners, pods, revisions
 from stormlab.controllers.loop import Key
 
 REVISION_LABEL = "controller-revision-hash"
@@ -25,6 +25,13 @@ def ordinal(record: Record, pod: Record) -> int | None:
     """Return a member's number, or None for a pod that is not named as a member."""
     prefix, _, number = pod.name.rpartition("-")
     return int(number) if prefix == record.name and number.isdigit() else None
+
+
+def _partition(record: Record) -> int:
+    """Return the number of the first member that a rollout reaches; 0 without one."""
+    spec = record.tree["spec"]
+    after: int = at(spec, "updateStrategy", "rollingUpdate", "partition", default=0)
+    return after and after + int(at(spec, "ordinals", "start", default=0))
 
 
 class StatefulSets:
@@ -41,11 +48,11 @@ class StatefulSets:
         return [(record.namespace, record.name) for record in self._store.records(STATEFUL_SET)]
 
     def keys(self, event: Event) -> Iterable[Key]:
-        """Return the set that changed, or whose pod did."""
+        """Return the set that changed, or whose pod or revision did."""
         record = event.after
         if record.kind is STATEFUL_SET:
             return [(record.namespace, record.name)]
-        key = owners.owner_key(record, STATEFUL_SET) if record.kind is POD else None
+        key = owners.owner_key(record, STATEFUL_SET) if record.kind in (POD, REVISION) else None
         return [] if key is None else [key]
 
     def reconcile(self, key: Key) -> float | None:
@@ -53,14 +60,18 @@ class StatefulSets:
         record = self._store.get(STATEFUL_SET, *key)
         if record is None:
             return None
-        revision = f"{record.name}-{pods.template_hash(record.tree['spec']['template'])}"
+        revision = revisions.name_of(record)
         members = {
             number: pod
             for pod in owners.owned(self._store, POD, record)
             if (number := ordinal(record, pod)) is not None
         }
         if not record.deleting:
+            revisions.keep(self._objects, record)
             self._step(record, members, revision)
+            used = {revision, self._current(record, revision)}
+            used |= {pod.labels.get(REVISION_LABEL, "") for pod in members.values()}
+            revisions.forget(self._objects, record, used)
         return self._write_status(record, revision)
 
     def _step(self, record: Record, members: dict[int, Record], revision: str) -> None:
@@ -95,8 +106,9 @@ class StatefulSets:
         name = f"{record.name}-{number}"
         if self._store.get(POD, record.namespace, name) is not None:
             return
+        template, revision = self._template(record, number, revision)
         labels = {REVISION_LABEL: revision, _NAME_LABEL: name, _INDEX_LABEL: str(number)}
-        tree = pods.from_template(record, record.tree["spec"]["template"], labels=labels)
+        tree = pods.from_template(record, template, labels=labels)
         tree["metadata"]["name"] = name
         tree["spec"]["hostname"] = name
         if service := record.tree["spec"].get("serviceName"):
@@ -110,6 +122,19 @@ class StatefulSets:
         if volumes:
             tree["spec"]["volumes"] = volumes
         self._objects.create(POD, record.namespace, tree)
+
+    def _template(self, record: Record, number: int, revision: str) -> tuple[Tree, str]:
+        """What a member is made from, and its revision: below `partition` what it had before the rollout."""
+        if number < _partition(record):
+            current = self._current(record, revision)
+            if (template := revisions.template(self._objects, record, current)) is not None:
+                return template, current
+        return record.tree["spec"]["template"], revision
+
+    @staticmethod
+    def _current(record: Record, revision: str) -> str:
+        """The revision that members had before a rollout; the newest, when none is under way."""
+        return str(at(record.tree, "status", "currentRevision", default=revision))
 
     def _claim(self, record: Record, template: Tree, pod_name: str) -> str:
         """Create a member's claim unless it is there from before; it outlives the pod and the set."""
@@ -132,7 +157,7 @@ class StatefulSets:
         strategy = record.tree["spec"].get("updateStrategy", {})
         if strategy.get("type", "RollingUpdate") != "RollingUpdate":
             return
-        least = at(strategy, "rollingUpdate", "partition", default=0)
+        least = _partition(record)
         for number in reversed(wanted):
             pod = members.get(number)
             if pod is None or number < least:
@@ -148,10 +173,9 @@ class StatefulSets:
         min_ready_s = at(record.tree, "spec", "minReadySeconds", default=0)
         waits = [pods.available_in_s(pod, min_ready_s, self._objects.now()) for pod in found]
         updated = sum(pods.active(pod) and pod.labels.get(REVISION_LABEL) == revision for pod in found)
-        before = record.tree.get("status") or {}
         replicas = record.tree["spec"].get("replicas", 1)
         done = updated == replicas == sum(wait is not None for wait in waits)
-        current = revision if done else before.get("currentRevision", revision)
+        current = revision if done else self._current(record, revision)
         holding = sum(pods.active(pod) and pod.labels.get(REVISION_LABEL) == current for pod in found)
         counts = {
             "readyReplicas": sum(wait is not None for wait in waits),

@@ -1,4 +1,4 @@
-"""Kinds with few rules: Namespace, Node, ConfigMap, Secret, Lease, EndpointSlice, PodDisruptionBudget."""
+"""Kinds with few rules: Namespace, revision, Node, ConfigMap, Secret, Lease, EndpointSlice, PodDisruptionBudget."""
 
 from __future__ import annotations
 
@@ -34,6 +34,20 @@ class NamespaceRules(Rules):
     def prepare_update(self, tree: Tree, old: Tree) -> None:
         """Keep the finalizers: they change only through the finalize path."""
         tree["spec"] = old.get("spec", {})
+
+
+class RevisionRules(Rules):
+    """ControllerRevisions: what a controller wrote down of a template stays as it was; their number may change."""
+
+    def default(self, tree: Tree) -> None:
+        """A revision always has a number."""
+        tree.setdefault("revision", 0)
+
+    def validate_update(self, tree: Tree, old: Tree) -> list[Cause]:
+        """Keep the data."""
+        if tree.get("data") == old.get("data"):
+            return []
+        return [invalid_value("data", tree.get("data"), "field is immutable")]
 
 
 class NodeRules(Rules):

@@ -16,6 +16,7 @@ from stormlab.api.rules.plain import (
     LeaseRules,
     NamespaceRules,
     NodeRules,
+    RevisionRules,
     SecretRules,
 )
 from stormlab.api.rules.pod import PodRules
@@ -38,6 +39,7 @@ _RULES: dict[kinds.Kind, Rules] = {
     kinds.NODE: NodeRules(),
     kinds.POD: PodRules(),
     kinds.REPLICA_SET: ReplicaSetRules(),
+    kinds.REVISION: RevisionRules(),
     kinds.ROLE: RoleRules(cluster=False),
     kinds.ROLE_BINDING: BindingRules("Role", "ClusterRole"),
     kinds.SECRET: SecretRules(),

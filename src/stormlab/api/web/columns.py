@@ -54,6 +54,15 @@ def _containers(field: str) -> Cell:
     return cell
 
 
+def _controller(tree: Tree, _now: dt.datetime) -> str:
+    owner = next(
+        (one for one in at(tree, "metadata", "ownerReferences", default=[]) if one.get("controller")), None
+    )
+    if owner is None:
+        return NONE
+    return f"{owner['kind'].lower()}.{owner['apiVersion'].partition('/')[0]}/{owner['name']}"
+
+
 def _selector(tree: Tree, _now: dt.datetime) -> str:
     return selector_text(at(tree, "spec", "selector")) or NONE
 
@@ -200,6 +209,12 @@ COLUMNS: dict[kinds.Kind, tuple[Column, ...]] = {
         _SELECTOR,
     ),
     kinds.STATEFUL_SET: (NAME, Column("Ready", _ready_of(("spec", "replicas"))), AGE, *_TEMPLATE),
+    kinds.REVISION: (
+        NAME,
+        Column("Controller", _controller),
+        Column("Revision", _count("revision"), "integer"),
+        AGE,
+    ),
     kinds.DAEMON_SET: (
         NAME,
         Column("Desired", _count("status", "desiredNumberScheduled"), "integer"),
