@@ -33,15 +33,19 @@ _SECRETS = (
 )
 # What `stormdrill lab status` shows beyond the lab itself, asked of its Prometheus.
 _SERVED = 'sum by (zone) (rate(bank_requests_total{service="gateway"'
+# Of each zone that has gateways: those that nobody asked yet export no such counter.
+_ASKED = f'{_SERVED}}}[5s])) or 0 * sum by (zone) (up{{app="gateway"}})'
 _STATUS = {
-    # Of each zone that has gateways: those that nobody asked yet export no such counter.
-    "requests/s by zone": f'{_SERVED}}}[5s])) or 0 * sum by (zone) (up{{app="gateway"}})',
+    "requests/s by zone": _ASKED,
+    "share of traffic by zone, %": f"100 * ({_ASKED}) / on () group_left () (sum({_ASKED}) > 0)",
     "not served by zone, %": f'100 * (1 - {_SERVED},code=~"2.."}}[5s])) / ({_SERVED}}}[5s])) > 0))',
     "behind the primary, bytes": "sum by (pod) (clamp_min(max by (cell) (patroni_xlog_location) - on (cell) "
     "group_right () max by (cell, pod) (patroni_xlog_replayed_location > 0), 0))",
     "archive behind, s": 'time() - max by (pod) (archive_whole_until_seconds{app="archive"} > 0)',
-    "epoch, promotion by cell": "max by (cell) (bank_cell_promotion)",
-    "epoch, version by cell": "max by (cell) (bank_cell_version)",
+    "epoch by cell": " or ".join(
+        f'label_replace(max by (cell) (bank_cell_{of}), "of", "{of}", "cell", ".*")'
+        for of in ("promotion", "version")
+    ),
     "alerts firing": 'sum by (alertname) (ALERTS{alertstate="firing"})',
 }
 

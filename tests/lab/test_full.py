@@ -70,13 +70,36 @@ def test_gateways_know_every_cell_s_epoch_and_so_does_the_status(full_lab):
     while True:
         rows = {row["name"]: row["samples"] for row in full_lab.status()["rows"]}
         found = {
-            sample["labels"]["cell"]: sample["value"] for sample in rows["epoch, promotion by cell"] or ()
+            sample["labels"]["cell"]: sample["value"]
+            for sample in rows["epoch by cell"] or ()
+            if sample["labels"]["of"] == "promotion"
         }
         if set(found) == set(HOMES) or time.monotonic() > deadline:
             break
     assert found == {"cell0": 1, "cell1": 1}
     behind = {sample["labels"]["pod"] for sample in rows["behind the primary, bytes"]}
     assert behind == {"pg-city1-b-0", "pg-city2-a-0", "pg-cell1-city1-a-0", "pg-cell1-city2-a-0"}
+
+
+def test_status_is_one_screen_with_every_follower_and_archive(full_lab):
+    deadline = time.monotonic() + 30
+    wanted = {"pg-city1-b-0", "pg-city2-a-0", "pg-cell1-city1-a-0", "pg-cell1-city2-a-0"}
+    wanted |= {"archive-cell0-city1-b-0", "archive-cell0-city2-a-0"}
+    wanted |= {"archive-cell1-city1-a-0", "archive-cell1-city2-a-0"}
+    while True:
+        out = full_lab.lab("status").stdout
+        asked_of = out[out.index("# asked of Prometheus") :]
+        missing = [name for name in wanted if f"{name} " not in asked_of]
+        if not missing or time.monotonic() > deadline:
+            break
+    assert missing == [], out
+    lines = out.splitlines()
+    assert len(lines) <= 50, out
+    assert max(map(len, lines)) <= 100, out
+    shares = next(row for row in full_lab.status()["rows"] if row["name"] == "share of traffic by zone, %")
+    zones = {sample["labels"]["zone"]: sample["value"] for sample in shares["samples"]}
+    # The customers of the tests before; nothing when it took that long.
+    assert not zones or (set(zones) == {"city1-a", "city1-b", "city2-a"} and 99 < sum(zones.values()) < 101)
 
 
 def test_kubectl_sees_the_databases_of_a_cell(full_lab):

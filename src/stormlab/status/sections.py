@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,13 +12,17 @@ from stormlab import linkshape
 
 Report = dict[str, Any]
 Cells = Sequence[str]
+WIDTH = 100
+"""Columns of a screen, unless it is known to have another number."""
+GAP = 2
+"""Between two columns."""
 _UNKNOWN = "?"
 _NONE = "-"
 
 
 @dataclass(frozen=True)
 class Section:
-    """Rows under one title; without rows the title says it all."""
+    """Rows under one title; without rows the title says it all, without heads the rows do."""
 
     title: str
     heads: Cells
@@ -33,16 +38,17 @@ def summary(report: Report) -> str:
     return "  ".join([*said, str(report["at"])])
 
 
-def sections(report: Report, *, everything: bool) -> Iterator[Section]:
-    """What fits on one screen, or all there is."""
+def sections(report: Report, *, everything: bool, width: int = WIDTH) -> Iterator[Section]:
+    """What fits on one screen of `width` columns, or all there is."""
     yield _zones(report)
     yield from _pods(report, everything=everything)
     yield _links(report)
     yield _databases(report)
-    yield from _rows(report)
+    yield from _rows(report, width)
     yield from _on_purpose(report)
     if report["notes"]:
-        yield Section("mind", ("by the topology",), [(note,) for note in report["notes"]])
+        notes = [(line,) for note in report["notes"] for line in textwrap.wrap(note, width)]
+        yield Section("mind, by the topology", (), notes)
     if everything:
         yield _processes(report)
         yield Section("endpoints", ("name", "where"), list(report["endpoints"].items()))
@@ -121,17 +127,31 @@ def _member(member: Report) -> Cells:
     return member["scope"], member["name"], member["role"].replace("_", " "), member["state"], *figures
 
 
-def _rows(report: Report) -> Iterator[Section]:
-    rows = [(row["name"], _samples(row["samples"])) for row in report["rows"]]
+def _rows(report: Report, width: int) -> Iterator[Section]:
+    room = width - GAP - max((len(row["name"]) for row in report["rows"]), default=0)
+    rows = [
+        (row["name"] if number == 0 else "", line)
+        for row in report["rows"]
+        for number, line in enumerate(_lines(_samples(row["samples"]), room))
+    ]
     if rows:
-        yield Section("asked of Prometheus", ("what", "now"), rows)
+        yield Section("asked of Prometheus", (), rows)
 
 
-def _samples(samples: list[Report] | None) -> str:
+def _samples(samples: list[Report] | None) -> list[str]:
     if samples is None:
-        return _UNKNOWN
-    said = (" ".join(["/".join(s["labels"].values()), _number(s["value"])]).strip() for s in samples)
-    return "  ".join(said) or _NONE
+        return [_UNKNOWN]
+    said = [" ".join(["/".join(s["labels"].values()), _number(s["value"])]).strip() for s in samples]
+    return said or [_NONE]
+
+
+def _lines(said: list[str], room: int) -> list[str]:
+    """As many of them on each line as there is room for: none is cut, whatever the number of cells."""
+    lines = said[:1]
+    for one in said[1:]:
+        longer = f"{lines[-1]}{' ' * GAP}{one}"
+        lines[-1:] = [longer] if len(longer) <= room else [lines[-1], one]
+    return lines
 
 
 def _number(value: float | None) -> str:

@@ -8,14 +8,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from stormlab.status.sections import Report, Section, sections, summary
+from stormlab.status.sections import GAP, WIDTH, Report, Section, sections, summary
 from stormlab.wait import every
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.text import Text
-
-_GAP = 2
 
 Gather = Callable[[], Report]
 
@@ -28,7 +26,8 @@ def show(gather: Gather, *, as_json: bool, everything: bool) -> Report:
     elif sys.stdout.isatty():
         from rich.console import Console  # noqa: PLC0415  not for scripts
 
-        Console().print(_rich(report, everything=everything))
+        console = Console()
+        console.print(_rich(report, everything=everything, width=console.width))
     else:
         _plain(report, everything=everything)
     return report
@@ -50,43 +49,52 @@ def _redraw(gather: Gather, period_s: float, *, everything: bool) -> None:
 
     with Live(screen=True, auto_refresh=False) as live:
         for _ in every(period_s):
-            live.update(_rich(gather(), everything=everything), refresh=True)
+            shown = _rich(gather(), everything=everything, width=live.console.width)
+            live.update(shown, refresh=True)
 
 
 def _plain(report: Report, *, everything: bool) -> None:
-    print(f"# {summary(report)}\n")
+    print(f"# {summary(report)}")
+    apart = True
     for section in sections(report, everything=everything):
+        if section.rows or apart:
+            print()
+        apart = bool(section.rows)
         print(f"# {section.title}")
         for number, cells in enumerate(_columns(section)):
             line = "".join(cells).rstrip()
-            print(line if number else line.upper())
+            print(line.upper() if number == 0 and section.heads else line)
+    if report["troubles"]:
         print()
     for trouble in report["troubles"]:
         print(f"! {trouble}")
 
 
 def _columns(section: Section) -> list[list[str]]:
-    """The heads and the rows with every cell but a row's last as wide as its column; empty without rows."""
+    """Heads, if there are any, and rows, every cell but a row's last as wide as its column; empty without rows."""
     if not section.rows:
         return []
-    table: list[Sequence[str]] = [section.heads, *section.rows]
-    widths = [max(len(row[index]) for row in table) for index in range(len(section.heads) - 1)]
+    table: list[Sequence[str]] = [*([section.heads] if section.heads else []), *section.rows]
+    widths = [max(len(row[index]) for row in table) for index in range(len(table[0]) - 1)]
     return [
-        [*(cell.ljust(width + _GAP) for cell, width in zip(row, widths, strict=False)), row[-1]]
+        [*(cell.ljust(width + GAP) for cell, width in zip(row, widths, strict=False)), row[-1]]
         for row in table
     ]
 
 
-def _rich(report: Report, *, everything: bool) -> Group:
-    """For a terminal: lines that it is too narrow for lose their end, not their columns."""
+def _rich(report: Report, *, everything: bool, width: int = WIDTH) -> Group:
+    """For a terminal: what Prometheus was asked is wrapped to it; other lines that are too long lose their end."""
     from rich.console import Group  # noqa: PLC0415
 
     shown = [_line([(summary(report), "bold")])]
-    for section in sections(report, everything=everything):
-        # A title that says it all stays close to what is above: a screen has few lines.
-        shown += [_line([])] if section.rows or not section.title.startswith("fences") else []
+    apart = True
+    for section in sections(report, everything=everything, width=width):
+        # A title that says it all stays close to another: a screen has few lines.
+        shown += [_line([])] if section.rows or apart else []
+        apart = bool(section.rows)
         shown.append(_line([(section.title, "bold" if section.rows else "")]))
-        heads, *rows = _columns(section) or [[]]
+        rows = _columns(section)
+        heads = rows.pop(0) if rows and section.heads else []
         shown += [_line([(cell, "dim") for cell in heads])] if heads else []
         shown += [_line([(cell, _style(cell.rstrip())) for cell in row]) for row in rows]
     shown += [_line([])] if report["troubles"] else []

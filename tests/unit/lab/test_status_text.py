@@ -203,3 +203,73 @@ def test_a_terminal_shows_the_same_on_one_screen():
     lines = console.export_text().splitlines()
     assert len(lines) <= 46
     assert "a - b    30      down      -" in lines[11]
+
+
+ZONES = ("city1-a", "city1-b", "city2-a")
+FOLLOWERS = ("pg-cell1-city1-a-0", "pg-cell1-city2-a-0", "pg-city1-b-0", "pg-city2-a-0")
+ARCHIVES = tuple(f"archive-{cell}-{zone}-0" for cell in ("cell0", "cell1") for zone in ("city1-b", "city2-a"))
+ASKED = {
+    "requests/s by zone": dict(zip(ZONES, (123.4, 98.7, 0.0), strict=True)),
+    "share of traffic by zone, %": dict(zip(ZONES, (55.6, 44.4, 0.0), strict=True)),
+    "not served by zone, %": dict(zip(ZONES, (0.123, 12.3, 0.0), strict=True)),
+    "behind the primary, bytes": dict.fromkeys(FOLLOWERS, 16777216.0),
+    "archive behind, s": dict.fromkeys(ARCHIVES, 1234.5),
+    "epoch by cell": {f"{cell}/{of}": 12.0 for cell in ("cell0", "cell1") for of in ("promotion", "version")},
+    "alerts firing": {"DatabaseWithoutLeader": 1.0},
+}
+
+
+def full():
+    """What `lab status` has of preset `full`."""
+    roles = (
+        ("pg-{}city1-a-0", "leader"),
+        ("pg-{}city1-b-0", "sync_standby"),
+        ("pg-{}city2-a-0", "standby_leader"),
+    )
+    members = [member(name.format(cell), role, 0) for cell in ("", "cell1-") for name, role in roles]
+    rows = [
+        {
+            "name": name,
+            "query": "q",
+            "samples": [{"labels": {"of": label}, "value": value} for label, value in samples.items()],
+        }
+        for name, samples in ASKED.items()
+    ]
+    note = "{} is unprotected after a promotion in city2: one member there"
+    return report(rows=rows, databases=members, notes=[note.format(cell) for cell in ("cell0", "cell1")])
+
+
+def printed(capsys):
+    show(full, as_json=False, everything=False)
+    return capsys.readouterr().out
+
+
+def on_a_terminal(width):
+    from rich.console import Console
+
+    from stormlab.status.show import _rich
+
+    console = Console(width=width, height=50, record=True, force_terminal=True, file=sys.stderr)
+    console.print(_rich(full(), everything=False, width=width))
+    return console.export_text()
+
+
+@pytest.mark.parametrize("text", [printed, lambda _: on_a_terminal(100)], ids=["in columns", "on a terminal"])
+def test_two_cells_fit_a_screen_and_nothing_of_them_is_cut(capsys, text):
+    shown = text(capsys)
+    lines = shown.splitlines()
+    assert len(lines) <= 50
+    assert max(map(len, lines)) <= 100
+    for name, samples in ASKED.items():
+        assert sum(line.startswith(name) for line in lines) == 1, name
+        assert [label for label in samples if f"{label} " not in shown] == []
+    assert shown.count(" 16777216") == len(FOLLOWERS)
+    assert shown.count(" 1234.5") == len(ARCHIVES)
+    second = lines[next(i for i, line in enumerate(lines) if line.startswith("archive behind")) + 1]
+    assert second.startswith(" " * len("share of traffic by zone, %") + "  archive-cell1-")
+
+
+def test_a_narrow_terminal_has_more_lines_and_all_of_them(capsys):
+    lines = on_a_terminal(60).splitlines()
+    assert max(map(len, lines)) <= 60
+    assert [name for name in (*ARCHIVES, *FOLLOWERS) if f"{name} " not in "\n".join(lines)] == []
