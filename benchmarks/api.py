@@ -30,8 +30,8 @@ def _listing(servers: Region) -> Figure:
         size_mb = len(exchange(plain, asked)) / 1e6
         exchange(ours, asked)
         taken = in_turn(lambda: _took_ms(ours, asked), lambda: _took_ms(plain, asked), 9)
-    what = f"list of {PODS} pods, {size_mb:.1f} MB over TLS (limit 200); plain: a TLS server sends the same bytes"
-    return Figure("api.list5000_ms", "ms", *taken, what)
+    what = f"list of {PODS} pods, {size_mb:.1f} MB over TLS; plain: a TLS server sends the same bytes"
+    return Figure("api.list5000_ms", "ms", *taken, what, limit=200.0)
 
 
 def _took_ms(connection: socket.socket, asked: bytes) -> float:
@@ -62,10 +62,11 @@ def _watching(servers: Region) -> Figure:
 
             taken = in_turn(seen_ms, lambda: plain.seen_ms(plain.say), _ROUNDS)
     what = (
-        f"until the last of {_WATCHERS} watchers sees a change, from before it is asked for (limit 100; "
-        f"worst of {_ROUNDS}: {max(worst):.1f}); plain: a line relayed to {_WATCHERS} sockets"
+        f"until the last of {_WATCHERS} watchers sees a change, from before it is asked for, {_ROUNDS} times; "
+        f"plain: a line relayed to {_WATCHERS} sockets"
     )
-    return Figure("api.watch50_ms", "ms", *taken, what)
+    # Each watcher within the limit, each time: a median hides the one that waits.
+    return Figure("api.watch50_ms", "ms", *taken, what, limit=100.0, worst=max(worst))
 
 
 class _Many:

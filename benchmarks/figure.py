@@ -19,6 +19,15 @@ class Figure:
     plain: float
     what: str
     """What is measured, and what the plain way is."""
+    limit: float | None = None
+    """The most it may be, where something asks for that."""
+    worst: float | None = None
+    """What is held against the limit where that is not `ours`."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is within its limit; one without a limit is."""
+        return self.limit is None or (self.ours if self.worst is None else self.worst) <= self.limit
 
     @property
     def ratio(self) -> float:
@@ -27,9 +36,10 @@ class Figure:
 
     def to_json(self) -> dict[str, Any]:
         """For the results file; `how` is the command that measures it anew."""
+        bound = {} if self.limit is None else {"limit": self.limit, "worst": self.worst, "holds": self.holds}
         return {
             "id": self.id, "value": self.ours, "unit": self.unit, "plain": self.plain, "ratio": self.ratio,
-            "what": self.what, "how": f"make bench ONLY={self.id}",
+            **bound, "what": self.what, "how": f"make bench ONLY={self.id}",
         }  # fmt: skip
 
 
@@ -92,8 +102,21 @@ def table(results: Sequence[Result]) -> str:
             lines.append(f"{result.id:<28} {values}  {result.what}; {bound} {result.limit:g}")
             continue
         values = f"{_short(result.ours):>10} {_short(result.plain):>10} {result.unit:<7}"
-        lines.append(f"{result.id:<28} {values} {_short(result.ratio):>8}  {result.what}")
+        lines.append(f"{result.id:<28} {values} {_short(result.ratio):>8}  {result.what}{_bound(result)}")
     return "\n".join(lines)
+
+
+def _bound(figure: Figure) -> str:
+    """What is said of a limit after what is measured."""
+    if figure.limit is None:
+        return ""
+    held = "" if figure.worst is None else f"worst {_short(figure.worst)}, "
+    return f"; {held}at most {figure.limit:g}: {'holds' if figure.holds else 'EXCEEDED'}"
+
+
+def exceeded(results: Sequence[Result]) -> list[str]:
+    """The figures that are not within their limits; what could not be measured is not among them."""
+    return [result.id for result in results if not isinstance(result, Skipped) and not result.holds]
 
 
 def _short(value: float) -> str:

@@ -47,8 +47,9 @@ def replacing() -> Iterator[Figure | Skipped]:
         "s",
         ours_s,
         plain_s,
-        "delete without grace to a ready replacement, readiness asked once a second, at most 3 s; "
+        "delete without grace to a ready replacement, readiness asked once a second; "
         "plain: start the same program and ask it until it answers",
+        limit=3.0,
     )
 
 

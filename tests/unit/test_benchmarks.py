@@ -1,9 +1,11 @@
 """What `make bench` prints and keeps; the figures themselves are no tests."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.__main__ import report
 from benchmarks.figure import Bounded, Figure, Skipped, in_turn, table
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +41,39 @@ def test_what_has_no_plain_way_is_shown_beside_its_limit():
     lines = table([good, bad]).splitlines()
     assert lines[1].split() == ["lab.x_s", "39.5", "s", "holds", "how", "long;", "at", "most", "40"]
     assert "EXCEEDED" in lines[2]
+
+
+def test_a_figure_with_a_plain_way_may_have_a_limit_too():
+    good, slow, worst = (
+        Figure("api.x_ms", "ms", ours, 2.0, "asked; plain: so", limit=100.0, worst=worst)
+        for ours, worst in ((99.0, None), (101.0, None), (20.0, 120.0))
+    )
+    assert [one.holds for one in (COST, good, slow, worst)] == [True, True, False, False]
+    lines = table([good, slow, worst, COST]).splitlines()
+    assert lines[1].endswith("  asked; plain: so; at most 100: holds")
+    assert lines[2].endswith("  asked; plain: so; at most 100: EXCEEDED")
+    assert lines[3].endswith("  asked; plain: so; worst 120, at most 100: EXCEEDED")
+    assert lines[4].endswith("plain: half of it")
+    assert (worst.to_json()["value"], worst.to_json()["worst"], worst.to_json()["holds"]) == (
+        20.0,
+        120.0,
+        False,
+    )
+    assert "limit" not in COST.to_json()
+
+
+def test_a_limit_that_does_not_hold_fails_the_run_and_what_was_not_measured_does_not(tmp_path, capsys):
+    good = Bounded("lab.down_s", "s", 5.0, 6.0, "down")
+    bad = Bounded("lab.ready_s", "s", 41.0, 40.0, "ready")
+    unknown = Bounded("bank.p99_ms", "ms", float("nan"), 200.0, "of no answers")
+    slow = Figure("pod.replace_s", "s", 3.1, 1.0, "a pod", limit=3.0)
+    out = tmp_path / "out" / "results.json"
+    assert report([good, COST, Skipped("relay", "needs root")], out) == 0
+    assert capsys.readouterr().err == ""
+    assert report([good, bad, unknown, slow], out) == 1
+    assert capsys.readouterr().err == "not within their limits: lab.ready_s, bank.p99_ms, pod.replace_s\n"
+    kept = json.loads(out.read_text())["results"]
+    assert [one["holds"] for one in kept] == [True, False, False, False]
 
 
 def test_a_limit_may_be_the_least_that_is_wanted():
