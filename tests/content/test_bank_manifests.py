@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from stormbank.operations import OPERATIONS
 from stormbank.roles import ROLES
@@ -53,6 +54,17 @@ def test_settings_are_known_and_accepted(rendered):
         "terminationGracePeriodSeconds"
     ]
     assert float(settings["BANK_DRAIN_S"]) + 3 < grace_s
+
+
+def test_the_change_of_the_map_that_is_shipped_has_the_settings_of_a_ledger(rendered):
+    job = yaml.safe_load((ROOT / "topology/kubernetes/jobs/remap.yaml").read_text())
+    pod = rendered["Deployment", "ledger-city1-a"]["spec"]["template"]
+    (ledger,), (remap,) = pod["spec"]["containers"], job["spec"]["containers"]
+    for field in ("image", "env", "envFrom"):
+        assert remap[field] == ledger[field], field
+    for field in ("nodeSelector", "securityContext"):
+        assert job["spec"][field] == pod["spec"][field], field
+    assert job["metadata"]["labels"] == pod["metadata"]["labels"] | {"app": "remap"}
 
 
 def test_the_estates_roles_are_the_banks(rendered):

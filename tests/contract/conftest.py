@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 import os
 import re
 import secrets
@@ -75,7 +76,28 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     given = option(config, "kubeconfig", "KUBECONFIG")
     context = option(config, "kube_context", "CONTEXT") or "its current context"
-    return f"API under test: {f'{given}, {context}' if given else 'a region of the lab, started here'}"
+    api = f"API under test: {f'{given}, {context}' if given else 'a region of the lab, started here'}"
+    return f"{api}\nkubectl: {client_said()}"
+
+
+def client_said() -> str:
+    """Which kubectl the tests run, the first on the PATH: version and where it is."""
+    where = shutil.which("kubectl")
+    if where is None:
+        return "none on the PATH; the tests that run it are skipped"
+    argv = [where, "version", "--client", "-o", "json"]
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True)
+        version = json.loads(done.stdout)["clientVersion"]["gitVersion"]
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
+        return f"{where}, which does not say its version ({error})"
+    return f"{version}, {where}"
+
+
+def client_version() -> tuple[int, int]:
+    """Major and minor of that kubectl; zeros when there is none, or it does not say."""
+    found = re.match(r"v(\d+)\.(\d+)", client_said())
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def option(config: pytest.Config, name: str, variable: str) -> str:

@@ -140,7 +140,7 @@ class FakeKubelet:
 
     async def _exec(self, request: web.Request) -> web.WebSocketResponse:
         """Say what `echo` would, or what another command was, and stdin, then end with Success."""
-        socket = web.WebSocketResponse(protocols=["v4.channel.k8s.io"])
+        socket = web.WebSocketResponse(protocols=["v5.channel.k8s.io", "v4.channel.k8s.io"])
         await socket.prepare(request)
         first, *words = request.query.getall("command")
         said = " ".join(words) + "\n" if first == "echo" else " ".join([first, *words])

@@ -13,7 +13,7 @@ import yaml
 
 from .asking import Api, core
 from .cited import EXEC, FIELDS, JSONPATH, KUBECTL, LABELS, LOGS, TABLES, WATCH, cites
-from .conftest import Region, needs_kubectl
+from .conftest import Region, client_version, needs_kubectl
 from .kubelet import LINES
 from .workloads import pod, run_pod
 
@@ -204,8 +204,18 @@ def test_what_the_server_serves(region: Region) -> None:
     assert "Server Version" in region.kubectl("version")
 
 
+SPEAKS_WEBSOCKET = client_version() >= (1, 30)
+
+
 @pytest.mark.own_server("a real server speaks SPDY too")
+@pytest.mark.skipif(SPEAKS_WEBSOCKET, reason="this kubectl speaks WebSocket, as all have since 1.30")
 @cites(EXEC)
 def test_exec_of_an_old_kubectl_is_told_what_is_spoken(region: Region, running: str) -> None:
     told = region.kubectl("-n", running, "exec", "one", "--", "true", check=False)
     assert "exec is served over WebSocket only" in told
+
+
+@pytest.mark.skipif(not SPEAKS_WEBSOCKET, reason="this kubectl is older than 1.30 and speaks SPDY only")
+@cites(EXEC)
+def test_exec_of_a_new_kubectl(region: Region, running: str) -> None:
+    assert region.kubectl("-n", running, "exec", "one", "--", "echo", "hi") == "hi\n"

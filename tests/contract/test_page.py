@@ -11,6 +11,7 @@ import pytest
 
 from . import cited
 from .cited import RECORDING, Section, cites
+from .conftest import client_said, client_version
 
 pytestmark = cites(RECORDING)
 ROOT = Path(__file__).parents[2]
@@ -36,6 +37,19 @@ def test_the_page_names_every_section_and_no_other() -> None:
 def test_the_page_names_every_file_of_tests() -> None:
     told = set(re.findall(r"`(test_\w+)`", PAGE.read_text(encoding="utf-8")))
     assert told == {path.stem for path in Path(__file__).parent.glob("test_*.py")}
+
+
+def test_a_run_says_which_kubectl_it_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert client_said() == "none on the PATH; the tests that run it are skipped"
+    assert client_version() == (0, 0)
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text("""#!/bin/sh\necho '{"clientVersion": {"gitVersion": "v1.20.2"}}'\n""")
+    kubectl.chmod(0o755)
+    assert client_said() == f"v1.20.2, {kubectl}"
+    assert client_version() == (1, 20)
+    kubectl.write_text("#!/bin/sh\necho unknown flag >&2; exit 1\n")
+    assert client_said().startswith(f"{kubectl}, which does not say its version")
 
 
 def test_the_list_of_differences_is_that_of_the_file() -> None:
