@@ -1,4 +1,4 @@
-"""Limits of a container as groups hold them: against files for v2, against this machine's kernel where it has v1."""
+"""Limits of a container as groups hold them: against files for v2, and against the kernel for what this machine has."""
 
 import os
 import subprocess
@@ -92,3 +92,55 @@ def test_v1_holds_back_who_takes_too_much_processor(v1):
     assert run_within(held.groups, spin) == 0
     stat = dict(line.split() for line in (v1.cpu / "c" / "cpu.stat").read_text().splitlines())
     assert int(stat["nr_throttled"]) > 0
+
+
+@pytest.fixture
+def real_v2():
+    """A pod's group of v2 on this machine, where whoever has the root hands cpu and memory down."""
+    if os.geteuid() != 0:
+        pytest.skip("limits under cgroup v2 are not tested: needs root")
+    root = cgroup.v2_root()
+    handed = set((root / "cgroup.subtree_control").read_text().split())
+    if lacking := {"cpu", "memory"} - handed:
+        why = f"{root}/cgroup.subtree_control does not hand down {' and '.join(sorted(lacking))}"
+        held = "; v1 has them" if cgroup.v1_cpu_root() or cgroup.v1_memory_root() else ""
+        pytest.skip(f"limits under cgroup v2 are not tested: {why}{held}")
+    made = root / f"stormlab-test-{uuid.uuid4().hex[:8]}"
+    made.mkdir()
+    yield Places(made, None, None)
+    cgroup.kill(made)
+    assert cgroup.wait_empty(made, 5)
+    assert cgroup.remove(made)
+
+
+def counted(path, name):
+    return int(dict(line.split() for line in path.read_text().splitlines())[name])
+
+
+def test_v2_kills_a_container_as_a_whole_when_one_of_it_takes_too_much_memory(real_v2):
+    held = hold(real_v2, "c", Limits(memory=64 << 20))
+    assert (held.groups, held.missing) == ((), ())
+    group = real_v2.v2 / "c"
+    assert run_within([group], "bytearray(8 << 20)") == 0
+    assert counted(Path(held.kills), "oom_kill") == 0
+    # The parent takes little and only waits; `memory.oom.group` ends it with its child.
+    parent = "import subprocess, sys\nsubprocess.run([sys.executable, '-S', '-c', 'bytearray(192 << 20)'])"
+    assert run_within([group], parent) == -9
+    assert counted(Path(held.kills), "oom_kill") >= 1
+    assert cgroup.wait_empty(group, 5)
+
+
+def test_v2_moves_a_limit_up_and_down(real_v2):
+    for limit in (64 << 20, 128 << 20, 32 << 20):
+        assert hold(real_v2, "c", Limits(memory=limit)).missing == ()
+        assert (real_v2.v2 / "c" / "memory.max").read_text().strip() == str(limit)
+
+
+def test_v2_holds_back_who_takes_too_much_processor(real_v2):
+    assert hold(real_v2, "c", Limits(cpu=0.2)).missing == ()
+    group = real_v2.v2 / "c"
+    spin = "import time\nend = time.monotonic() + 1\nwhile time.monotonic() < end: pass"
+    assert run_within([group], spin) == 0
+    assert counted(group / "cpu.stat", "nr_throttled") > 0
+    # A second of wall clock, and one period more that it may have begun.
+    assert counted(group / "cpu.stat", "usage_usec") < 500_000
