@@ -11,6 +11,8 @@ import pytest
 pytestmark = pytest.mark.lab
 
 FULL = Path(__file__).parents[2] / "topology" / "full.yaml"
+READY_S = 3 * 40
+"""Three times what it may take on two cores with nothing else to do (`make bench ONLY=lab.ready_s`): they are shared."""
 HOMES = {"cell0": "city1-a", "cell1": "city1-b"}
 
 
@@ -29,6 +31,10 @@ def asked(lab, edge, path, body=None, **headers):
     request = urllib.request.Request(f"http://{lab.endpoints[edge]}{path}", data, headers)
     with urllib.request.urlopen(request, timeout=5) as answer:
         return json.loads(answer.read())
+
+
+def test_it_is_ready_in_time(full_lab):
+    assert full_lab.ready_s < READY_S
 
 
 def test_each_cell_has_a_primary_at_home_a_synchronous_standby_and_a_remote_copy(full_lab):
