@@ -12,7 +12,7 @@ pytestmark = pytest.mark.lab
 
 FULL = Path(__file__).parents[2] / "topology" / "full.yaml"
 READY_S = 3 * 40
-"""Three times what it may take on two cores with nothing else to do (`make bench ONLY=lab.ready_s`): they are shared."""
+"""Three times what it may take on two quiet cores (`make bench ONLY=lab.ready_s`): machines are shared."""
 HOMES = {"cell0": "city1-a", "cell1": "city1-b"}
 
 
