@@ -21,7 +21,7 @@ def wait(condition, what, timeout_s, poll_s=0.3):
 
 
 def remapped(lab, home):
-    """Run the pod; what it printed."""
+    """Run the pod; what it printed in the end."""
     job = yaml.safe_load(JOB.read_text())
     job["spec"]["containers"][0]["command"][-1] = home
     path = lab.state / "remap.yaml"
@@ -34,7 +34,7 @@ def remapped(lab, home):
         wait(lambda: lab.kubectl(*phase).stdout in ("Succeeded", "Failed"), "the pod has ended", 60)
         said = lab.kubectl("city1", "-n", "bank", "logs", name).stdout
         assert lab.kubectl(*phase).stdout == "Succeeded", said
-        return json.loads(said)
+        return json.loads(said.splitlines()[-1])
     finally:
         lab.kubectl("city1", "-n", "bank", "delete", name, "--wait=false")
         path.unlink()
