@@ -58,3 +58,11 @@ def test_what_is_wrong_is_said_once_and_at_its_line(small, said, why):
     (problem,) = caught.value.problems
     assert problem.startswith(f"{path}:{line}: ")
     assert problem.endswith(why)
+
+
+def test_it_is_said_beside_what_else_is_wrong(small):
+    path, line = small("phones: gopher\n  edge_certificate: {lifetime: soon}")
+    with pytest.raises(BadInputError) as caught:
+        topologyfile.load(path)
+    found = [problem.removeprefix(f"{path}:").partition(":")[0] for problem in caught.value.problems]
+    assert found == [str(line), str(line + 1)]
