@@ -72,6 +72,7 @@ ROUNDS: tuple[tuple[Part, ...], ...] = (
                 "tests/lab/verdicts",  # long, all of it
                 "tests/lab/lost",  # takes that lab, and leaves none
                 "tests/lab/kills",
+                "tests/lab/tls",  # a lab under the same name as those before
                 "tests/lab/second_estate",
                 "tests/lab/test_life_cycle.py",
                 "tests/lab/test_two_labs.py",

@@ -12,6 +12,7 @@ _LABS = {
     "lost": "spare",
     "machine": "machine",
     "second_estate": "second",
+    "tls": "spare",
     "verdicts": "spare",
     "anykill": "tiny",
     "test_life_cycle.py": "tiny",

@@ -56,7 +56,7 @@ def _restore(told: Settings, arguments: argparse.Namespace) -> int:
     job = Job(
         target=arguments.target,
         scratch=arguments.scratch,
-        checks=checks.read(arguments.checks),
+        checks=checks.read(arguments.checks).expecting(dict(arguments.expect)),
         timeout_s=arguments.timeout,
         owner=arguments.role,
     )
@@ -111,6 +111,8 @@ def _parser() -> argparse.ArgumentParser:
     back.add_argument(
         "--checks", type=Path, default=Path("/etc/archive/checks.json"), help="default: %(default)s"
     )
+    back.add_argument("--expect", action="append", default=[], type=_figure, metavar="FIGURE=VALUE",
+                      help="what a figure must be, as an invariant; may be repeated")  # fmt: skip
     back.add_argument("--scratch", type=Path, default=Path("/scratch/restore"), help="default: %(default)s")
     back.add_argument("--role", default="auditor", help="who asks the checks (default: %(default)s)")
     back.add_argument(
@@ -120,6 +122,13 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="what the archive holds, as JSON")
     show.set_defaults(act=_show)
     return parser
+
+
+def _figure(text: str) -> tuple[str, str]:
+    name, is_there, value = text.partition("=")
+    if not (name and is_there and value):
+        raise argparse.ArgumentTypeError(f"{text!r}: write FIGURE=VALUE, such as movements=1200")
+    return name, value
 
 
 def _argument(parse: Callable[[str], Target]) -> Callable[[str], Target]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,14 @@ class Checks:
 
     database: str
     checks: tuple[Check, ...]
+
+    def expecting(self, figures: Mapping[str, str]) -> Checks:
+        """These, and that each of `figures`, by id, is what is said of it; SettingsError for one that is not asked."""
+        known = {check.id: check for check in self.checks if check.expect is None}
+        if unknown := sorted(figures.keys() - known.keys()):
+            raise SettingsError(f"no figure '{unknown[0]}' is asked (known: {', '.join(known)})")
+        more = (replace(known[name], expect=value) for name, value in figures.items())
+        return replace(self, checks=(*self.checks, *more))
 
 
 def read(path: Path) -> Checks:

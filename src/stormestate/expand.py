@@ -83,6 +83,8 @@ def expand(root: yaml.Node, read: Reader | None = None) -> Expansion:
     given = ports.read(lab.get("ports", _absent(top["lab"], "lab.ports")), found)
     if "phones" in lab and lab["phones"].text() not in _PHONES:
         lab["phones"].problem(f"must be one of {', '.join(_PHONES)}")
+    if "edge_certificate" in lab:
+        lab["edge_certificate"].fields(tree.OF_CERTIFICATE)
     clashes.report(top["cells"], found)
     if read is not None and top["continuity"].present:
         name = top["continuity"].text()

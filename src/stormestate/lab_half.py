@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -50,14 +51,18 @@ _STATUS = {
 }
 
 
-def block(shape: Shape, ports: Ports, at: yaml.Node) -> dict[str, Any]:
-    """Everything of `lab` that follows from the shape; `at` is where the file says `lab`."""
+def block(shape: Shape, ports: Ports, at: yaml.Node, certificate: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything of `lab` that follows from the shape; `at` is where the file says `lab`.
+
+    `certificate` is what the file says of the edges' own.
+    """
     return {
         "api_ports": {region.name: made(ports.api[region.name], region.at) for region in shape.regions},
         "images": _IMAGES,
         "secrets": [
             *({"namespace": NAMESPACE, "name": name, "keys": keys} for name, keys in _SECRETS),
-            {"namespace": NAMESPACE, "name": EDGE_TLS, "tls": ["127.0.0.1", "localhost", PHONES_NAME]},
+            {"namespace": NAMESPACE, "name": EDGE_TLS, "tls": ["127.0.0.1", "localhost", PHONES_NAME]}
+            | dict(certificate),
         ],
         "forwards": _forwards(shape, ports, at),
         "names": [_name(shape)],

@@ -19,7 +19,9 @@ AS_IT_IS = (
 """Sections that both forms have."""
 _JOINED = ("prometheus", "audit", "services")
 """Sections of which a part follows."""
-_NOT_THE_LABS = ("ports", "base", "phones")
+_NOT_THE_LABS = ("ports", "base", "phones", "edge_certificate")
+OF_CERTIFICATE = ("lifetime",)
+"""What a file may say of the edges' certificate; it is taken over into their Secret."""
 
 
 def build(
@@ -56,13 +58,18 @@ def _regions(place: Place, shape: Shape) -> dict[str, Any]:
 
 def _lab(lab: dict[str, Place], shape: Shape, given: Ports, at: yaml.Node) -> dict[str, Any]:
     """The lab's block: what follows, what the file says; lists of both are joined."""
-    found = lab_half.block(shape, given, at)
+    found = lab_half.block(shape, given, at, _taken(_of_certificate(lab)))
     for name, stated in lab.items():
         if name in _NOT_THE_LABS or stated.node is None or stated.key is None:
             continue
         more = isinstance(stated.node, yaml.SequenceNode) and isinstance(found.get(name), list)
         found[name] = [*found[name], *stated.node.value] if more else Taken(stated.key, stated.node)
     return found
+
+
+def _of_certificate(lab: dict[str, Place]) -> dict[str, Place]:
+    parts = lab["edge_certificate"].items() if "edge_certificate" in lab else {}
+    return {name: part for name, part in parts.items() if name in OF_CERTIFICATE}
 
 
 def _taken(places: dict[str, Place]) -> dict[str, Taken]:
@@ -78,4 +85,5 @@ def taken_over(top: dict[str, Place], lab: dict[str, Place]) -> set[int]:
     kept = [top[name] for name in AS_IT_IS]
     kept += [part for name in _JOINED for part in top[name].items().values()]
     kept += [part for name, part in lab.items() if name not in _NOT_THE_LABS]
+    kept += _of_certificate(lab).values()
     return {line for part in kept if part.node is not None for line in (part.line, *nodes.lines(part.node))}

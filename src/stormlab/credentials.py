@@ -1,8 +1,13 @@
-"""The Secrets a preset asks for, random values and certificates: made once per lab, the same in every region."""
+"""The Secrets a preset asks for, random values and certificates: made once per lab, the same in every region.
+
+A certificate is made anew when it has expired, for a lab that is brought up again is whole, and when it would last
+longer than is asked for now.
+"""
 
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
 import os
 import secrets
@@ -38,9 +43,11 @@ def _missing(state: Path, part: SecretPart, kept: dict[str, str]) -> dict[str, s
         return {prefix + key: secrets.token_urlsafe(24) for key in part.keys if prefix + key not in kept}
     authority = pki.authority(state)
     # Anew, too, when the lab has another CA than the one that signed: nobody would believe it any more.
-    if kept.get(prefix + "ca.crt") == authority and all(prefix + key in kept for key in _TLS):
+    is_there = kept.get(prefix + "ca.crt") == authority and all(prefix + key in kept for key in _TLS)
+    lifetime = pki.LIFETIME if part.lifetime_s is None else dt.timedelta(seconds=part.lifetime_s)
+    if is_there and dt.timedelta() < pki.left(kept[prefix + "tls.crt"]) <= lifetime:
         return {}
-    certificate, key = pki.issue(state, part.name, part.tls)
+    certificate, key = pki.issue(state, part.name, part.tls, lifetime)
     return {prefix + "tls.crt": certificate, prefix + "tls.key": key, prefix + "ca.crt": authority}
 
 

@@ -1,11 +1,11 @@
-"""Durations as topology files write them: a number with its unit, such as 30ms, 5s or 5m."""
+"""Durations as topology files write them: a number with its unit, such as 30ms, 5s, 5m or 90d."""
 
 from __future__ import annotations
 
 import re
 
-_FORM = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m)")
-_SECONDS = {"us": 0.000_001, "ms": 0.001, "s": 1.0, "m": 60.0}
+_FORM = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h|d)")
+_SECONDS = {"us": 0.000_001, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 
 def parse_s(text: str, low_s: float, high_s: float) -> float | None:

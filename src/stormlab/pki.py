@@ -34,7 +34,10 @@ DEFAULT_HOSTS = (
     "127.0.0.1",
     OUTSIDE_ADDRESS,
 )
-LIFETIME_DAYS = 3650
+LIFETIME = dt.timedelta(days=3650)
+"""Of what says nothing about it: longer than any lab."""
+_EARLIER = dt.timedelta(days=1)
+"""Valid from so long ago: the lab's clock-offset faults must not make its own API untrusted."""
 
 
 def ensure(state_dir: Path | str, regions: Sequence[str], hosts: Sequence[str] = DEFAULT_HOSTS) -> None:
@@ -111,17 +114,16 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, lifetime: dt.timedelta = dt.timedelta(days=LIFETIME_DAYS)
+    subject: x509.Name, issuer: x509.Name, lifetime: dt.timedelta = LIFETIME
 ) -> x509.CertificateBuilder:
-    # A day back: the lab's clock-offset faults must not make its own API untrusted.
-    start = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+    now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(start + lifetime)
+        .not_valid_before(now - _EARLIER)
+        .not_valid_after(now + lifetime)
     )
 
 
@@ -157,14 +159,21 @@ def issue(
     state_dir: Path | str,
     name: str,
     hosts: Sequence[str],
-    lifetime: dt.timedelta = dt.timedelta(days=LIFETIME_DAYS),
+    lifetime: dt.timedelta = LIFETIME,
 ) -> tuple[str, str]:
-    """Return a new certificate for `hosts` and its key, both PEM, signed by the lab's CA; good from a day ago on.
+    """Return a new certificate for `hosts` and its key, both PEM, signed by the lab's CA.
+
+    It ends `lifetime` from now, so that less than nothing makes one that has expired.
 
     Raises FileNotFoundError before :func:`ensure` ran.
     """
     key, certificate = _sign(Path(state_dir) / "pki", name, hosts, lifetime)
     return certificate.public_bytes(serialization.Encoding.PEM).decode(), _pem(key).decode()
+
+
+def left(certificate: str) -> dt.timedelta:
+    """How long a certificate (PEM) is good from now, less than nothing when it has expired; ValueError for none."""
+    return x509.load_pem_x509_certificate(certificate.encode()).not_valid_after_utc - dt.datetime.now(dt.UTC)
 
 
 def authority(state_dir: Path | str) -> str:
@@ -173,7 +182,7 @@ def authority(state_dir: Path | str) -> str:
 
 
 def _make_server(pki: Path, hosts: Sequence[str]) -> None:
-    key, certificate = _sign(pki, "stormlab-api", hosts, dt.timedelta(days=LIFETIME_DAYS))
+    key, certificate = _sign(pki, "stormlab-api", hosts, LIFETIME)
     _write(pki / "api.key", _pem(key))
     _write(pki / "api.crt", certificate.public_bytes(serialization.Encoding.PEM))
 

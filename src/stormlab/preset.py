@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stormlab import statusparts
+from stormlab import durations, statusparts
 from stormlab.parties import Party
 from stormlab.statusparts import StatusRow, Watch
 from stormlab.yamltree import Tree
@@ -15,6 +15,7 @@ from stormlab.yamltree import Tree
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _SECONDS = re.compile(r"(\d+)s")
 _KEY = re.compile(r"[A-Za-z0-9._-]+")
+_SHORTEST_LIFE_S, _LONGEST_LIFE_S = 1.0, 3650 * 86_400.0
 _PATRONI_ROLES = ("leader", "sync_standby", "replica", "standby_leader")
 
 
@@ -53,6 +54,8 @@ class SecretPart:
     name: str
     keys: tuple[str, ...] = ()
     tls: tuple[str, ...] = ()
+    lifetime_s: float | None = None
+    """Of the certificate, from when it is made; None: longer than any lab."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ def _file(tree: Tree, base: Path) -> Path:
 
 
 def _secret(tree: Tree) -> SecretPart:
-    fields = tree.fields(("namespace", "name", "keys", "tls"), ("namespace", "name"))
+    fields = tree.fields(("namespace", "name", "keys", "tls", "lifetime"), ("namespace", "name"))
     if fields["keys"].present == fields["tls"].present:
         tree.problem("give either 'keys' (random values) or 'tls' (hosts of a certificate)")
     for key in ("namespace", "name"):
@@ -152,7 +155,19 @@ def _secret(tree: Tree) -> SecretPart:
         if not _KEY.fullmatch(key):
             fields["keys"].problem(f"'{key}' is no key of a Secret")
     hosts = tuple(element.text() for element in fields["tls"].elements())
-    return SecretPart(fields["namespace"].text(), fields["name"].text(), keys, hosts)
+    lifetime_s = _lifetime_s(fields["lifetime"], is_certificate=fields["tls"].present)
+    return SecretPart(fields["namespace"].text(), fields["name"].text(), keys, hosts, lifetime_s)
+
+
+def _lifetime_s(tree: Tree, *, is_certificate: bool) -> float | None:
+    if not tree.present:
+        return None
+    if not is_certificate:
+        tree.problem("only a certificate ('tls') has one")
+    found_s = durations.parse_s(tree.text(), _SHORTEST_LIFE_S, _LONGEST_LIFE_S)
+    if found_s is None:
+        tree.problem("must be a duration from 1s to 3650d, such as 90s or 90d")
+    return found_s
 
 
 def _name(tree: Tree, forwards: Sequence[str]) -> NamePart:

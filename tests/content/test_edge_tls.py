@@ -95,7 +95,7 @@ def test_another_certificate_is_shown_without_a_reload_and_an_expired_one_is_ref
     held = edge.connect()
     held.request("GET", "/v1/balance")
     assert held.getresponse().read()
-    put(edge.tls, edge.state, dt.timedelta(hours=23))  # good from a day ago on
+    put(edge.tls, edge.state, -dt.timedelta(hours=1))
     until(lambda: edge.refused() == "certificate has expired", "the expired one is shown")
     # Whoever was connected stays so: it is the same process.
     held.request("GET", "/v1/balance")
@@ -106,7 +106,7 @@ def test_another_certificate_is_shown_without_a_reload_and_an_expired_one_is_ref
 
 
 def test_a_certificate_without_its_key_is_not_taken_and_the_old_one_stays(edge):
-    certificate, _ = pki.issue(edge.state, "edge", HOSTS, dt.timedelta(hours=23))
+    certificate, _ = pki.issue(edge.state, "edge", HOSTS, -dt.timedelta(hours=1))
     edge.tls.joinpath("tls.crt").write_text(certificate)
     log = edge.tls.with_name("log")
     until(lambda: "was not taken" in log.read_text(), "it is refused")

@@ -87,7 +87,10 @@ def small_lab():
 
 @pytest.fixture(scope="session")
 def another_lab():
-    """Function (directory): a context with another lab of preset `small`, with a name and ports of its own."""
+    """Function (directory, lab=""): a context with another lab of preset `small`, with a name and ports of its own.
+
+    `lab` is a line more in its topology's block of that name.
+    """
     return _another_lab
 
 
@@ -126,10 +129,11 @@ def spare_lab(request, tmp_path_factory):
     spare.end()
 
 
-def _another_lab(directory: Path) -> contextlib.AbstractContextManager[SmallLab]:
+def _another_lab(directory: Path, *, lab: str = "") -> contextlib.AbstractContextManager[SmallLab]:
     text = re.sub(r"\b2[3-9]\d{3}\b", lambda port: str(int(port[0]) + 3000), TOPOLOGY.read_text())
     topology = directory / "another.yaml"
-    topology.write_text(text.replace("name: small\n", "name: another\n"))
+    text = text.replace("name: small\n", "name: another\n")
+    topology.write_text(text.replace("\nlab:\n", f"\nlab:\n  {lab}\n") if lab else text)
     for name in ("continuity.yaml", "kubernetes", "prometheus"):
         (directory / name).symlink_to(TOPOLOGY.parent / name)
     return ready_lab(topology)

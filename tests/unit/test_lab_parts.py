@@ -1,6 +1,7 @@
 """Small parts of `up`: secrets that stay, the lock that leaves nothing, the forwards' configuration."""
 
 import base64
+import datetime as dt
 import os
 import stat
 import subprocess
@@ -43,6 +44,37 @@ def test_a_certificate_is_made_once_and_anew_when_the_lab_has_another_authority(
     second = made()
     assert second.keys() == first.keys()
     assert all(second[key] != first[key] for key in first)
+
+
+def end_of(secret):
+    """When its certificate ends."""
+    pem = base64.b64decode(secret["data"]["tls.crt"])
+    return x509.load_pem_x509_certificate(pem).not_valid_after_utc
+
+
+def test_a_certificate_lasts_as_long_as_is_said_and_is_made_anew_when_it_does_not(tmp_path):
+    pki.ensure(tmp_path, ["city1"])
+
+    def made(lifetime_s):
+        part = SecretPart("bank", "edge-tls", tls=("127.0.0.1",), lifetime_s=lifetime_s)
+        (found,) = credentials.ensure(tmp_path, [part])
+        return found
+
+    now = dt.datetime.now(dt.UTC)
+    short = made(1.0)
+    assert abs(end_of(short) - now - dt.timedelta(seconds=1)) < dt.timedelta(seconds=2)
+    until(lambda: dt.datetime.now(dt.UTC) > end_of(short), "it has expired", 5)
+    anew = made(90.0)
+    assert abs(end_of(anew) - dt.datetime.now(dt.UTC) - dt.timedelta(seconds=90)) < dt.timedelta(seconds=5)
+    assert made(90.0) == anew
+    assert made(None) == anew, "what lasts for less than it may is good until it has expired"
+    assert end_of(made(30.0)) < end_of(anew)
+
+
+def test_a_certificate_of_which_nothing_is_said_outlives_any_lab(tmp_path):
+    pki.ensure(tmp_path, ["city1"])
+    (found,) = credentials.ensure(tmp_path, [SecretPart("bank", "edge-tls", tls=("127.0.0.1",))])
+    assert end_of(found) - dt.datetime.now(dt.UTC) > dt.timedelta(days=3000)
 
 
 @pytest.fixture

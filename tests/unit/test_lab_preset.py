@@ -122,3 +122,33 @@ def test_a_second_name_leaves_everything_else(tmp_path):
     path = written(tmp_path, "")
     assert topologyfile.load(path, "other").outside.netns == "sl-other-outside"
     assert topologyfile.load(path).outside.netns == "sl-t-outside"
+
+
+def test_a_certificate_may_be_short(tmp_path):
+    text = """\
+  secrets:
+    - {namespace: bank, name: edge-tls, tls: [127.0.0.1], lifetime: 90s}
+    - {namespace: bank, name: other, tls: [127.0.0.1], lifetime: 30d}
+    - {namespace: bank, name: third, tls: [127.0.0.1]}
+"""
+    secrets = topologyfile.load(written(tmp_path, text)).preset.secrets
+    assert [one.lifetime_s for one in secrets] == [90.0, 30 * 86_400.0, None]
+
+
+def test_a_lifetime_is_a_certificate_s_and_a_duration(tmp_path):
+    text = """\
+  secrets:
+    - {namespace: bank, name: a, keys: [b], lifetime: 90s}
+    - {namespace: bank, name: b, tls: [127.0.0.1], lifetime: 90}
+    - {namespace: bank, name: c, tls: [127.0.0.1], lifetime: 0s}
+"""
+    path = written(tmp_path, text)
+    with pytest.raises(BadInputError) as caught:
+        topologyfile.load(path)
+    found = [problem.removeprefix(f"{path}:") for problem in caught.value.problems]
+    wrong = "must be a duration from 1s to 3650d, such as 90s or 90d"
+    assert found == [
+        "9: lab.secrets[0].lifetime: only a certificate ('tls') has one",
+        f"10: lab.secrets[1].lifetime: {wrong}",
+        f"11: lab.secrets[2].lifetime: {wrong}",
+    ]

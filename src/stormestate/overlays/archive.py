@@ -1,4 +1,4 @@
-"""Where each cell's archive stands, and whose log it keeps: in another zone of the home, and in every other region."""
+"""Where each cell's archives stand, and whose log they keep: in every zone of the home, and in every other region."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from stormestate.shape import Cell, Region, Shape, Zone
 
 
 def places(shape: Shape, cell: Cell) -> Iterator[str]:
-    """Zones with an archive of the cell: none of them is where its primary is at home."""
-    home = shape.region(cell.home.region)
-    beside = [zone.name for zone in home.serving if zone.name != cell.home.zones[0]]
-    yield from beside[:1]
+    """Zones with an archive of the cell.
+
+    All that serve at home: the primary moves between them, and wherever it is another one has an archive.
+    """
+    yield from (zone.name for zone in shape.region(cell.home.region).serving)
     yield from (remote.zones[0] for remote in cell.remotes)
 
 

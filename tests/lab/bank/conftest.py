@@ -187,8 +187,12 @@ class Process:
             self.child = subprocess.Popen([*command, "--port", str(self.port)], env=env, stderr=log)
 
     def ready(self) -> bool:
+        return self.reaches("/readyz")
+
+    def reaches(self, path: str) -> bool:
+        """Whether it says yes there."""
         with contextlib.suppress(OSError, http.client.HTTPException):
-            return self.call("GET", "/readyz").status == 200
+            return self.call("GET", path).status == 200
         return False
 
     def stop(self) -> None:

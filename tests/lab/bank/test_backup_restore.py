@@ -60,6 +60,12 @@ def test_a_moment_between_two_movements_gives_exactly_the_first(archives, phone,
     assert movements(archive.restore("--to", before)) == 0
     assert movements(archive.restore("--to", after)) == 2
     assert movements(archive.restore()) == 2
+    # What somebody knows from elsewhere is one more invariant.
+    told = archive.restore("--to", moment, "--expect", "movements=1")
+    assert told["invariants"][6:] == [{"id": "movements", "answer": "1", "expect": "1", "holds": True}]
+    wrong = archive.restore("--to", moment, "--expect", "movements=2", code=1)
+    assert not wrong["ok"]
+    assert [each["id"] for each in wrong["invariants"] if not each["holds"]] == ["movements"]
 
 
 def test_a_failover_is_followed_and_said_and_both_timelines_can_be_restored(

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from stormarchive import __main__ as stormarchive
 from stormarchive import checks, settings
 from stormarchive.errors import ForeignError, RestoreError, SettingsError
 from stormarchive.store import Base, Store
@@ -124,3 +125,20 @@ def test_checks_are_read_and_mistakes_listed(tmp_path):
         path.write_text(nonsense)
         with pytest.raises(SettingsError):
             checks.read(path)
+
+
+def test_what_is_known_of_a_figure_is_checked_beside_it():
+    asked = checks.Checks("bank", (checks.Check("a", "SELECT 1", None), checks.Check("b", "SELECT 2", "2")))
+    assert asked.expecting({}) == asked
+    assert asked.expecting({"a": "7"}).checks == (*asked.checks, checks.Check("a", "SELECT 1", "7"))
+    with pytest.raises(SettingsError, match=r"no figure 'b' is asked \(known: a\)"):
+        asked.expecting({"b": "2"})
+
+
+@pytest.mark.parametrize("text", ["movements", "=7", "movements="])
+def test_an_expectation_that_is_none_is_bad_input(text, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["stormarchive", "restore", "--expect", text])
+    with pytest.raises(SystemExit) as ended:
+        stormarchive.main()
+    assert ended.value.code == 2
+    assert "write FIGURE=VALUE" in capsys.readouterr().err

@@ -65,7 +65,7 @@ class Edge:
         wait.until(self._listens, deadline_s=10, what="the edge listens")
 
     def certify(self, lifetime: dt.timedelta) -> None:
-        """A certificate that is good for so long from a day ago on, in the files; `show` makes HAProxy show it."""
+        """A certificate that is good for so long from now on, in the files; `show` makes HAProxy show it."""
         certificate, key = pki.issue(self.root / "state", "edge", ["127.0.0.1"], lifetime)
         (self.root / "tls.crt").write_text(certificate)
         (self.root / "tls.key").write_text(key)
@@ -129,7 +129,7 @@ def test_an_expired_certificate_is_a_failed_request_and_said_once(
 ) -> None:
     started = start(PHONES, [edge.url], authorities=(edge.authority,))
     wait.pause(1.0)
-    edge.certify(dt.timedelta(hours=23))
+    edge.certify(-dt.timedelta(hours=1))
     edge.show()
     expired_ns = time.monotonic_ns()
     wait.until(lambda: "certificate has expired" in started.log(), deadline_s=10, what="it is said")
@@ -148,7 +148,7 @@ def test_an_expired_certificate_is_a_failed_request_and_said_once(
 def test_a_load_that_begins_at_an_expired_certificate_says_so(
     configure: Callable[..., LoadConfig], start: Callable[..., Started], edge: Edge
 ) -> None:
-    edge.certify(dt.timedelta(hours=23))
+    edge.certify(-dt.timedelta(hours=1))
     edge.show()
     with pytest.raises(TargetError, match="certificate has expired"):
         start(PHONES, [edge.url], authorities=(edge.authority,))
@@ -159,7 +159,7 @@ def test_before_a_drill_the_reason_is_said_of_each_edge(edge: Edge, stub: Stub) 
     reach(at, edge.authority)
     with pytest.raises(InputError, match=r"edge city1-a at https://.* that no phone accepts: "):
         reach(at, "")
-    edge.certify(dt.timedelta(hours=23))
+    edge.certify(-dt.timedelta(hours=1))
     edge.show()
     with pytest.raises(InputError, match="no phone accepts: certificate has expired"):
         reach(at, edge.authority)
