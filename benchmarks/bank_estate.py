@@ -1,4 +1,7 @@
-"""The processes of a bank for a benchmark, set as the manifests set them, on loopback; and what they use."""
+"""The processes of a bank for a benchmark, set as the manifests set them, on loopback; and what they use.
+
+Payments leave this bank as they leave the deployed one: there is a clearing party, whose work is on the same machine.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,11 @@ from tests.lab.bank.conftest import Bank, Postgres, urls
 
 from stormbank.operations import BY_NAME
 from stormbank.roles import ROLES
+from stormestate import roles as deployed
 
-_SHARED = (
-    Path(__file__).parents[1] / "topology" / "kubernetes" / "base" / "bank" / "region" / "kustomization.yaml"
-)
+_TOPOLOGY = Path(__file__).parents[1] / "topology"
+_BANK = _TOPOLOGY / "kubernetes" / "base" / "bank"
+_SHARED = _BANK / "region" / "kustomization.yaml"
 _OURS = ("BANK_CELLS", "BANK_LEDGERS", "BANK_SERVICES")
 """Settings of the manifests that say where things are; here they are elsewhere."""
 _SERVICES = {
@@ -49,13 +53,17 @@ class Estate:
     slots: Mapping[str, int]
     service_s: Mapping[str, float]
 
-    def capacity(self, mix: Mapping[str, float]) -> float:
-        """Requests a second, of `mix`, at which the service with the least room is full."""
+    def capacity(self, mix: Mapping[str, float], processes: Mapping[str, int] | None = None) -> float:
+        """Requests a second, of `mix`, at which the service with the least room is full.
+
+        `processes`: how many there are of each role; one unless stated.
+        """
         busy = dict.fromkeys(self.slots, 0.0)
         for name, rate in mix.items():
             for each in (name, *_BEHIND.get(name, ())):
                 busy[BY_NAME[each].service] += rate * self.service_s[each]
-        return sum(mix.values()) * min(self.slots[role] / busy[role] for role in busy if busy[role])
+        room = {role: slots * (processes or {}).get(role, 1) for role, slots in self.slots.items()}
+        return sum(mix.values()) * min(room[role] / busy[role] for role in busy if busy[role])
 
     def cpu_s(self) -> dict[str, float]:
         """What each program has used so far, with the processes that it started."""
@@ -68,8 +76,21 @@ class Estate:
 
 def literals() -> dict[str, str]:
     """The settings that all processes of a region share, as its kustomization has them."""
-    (generator,) = yaml.safe_load(_SHARED.read_text(encoding="utf-8"))["configMapGenerator"]
+    (generator,) = _yaml(_SHARED)["configMapGenerator"]
     return dict(each.split("=", 1) for each in generator["literals"])
+
+
+def processes_of_the_lab() -> dict[str, int]:
+    """How many processes of each role serve the customers of the preset `small`: those of the city it is at home in."""
+    cell = _yaml(_TOPOLOGY / "small.yaml")["cells"]["cell0"]
+    zones = len([cell["primary"], *cell["standby"]])
+    replicas = {role.name: role.replicas for role in deployed.ROLES}
+    replicas["ledger"] = _yaml(_BANK / "ledger" / "ledger.yaml")["spec"]["replicas"]
+    return {name: count * zones for name, count in replicas.items()}
+
+
+def _yaml(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 @contextlib.contextmanager
@@ -83,7 +104,8 @@ def estate(directory: Path) -> Iterator[Estate]:
     bank = Bank(postgres, directory)
     try:
         postgres.query("CREATE DATABASE bank", database="postgres")
-        ledger = bank.ledger(**shared)
+        clearing = bank.clearing(BANK_CLEARING_BOOKS=str(directory / "clearing.sqlite"))
+        ledger = bank.ledger(**shared, BANK_CLEARING_URL=urls(clearing))
         services = [
             bank.service(role, *([ledger] if asks else []), **shared) for role, asks in _SERVICES.items()
         ]
@@ -91,7 +113,7 @@ def estate(directory: Path) -> Iterator[Estate]:
         gateway = bank.gateway(ledger, **shared, BANK_SERVICES=named)
         capacity = ROLES["ledger"].read({**ledger.env, "BANK_TOKEN_SECRET": "x" * 16}).capacity
         slots = {role: int(shared[f"BANK_{role.upper()}_SLOTS"]) for role in _SERVICES}
-        pids = {each.role: _pid(each) for each in (gateway, ledger, *services)}
+        pids = {each.role: _pid(each) for each in (gateway, ledger, *services, clearing)}
         pids["postgres"] = _postmaster(postgres)
         slots["ledger"] = capacity.slots
         yield Estate(f"http://127.0.0.1:{gateway.port}", pids, slots, capacity.service_s)

@@ -21,6 +21,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.lab.bank.two_cells import cells as cells  # noqa: PLC0414 - a fixture of two test files, found here
 
 from stormbank.operations import OPERATIONS, addresses_of
 from stormbank.session import Sessions
@@ -348,6 +349,9 @@ class Bank:
 
     def face(self, **env: str) -> Party:
         return self._party("face", env)
+
+    def clearing(self, **env: str) -> Party:
+        return self._party("clearing", env)
 
     def _party(self, role: str, env: dict[str, str]) -> Party:
         admin = free_port()

@@ -1,103 +1,145 @@
-"""A storm over two cells: many transfers at once, a third of them across, ledgers and the database killed meanwhile."""
+"""A storm over two cells: many transfers and payments at once, while any process and the database are killed."""
 
 from __future__ import annotations
 
 import http.client
 import itertools
-import random
 import threading
 import time
 import uuid
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 CUSTOMERS = 200
 NOBODY = 900_000
 ACROSS = 1 / 3
+PAYEES = ("water", "gas", "power", "rent", "school")
+PHONES = 12
 
 
-@dataclass
-class Order:
-    """One transfer that a customer wants; `answers` are the states that the bank told."""
+@dataclass(frozen=True)
+class Transfer:
+    """What a customer sends to another."""
 
     key: str
     payer: int
-    to: int
     amount: int
-    acknowledged: bool = False
+    to: int
+
+    path = "/v1/transfers"
+
+    def body(self):
+        return {"to": self.to, "amount": self.amount}
 
 
-def orders(count, rng):
-    """Orders by a seed: a third to customers of the other cell, some of whom do not exist."""
-    for _ in range(count):
-        payer = rng.randint(1, CUSTOMERS)
-        away = rng.random() < ACROSS
-        to = rng.choice([n for n in range(1, CUSTOMERS + 1) if n != payer and (n % 2 != payer % 2) == away])
-        if away and rng.random() < 0.1:
-            to += NOBODY
-        yield Order(str(uuid.UUID(int=rng.getrandbits(128), version=4)), payer, to, rng.randint(1, 5000))
+@dataclass(frozen=True)
+class Payment:
+    """What a customer pays to somebody outside the bank."""
+
+    key: str
+    payer: int
+    amount: int
+    payee: str
+
+    path = "/v1/payments"
+
+    def body(self):
+        return {"payee": self.payee, "amount": self.amount}
 
 
-def insist(two, tokens, order, until_s):
-    """Send an order as a phone does, with the same key until there is an answer that is final."""
-    while time.monotonic() < until_s:
+def orders(transfers, payments, rng):
+    """Return orders by a seed, mixed: a third of the transfers to the other cell, some to nobody there."""
+    wanted = [_transfer(rng) for _ in range(transfers)]
+    wanted += [Payment(**_anything(rng), payee=rng.choice(PAYEES)) for _ in range(payments)]
+    rng.shuffle(wanted)
+    return wanted
+
+
+def _anything(rng):
+    key = str(uuid.UUID(int=rng.getrandbits(128), version=4))
+    return {"key": key, "payer": rng.randint(1, CUSTOMERS), "amount": rng.randint(1, 5000)}
+
+
+def _transfer(rng):
+    known = _anything(rng)
+    payer, away = known["payer"], rng.random() < ACROSS
+    to = rng.choice([n for n in range(1, CUSTOMERS + 1) if n != payer and (n % 2 != payer % 2) == away])
+    if away and rng.random() < 0.1:
+        to += NOBODY
+    return Transfer(**known, to=to)
+
+
+def insist(gateways, token, order, until_s):
+    """Send an order as a phone does: with the same key, to whichever gateway answers, until there is a final answer."""
+    for gateway in itertools.cycle(gateways):
+        if time.monotonic() > until_s:
+            raise AssertionError(f"{order} was not answered")
         try:
-            reply = two.send(tokens[order.payer], order.to, order.amount, order.key)
+            reply = gateway.call(
+                "POST", order.path, order.body(), token=token, key=order.key, deadline_ms=3000
+            )
         except (OSError, http.client.HTTPException):
+            time.sleep(0.02)
             continue
         if reply.status == 201:
-            order.acknowledged = True
             return
         assert reply.status in {429, 503, 504}, reply.body
         time.sleep(0.05)
-    raise AssertionError(f"{order} was not answered")
 
 
 class Killer:
-    """Kills ledgers of one cell at seeded moments and starts them again, until it is told to stop.
+    """Kills one of `victims` at a time at seeded moments and starts it again, until it is told to stop.
 
-    `database` says that it also kills the database of both, once.
+    A pause between two is of `every_s`, in seconds. `postgres` is killed, too, once.
     """
 
-    def __init__(self, two, cell, rng, *, database):
-        self._two, self._cell, self._rng, self._database = two, cell, rng, database
+    def __init__(self, victims, rng, every_s, postgres=None):
+        self._victims, self._rng, self._every_s, self._postgres = victims, rng, every_s, postgres
         self._over = threading.Event()
-        self.kills = 0
+        self.kills = Counter()
 
     def run(self):
-        ledgers, ports = self._two.ledgers[self._cell], self._two.ports[self._cell]
         for number in itertools.count(1):
-            if self._over.wait(self._rng.uniform(0.05, 0.5)):
+            if self._over.wait(self._rng.uniform(*self._every_s)):
                 return
-            place = self._rng.randrange(self._two.size)
-            ledgers[place].stop()
-            self.kills += 1
-            if self._database and number == 2:
-                self._two.bank.postgres.kill()
+            victim = self._rng.choice(self._victims)
+            victim.stop()
+            self.kills[victim.role] += 1
+            if self._postgres is not None and number == 2:
+                self._postgres.kill()
+                self.kills["postgres"] += 1
                 self._over.wait(0.3)
-                self._two.bank.postgres.start()
+                self._postgres.start()
             self._over.wait(self._rng.uniform(0.0, 0.3))
-            ledgers[place] = self._two.ledger(self._cell, ports[place])
+            victim.start()
 
     def stop(self):
         self._over.set()
 
 
-def strike(two, count, seed, within_s):
-    """Make `count` orders in a storm, each until it is answered; returns them and how many ledgers were killed."""
-    rng = random.Random(seed)
-    wanted = list(orders(count, rng))
-    tokens = {customer: two.gateway.login(customer) for customer in range(1, CUSTOMERS + 1)}
-    killers = [Killer(two, cell, random.Random(f"{seed}/{cell}"), database=cell == 0) for cell in (0, 1)]
+def strike(gateways, wanted, killers, within_s):
+    """Make the orders in a storm, each until it is answered; returns how often each kind of process was killed."""
+    tokens = {customer: gateways[0].login(customer) for customer in range(1, CUSTOMERS + 1)}
     until_s = time.monotonic() + within_s
-    with ThreadPoolExecutor(2) as beside, ThreadPoolExecutor(12) as phones:
+    with ThreadPoolExecutor(len(killers)) as beside, ThreadPoolExecutor(PHONES) as phones:
         killing = [beside.submit(each.run) for each in killers]
         try:
-            for done in [phones.submit(insist, two, tokens, order, until_s) for order in wanted]:
+            sent = [
+                phones.submit(
+                    insist,
+                    gateways[number % 2 :] + gateways[: number % 2],
+                    tokens[order.payer],
+                    order,
+                    until_s,
+                )
+                for number, order in enumerate(wanted)
+            ]
+            for done in sent:
                 done.result()
         finally:
             for each in killers:
                 each.stop()
         for each in killing:
             each.result()
-    return wanted, sum(each.kills for each in killers)
+    return sum((each.kills for each in killers), Counter())

@@ -26,7 +26,7 @@ class Estate:
     def __init__(self, bank, ledgers=1, *, party=None, **env):
         self.bank = bank
         self.file = bank.root / "clearing.sqlite"
-        self.party = bank._party("clearing", {"BANK_CLEARING_BOOKS": str(self.file), **(party or {})})
+        self.party = bank.clearing(BANK_CLEARING_BOOKS=str(self.file), **(party or {}))
         url = f"http://127.0.0.1:{self.party.port}"
         env = {
             "BANK_CLEARING_URL": url,

@@ -125,7 +125,7 @@ def test_the_important_business_does_not_notice(bank, fast, books_agree, role, n
     books_agree(bank.postgres)
 
 
-@pytest.mark.parametrize(("role", "name"), [("wealth", "invest"), ("campus", "checkin")])
+@pytest.mark.parametrize(("role", "name"), TROUBLED)
 def test_without_protection_everybody_waits_for_the_one_that_hangs(bank, fast, role, name):
     gateway, _, token = estate(bank, role, name, fast, UNPROTECTED)
     with crowd(gateway, token, name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -87,6 +88,25 @@ def test_without_order_the_least_important_fills_the_room(bank, fast, eventually
             eventually(full, 3, "the room is full of them")
             assert gateway.pay(token).status == paid
         assert {each.result().status for each in surge} == {200, 429}
+
+
+def test_without_confirmations_first_nobody_learns_what_became_of_money_while_more_is_moved(
+    bank, fast, eventually
+):
+    for switched, told in (((), (200, "booked")), (("confirm-first",), (429, None))):
+        ledger = bank.ledger(BANK_SLOTS="20", BANK_SERVICE_MS=fast(payment=1500))
+        share = {"BANK_LIMIT": "10", "BANK_CONFIRM_SHARE": "0.2"}
+        gateway = bank.gateway(ledger, **share, **off("adaptive", *switched))
+        token, key = gateway.login(), str(uuid.uuid4())
+        sent = gateway.call("POST", "/v1/transfers", {"to": 2, "amount": 5}, token=token, key=key)
+        assert sent.status == 201
+        with ThreadPoolExecutor(14) as phones:
+            surge = [phones.submit(gateway.pay, token) for _ in range(14)]
+            full = lambda gateway=gateway: gateway.metric("bank_shed_total", operation="payment") >= 4  # noqa: E731
+            eventually(full, 3, "the room is full of new money")
+            reply = gateway.call("GET", f"/v1/movements?key={key}", token=token)
+        assert (reply.status, reply.json.get("state")) == told
+        assert {each.result().status for each in surge} == {201, 429}
 
 
 def test_without_fairness_one_customer_shuts_others_out(bank, fast):

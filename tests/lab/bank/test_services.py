@@ -201,9 +201,3 @@ def test_a_ledger_that_is_gone_leaves_an_order_in_one_known_state(bank, books_ag
     ledger.start()
     assert order(gateway, token, key=key).status == 201
     books_agree(bank.postgres)
-
-
-def test_a_small_process(whole, bank):
-    for process in bank.started:
-        if process.role in DESKS:
-            assert process.metric("process_resident_memory_bytes") < 80 * 2**20, process.role

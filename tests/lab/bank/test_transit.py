@@ -2,85 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import uuid
-from dataclasses import dataclass, field
 
 import psycopg
 import pytest
-from tests.lab.bank.storm import NOBODY, strike
-
-from stormbank.session import Sessions
-
-SECRET = "0123456789abcdef-lab"
-TWO = {"BANK_CELLS": "cell0,cell1"}
-DATABASES = ("bank", "bank_1")
-IN_TRANSIT = "SELECT coalesce(sum(balance), 0)::bigint FROM account WHERE kind = 'transit'"
-OPEN = "SELECT count(*) FROM outbox WHERE done_at IS NULL"
-
-
-@dataclass
-class Cells:
-    """A gateway over two cells of `size` ledgers each, which know of each other."""
-
-    bank: object
-    size: int
-    free_port: object
-    urls: object
-    env: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self):
-        self.ports = [[self.free_port() for _ in range(self.size)] for _ in DATABASES]
-        named = ["|".join(f"http://127.0.0.1:{port}" for port in ports) for ports in self.ports]
-        self.env = {
-            **TWO,
-            "BANK_LEDGERS": f"cell0={named[0]},cell1={named[1]}",
-            "BANK_OUTBOX_LEASE_S": "3",
-            **self.env,
-        }
-        self.ledgers = [[self.ledger(cell, port) for port in self.ports[cell]] for cell in (0, 1)]
-        self.gateway = self.bank.gateway(**self.env)
-
-    def ledger(self, cell, port, **env):
-        dsn = self.bank.dsn(database=DATABASES[cell])
-        return self.bank.ledger(dsn, port=port, **{**self.env, "BANK_CELL": f"cell{cell}", **env})
-
-    def send(self, token, to, amount=5, key=None, deadline_ms=3000):
-        key = key or str(uuid.uuid4())
-        body = {"to": to, "amount": amount}
-        return self.gateway.call("POST", "/v1/transfers", body, token=token, key=key, deadline_ms=deadline_ms)
-
-    def credit(self, body):
-        """Ask the ledger of cell0 as another cell's does."""
-        word = Sessions(SECRET, 60).issue_for_service(body["to"])
-        headers = {"Bank-Customer": word, "Idempotency-Key": body["key"], "Bank-Epoch": "1.0"}
-        return self.ledgers[0][0].call("POST", "/internal/credits", body, headers=headers)
-
-    def state(self, token, key):
-        reply = self.gateway.call("GET", f"/v1/movements?key={key}", token=token)
-        return reply.json.get("state", reply.json.get("reason"))
-
-    def query(self, sql):
-        return [self.bank.postgres.query(sql, database=database) for database in DATABASES]
-
-    def number(self, sql):
-        return sum(rows[0][0] for rows in self.query(sql))
-
-    def balance(self, customer):
-        with self.bank.postgres.connection(DATABASES[customer % 2]) as books:
-            return books.execute("SELECT balance FROM account WHERE id = %s", [customer]).fetchone()[0]
-
-
-@pytest.fixture
-def cells(bank, urls, free_port):
-    bank.postgres.query("DROP DATABASE IF EXISTS bank_1 WITH (FORCE)", database="postgres")
-    bank.postgres.query("CREATE DATABASE bank_1", database="postgres")
-    yield lambda size=1, **env: Cells(bank, size, free_port, urls, env)
-    for each in bank.started:
-        each.stop()
-    if bank.postgres.process is None:
-        bank.postgres.start()
-    bank.postgres.query("DROP DATABASE bank_1 WITH (FORCE)", database="postgres")
+from tests.lab.bank.two_cells import DATABASES, IN_TRANSIT, OPEN
 
 
 def test_a_transfer_to_another_cell_arrives_once_however_often_it_is_sent(cells, eventually, books_agree):
@@ -284,52 +210,6 @@ def test_without_idempotency_a_transfer_arrives_twice_and_does_not_cancel(cells,
     two.bank.postgres.query("UPDATE outbox SET done_at = NULL, outcome = NULL", database="bank_1")
     eventually(lambda: two.number(OPEN) == 0, 5, "it has arrived again")
     assert (two.balance(2), two.number(IN_TRANSIT)) == (100_001_400, -700)
-
-
-LEGS = "SELECT operation, key::text, from_account, to_account, beyond, amount FROM movement"
-
-
-def judge(two, wanted, books_agree):
-    """Each order exactly once, in its cell and in the other one, or given back; and all the money is there."""
-    for database in DATABASES:
-        books_agree(two.bank.postgres, database)
-    legs = {}
-    for cell, rows in enumerate(two.query(LEGS)):
-        for operation, key, source, target, beyond, amount in rows:
-            known = legs.setdefault(key, {})
-            assert (operation, cell) not in known, f"{operation} {key} twice"
-            known[operation, cell] = (source, target, beyond, amount)
-    assert set(legs) == {order.key for order in wanted}
-    for order in wanted:
-        here, there = order.payer % 2, 1 - order.payer % 2
-        found = legs[order.key]
-        source, target, beyond, amount = found.pop(("transfer", here))
-        assert (source, amount) == (order.payer, order.amount)
-        if order.to % 2 == here:
-            assert (target, beyond, found) == (order.to, None, {})
-            continue
-        assert beyond == order.to
-        if order.to > NOBODY:
-            assert found == {("transfer_back", here): (target, order.payer, None, order.amount)}
-        else:
-            assert list(found) == [("credit", there)]
-            assert found["credit", there][1::2] == (order.to, order.amount)
-    assert two.number(IN_TRANSIT) == 0
-    assert two.number("SELECT sum(balance - opening)::bigint FROM account WHERE kind = 'customer'") == 0
-
-
-@pytest.mark.parametrize(
-    "count", [2_000, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(1200)])]
-)
-def test_a_storm_leaves_every_transfer_done_once_or_given_back(cells, eventually, books_agree, count):
-    seed = random.SystemRandom().randrange(10**6)
-    print(f"seed {seed}")
-    two = cells(2, BANK_OUTBOX_LEASE_S="3", BANK_LIMIT="200", BANK_RATE="other=5000")
-    wanted, kills = strike(two, count, seed, within_s=count / 8)
-    eventually(lambda: two.number(OPEN) == 0, 60, "all transfers have ended")
-    print(f"{count} orders, {kills} ledgers killed")
-    assert kills >= 4
-    judge(two, wanted, books_agree)
 
 
 def test_without_the_outbox_what_was_refused_stays_in_transit(cells, eventually):
