@@ -25,7 +25,7 @@ from stormbank.flow.metrics import FlowCounts, FlowMetrics
 from stormbank.guard.metrics import GuardMetrics
 from stormbank.lookout import Lookout
 from stormbank.metrics import CallMetrics, CellMetrics, ScoreMetrics, ServiceMetrics
-from stormbank.operations import Operation
+from stormbank.operations import Operation, addresses_of
 from stormbank.problem import StaleEpoch, Unavailable
 from stormbank.pulse import Pulse
 from stormbank.scoring import Scoring
@@ -151,6 +151,7 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
     """Be a gateway until told to end."""
     common = settings.common
     metrics = ServiceMetrics("gateway", zone=common.zone, pod=common.pod)
+    metrics.expect(addresses_of("gateway").values(), common.cells.names)
     known = CellMap(common.cells, CellMetrics(metrics.registry).observe)
     pulse = Pulse()
     urls = {ledger_of(cell): some for cell, some in settings.ledgers.items()} | dict(settings.services)

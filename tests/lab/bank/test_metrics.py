@@ -9,6 +9,17 @@ def test_a_request_is_counted_by_cell_zone_and_outcome(bank):
     ledger = bank.ledger(BANK_ZONE="here")
     campus = bank.service("campus", ledger)
     gateway = bank.gateway(ledger, services=[campus], BANK_ZONE="here", BANK_RATE="checkin=2,other=4000")
+    shown = gateway.call("GET", "/metrics").body.decode()
+    for code in ("429", "500", "503", "504"):
+        (line,) = [
+            each
+            for each in shown.splitlines()
+            if each.startswith("bank_requests_total{")
+            and f'code="{code}"' in each
+            and 'operation="payment"' in each
+        ]
+        assert 'cell="cell0"' in line
+        assert line.endswith(" 0.0")
     token, key = gateway.login(), str(uuid.uuid4())
     assert gateway.pay(token, key).status == gateway.pay(token, key).status == 201
     assert gateway.pay(token, amount=10**9).status == 422
