@@ -72,15 +72,9 @@ class Cells:
 
 
 @pytest.fixture
-def cells(bank, urls, free_port):
-    bank.postgres.query("DROP DATABASE IF EXISTS bank_1 WITH (FORCE)", database="postgres")
-    bank.postgres.query("CREATE DATABASE bank_1", database="postgres")
-    yield lambda size=1, **env: Cells(bank, size, free_port, urls, env)
-    for each in bank.started:
-        each.stop()
-    if bank.postgres.process is None:
-        bank.postgres.start()
-    bank.postgres.query("DROP DATABASE bank_1 WITH (FORCE)", database="postgres")
+def cells(bank, urls, free_port, second):
+    assert second == DATABASES[1]
+    return lambda size=1, **env: Cells(bank, size, free_port, urls, env)
 
 
 def test_a_transfer_to_another_cell_arrives_once_however_often_it_is_sent(cells, eventually, books_agree):
