@@ -18,8 +18,9 @@ _HEAD = """\
 
 What the processes of the reference bank tell Prometheus, each under `/metrics` on its port. The names are stable:
 rules (`topology/prometheus/`), drills and dashboards use them. A series is there from its first event on; those by
-which the order of shedding is judged (`bank_shed_total`, `bank_admitted_total`) from the start. Beside these there
-are the usual `process_*` of the client library.
+which the order of shedding is judged (`bank_shed_total`, `bank_admitted_total`), calls of dependencies, and what a
+gateway fails and sheds (`bank_requests_total` of the codes 429, 500, 503 and 504, for each operation and cell) from the
+start. Beside these there are the usual `process_*` of the client library.
 
 Whoever adds a metric puts it into a file of `src/stormbank/metrics/names` (a new file there is found by itself), makes
 it with `NAME.on(registry)`, and runs `python scripts/metrics_page.py`.

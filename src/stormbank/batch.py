@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from aiohttp import web
 
 from stormbank.background import beside
-from stormbank.clearing.party import Party
+from stormbank.clearing.party import NAME, OUTCOMES, Party
 from stormbank.clearing.reconcile import Reconciler
 from stormbank.clearing.watch import ReconcileWatch
 from stormbank.dayend.run import DayEndRunner
@@ -21,7 +22,7 @@ from stormbank.db.opened import Opened, books_of
 from stormbank.db.outbox import Outbox
 from stormbank.db.payments import Payments
 from stormbank.deadline import Deadline
-from stormbank.metrics import CellMetrics, DayEndMetrics, ReconcileMetrics, ServiceMetrics
+from stormbank.metrics import CallMetrics, CellMetrics, DayEndMetrics, ReconcileMetrics, ServiceMetrics
 from stormbank.operations import Operation
 from stormbank.problem import NotFound, Problem
 from stormbank.service import Service, reply
@@ -106,11 +107,11 @@ def runner_of(settings: BatchSettings, books: Opened, ends: DayEnds, counts: Day
     )
 
 
-def party_of(settings: BatchSettings) -> Party:
-    """Return the clearing party, which the settings must name."""
+def party_of(settings: BatchSettings, count: Callable[[str], None] = lambda _: None) -> Party:
+    """Return the clearing party, which the settings must name; `count` as Party has it."""
     if settings.clearing_url is None:
         raise ValueError("no clearing party")
-    return Party(settings.clearing_url, PARTY_TIMEOUT_S)
+    return Party(settings.clearing_url, PARTY_TIMEOUT_S, count)
 
 
 def reconciler_of(books: Opened, party: Party) -> Reconciler:
@@ -127,11 +128,15 @@ async def run(settings: BatchSettings, host: str, port: int) -> None:
     counts = BatchMetrics(
         CellMetrics(metrics.registry), DayEndMetrics(metrics.registry), ReconcileMetrics(metrics.registry)
     )
+    calls = CallMetrics(metrics.registry)
     async with AsyncExitStack() as stack:
-        party = None
-        if settings.clearing_url is not None:
-            party = await stack.enter_async_context(party_of(settings))
-        cells = [CellBatch(settings, cell, party, counts) for cell in settings.databases]
+        cells = []
+        for cell in settings.databases:
+            party = None
+            if settings.clearing_url is not None:
+                count = partial(calls.counter(NAME, OUTCOMES, (cell,)), None)
+                party = await stack.enter_async_context(party_of(settings, count))
+            cells.append(CellBatch(settings, cell, party, counts))
         service = _service(cells, metrics)
         loops = {name: loop for each in cells for name, loop in each.loops().items()}
         await stack.enter_async_context(beside(service.end, loops))

@@ -8,6 +8,11 @@ from typing import Final
 HEADER: Final = "Bank-Cell"
 
 
+def ledger_of(cell: str) -> str:
+    """Return the name of a cell's ledgers as a dependency."""
+    return f"ledger-{cell}"
+
+
 @dataclass(frozen=True)
 class Cells:
     """The cells in order; every program of the bank must be told the same ones in the same order."""

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 
+from stormbank.cells import ledger_of
 from stormbank.flow.control import FlowControl
 from stormbank.guard.guarded import Guarded, GuardRules
 from stormbank.guard.metrics import GuardMetrics
 from stormbank.operations import OPERATIONS, Operation
 from stormbank.problem import Unavailable
 from stormbank.upstream import Retries, Upstream
-
-
-def ledger_of(cell: str) -> str:
-    """Return the name of a cell's ledgers as a dependency."""
-    return f"ledger-{cell}"
 
 
 def serves(cells: Iterable[str], services: Iterable[str]) -> dict[str, tuple[Operation, ...]]:
@@ -51,13 +47,19 @@ async def connect(
     rules: GuardRules,
     flow: FlowControl,
     metrics: GuardMetrics,
+    *,
+    cells: Sequence[str],
 ) -> tuple[Dependencies, dict[str, Upstream]]:
-    """Open the ways to all of `urls`, by dependency; they close with `stack`. Flow control hears of every answer."""
+    """Open the ways to all of `urls`, by dependency; they close with `stack`. Flow control hears of every answer.
+
+    `cells` are the bank's.
+    """
     upstreams: dict[str, Upstream] = {}
     guarded: dict[str, Guarded] = {}
     for name, some in urls.items():
+        of = [cell for cell in cells if ledger_of(cell) == name] or cells
         guarded[name] = Guarded(
-            name, rules, _way(name, some, upstreams), metrics.counter(name), flow.observer(name)
+            name, rules, _way(name, some, upstreams), metrics.counter(name, of), flow.observer(name)
         )
         await stack.enter_async_context(upstreams[name])
         metrics.watch(guarded[name])

@@ -16,16 +16,16 @@ from stormbank import intake, openapi
 from stormbank.background import beside
 from stormbank.cellmap import CellMap
 from stormbank.cells import HEADER as CELL_HEADER
-from stormbank.cells import Cells
+from stormbank.cells import Cells, ledger_of
 from stormbank.deadline import HEADER
-from stormbank.dependencies import Dependencies, connect, ledger_of, serves
+from stormbank.dependencies import Dependencies, connect, serves
 from stormbank.epoch import HEADER as EPOCH_HEADER
 from stormbank.flow.control import FlowControl
 from stormbank.flow.metrics import FlowCounts, FlowMetrics
 from stormbank.guard.metrics import GuardMetrics
 from stormbank.lookout import Lookout
-from stormbank.metrics import CellMetrics, ScoreMetrics, ServiceMetrics
-from stormbank.operations import Operation
+from stormbank.metrics import CallMetrics, CellMetrics, ScoreMetrics, ServiceMetrics
+from stormbank.operations import Operation, addresses_of
 from stormbank.problem import StaleEpoch, Unavailable
 from stormbank.pulse import Pulse
 from stormbank.scoring import Scoring
@@ -151,6 +151,7 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
     """Be a gateway until told to end."""
     common = settings.common
     metrics = ServiceMetrics("gateway", zone=common.zone, pod=common.pod)
+    metrics.expect(addresses_of("gateway").values(), common.cells.names)
     known = CellMap(common.cells, CellMetrics(metrics.registry).observe)
     pulse = Pulse()
     urls = {ledger_of(cell): some for cell, some in settings.ledgers.items()} | dict(settings.services)
@@ -163,8 +164,9 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
         return known.answered == set(common.cells.names) or time.monotonic() - started_s > READY_ANYWAY_S
 
     async with AsyncExitStack() as stack:
+        guards = GuardMetrics(metrics.registry, CallMetrics(metrics.registry))
         dependencies, upstreams = await connect(
-            stack, urls, settings.flow.guard, flow, GuardMetrics(metrics.registry)
+            stack, urls, settings.flow.guard, flow, guards, cells=common.cells.names
         )
         ledgers = [upstreams[ledger_of(cell)] for cell in settings.ledgers]
         scoring = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import jsonschema_rs
 
 from stormbank import openapi
 from stormbank.openapi.document import known_shapes
-from stormbank.openapi.problems import problems
+from stormbank.openapi.problems import EDGE, problems
 from stormbank.operations import OPERATIONS
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +40,25 @@ def test_every_answer_of_every_operation_has_a_schema():
                 name = told.get("$ref", "").rpartition("/")[2]
                 answer = DOCUMENT["components"]["responses"][name] if name else told
                 jsonschema_rs.meta.validate(answer["content"]["application/json"]["schema"])
+
+
+def test_what_the_edge_says_of_its_own_accord_is_in_the_document():
+    config = (ROOT / "topology/kubernetes/base/edge/region/haproxy.cfg").read_text()
+    answers = re.findall(
+        r"^ *http-(?:error|response return) status (\d+) .*?string '(\{.*?\})'", config, re.MULTILINE
+    )
+    said = {(int(status), json.loads(body)["error"]) for status, body in answers}
+    for to, of in re.findall(r"http-after-response set-status (\d+) if .*\{ status (\d+) \}", config):
+        said |= {(int(to), error) for status, error in said if status == int(of)}
+    assert {(each.status, each.error) for each in EDGE} == said
+    assert len(re.findall(r"http-error|return status 5|set-status", config)) == len(answers) + 1, (
+        "all were read"
+    )
+    for status, error in said:
+        answer = DOCUMENT["components"]["responses"][f"Problem{status}"]
+        assert error in answer["content"]["application/json"]["schema"]["properties"]["error"]["enum"]
+        for path in DOCUMENT["paths"].values():
+            assert all(str(status) in operation["responses"] for operation in path.values())
 
 
 def test_no_two_problems_of_one_status_have_the_same_code_and_each_code_has_one_status():

@@ -170,7 +170,7 @@ def guarded(clock, *script, bulkhead=3, breaker=RULES, seen=None):
         "campus",
         rules,
         lambda retries: Scripted(retries, *script),
-        lambda outcome: counts.update([outcome]),
+        lambda _, outcome: counts.update([outcome]),
         observe,
         clock=clock,
     )

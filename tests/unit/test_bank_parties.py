@@ -17,6 +17,7 @@ from stormbank.external.sms import MOST, Mailbox
 from stormbank.external.trouble import LONGEST_MS, Failures, Trouble
 from stormbank.identity.metrics import PartyMetrics
 from stormbank.identity.party import Party
+from stormbank.metrics import CallMetrics
 from stormbank.problem import DeadlineExceeded, Unavailable
 
 
@@ -49,17 +50,19 @@ def asking(firm, *, calls=2, timeout_s=0.3, budget_ms=2000, times=1, url=None):
             stack.callback(server.close)
             address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}" if url is None else url or None
             registry = CollectorRegistry()
-            counts = PartyMetrics(registry, ("sms",))
+            counts = PartyMetrics(CallMetrics(registry), ("sms",), ("cell0", "cell1"))
             party = await stack.enter_async_context(
                 Party("sms", address, counts, calls=calls, timeout_s=timeout_s)
             )
             began_s = time.monotonic()
-            asked = [party.ask("/messages", {"n": n}, Deadline.after_ms(budget_ms)) for n in range(times)]
+            asked = [
+                party.ask("/messages", {"n": n}, Deadline.after_ms(budget_ms), "cell1") for n in range(times)
+            ]
             answers = await asyncio.gather(*asked, return_exceptions=True)
             assert party.under_way == 0
             outcomes = {
                 outcome: registry.get_sample_value(
-                    "bank_dependency_calls_total", {"dependency": "sms", "cell": "none", "outcome": outcome}
+                    "bank_dependency_calls_total", {"dependency": "sms", "cell": "cell1", "outcome": outcome}
                 )
                 for outcome in ("good", "failed", "late", "shed")
             }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -17,6 +17,10 @@ from stormbank.clearing.order import CONFIRMED, KNOWN, REFUSED, UNKNOWN, Payment
 
 CONNECT_TIMEOUT_S: Final = 0.5
 PAGE: Final = 500
+NAME: Final = "clearing"
+"""Of the party as a dependency."""
+OUTCOMES: Final = ("good", "refused", "failed", "late")
+"""Of a question to it; `refused`: it was not understood."""
 _STATES: Final = (CONFIRMED, REFUSED, KNOWN, UNKNOWN)
 
 log = logging.getLogger(__name__)
@@ -44,9 +48,13 @@ class Listed:
 
 
 class Party:
-    """Connections to the clearing party at `url`; every question ends within `timeout_s`, or NoAnswerError."""
+    """Connections to the clearing party at `url`; every question ends within `timeout_s`, or NoAnswerError.
 
-    def __init__(self, url: str, timeout_s: float) -> None:
+    `count` is told the outcome of each question, one of OUTCOMES.
+    """
+
+    def __init__(self, url: str, timeout_s: float, count: Callable[[str], None] = lambda _: None) -> None:
+        self._count = count
         self._orders, self._days = URL(url) / "orders", URL(url) / "days"
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=CONNECT_TIMEOUT_S)
         self._session: aiohttp.ClientSession | None = None
@@ -94,12 +102,16 @@ class Party:
             async with self._session.request(method, address, data=body) as response:
                 answer = json.loads(await response.read())
         except (TimeoutError, aiohttp.ClientError, ValueError) as error:
+            self._count("late" if isinstance(error, TimeoutError) else "failed")
             raise NoAnswerError(f"{type(error).__name__}: {error}") from None
         if response.status not in (200, 202) or not isinstance(answer, dict):
+            misunderstood = 400 <= response.status < 500
+            self._count("refused" if misunderstood else "failed")
             if response.status < 500:
                 # The party does not understand us, and will not by itself. The money stays where it is, to be seen.
                 log.warning("clearing answers %s %s with %d %s", method, address, response.status, answer)
             raise NoAnswerError(f"status {response.status}")
+        self._count("good")
         return answer
 
 

@@ -13,10 +13,14 @@ from stormbank.cells import HEADER as CELL_HEADER
 from stormbank.cells import Cells
 from stormbank.deadline import Deadline
 from stormbank.epoch import HEADER as EPOCH_HEADER
+from stormbank.guard import plain
+from stormbank.guard.guarded import Asker
+from stormbank.guard.metrics import GuardMetrics
+from stormbank.metrics import CallMetrics, ServiceMetrics
 from stormbank.operations import Operation
 from stormbank.problem import Misrouted
 from stormbank.settings.asking import AskingSettings
-from stormbank.upstream import Upstream, UpstreamAnswer
+from stormbank.upstream import UpstreamAnswer
 
 PASSED_ON: Final = ("Authorization", "Idempotency-Key", CELL_HEADER, EPOCH_HEADER)
 
@@ -24,7 +28,7 @@ PASSED_ON: Final = ("Authorization", "Idempotency-Key", CELL_HEADER, EPOCH_HEADE
 class Ledgers:
     """The ledgers of every cell."""
 
-    def __init__(self, cells: Cells, by_cell: Mapping[str, Upstream]) -> None:
+    def __init__(self, cells: Cells, by_cell: Mapping[str, Asker]) -> None:
         self._cells = cells
         self._by_cell = by_cell
 
@@ -56,11 +60,9 @@ def passed_on(answer: UpstreamAnswer) -> web.Response:
 
 
 @asynccontextmanager
-async def ledgers(settings: AskingSettings) -> AsyncIterator[Ledgers]:
-    """Connections to the ledgers, for as long as the body lasts."""
+async def ledgers(settings: AskingSettings, metrics: ServiceMetrics) -> AsyncIterator[Ledgers]:
+    """Connections to the ledgers, for as long as the body lasts; `metrics` are those of the process."""
     async with AsyncExitStack() as stack:
-        by_cell = {
-            cell: await stack.enter_async_context(Upstream("ledger", urls))
-            for cell, urls in settings.ledgers.items()
-        }
+        guards = GuardMetrics(metrics.registry, CallMetrics(metrics.registry))
+        by_cell, _ = await plain.ledgers(stack, settings.ledgers, guards)
         yield Ledgers(settings.common.cells, by_cell)

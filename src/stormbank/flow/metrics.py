@@ -37,7 +37,7 @@ class FlowCounts:
         # Present from the start: an order of shedding cannot be judged on series that are not there.
         for dependency, some in serves.items():
             for each in some:
-                for reason in ("overload", "queue"):
+                for reason in names.FOR_WANT_OF_CAPACITY:
                     self._child(each, dependency, reason)
 
     def admitted(self, operation: Operation, dependency: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from stormbank.cells import HEADER as CELL_HEADER
 from stormbank.clock import Clock
 from stormbank.deadline import Deadline
 from stormbank.guard.breaker import Breaker, BreakerRules, State
@@ -47,14 +48,17 @@ class Asker(Protocol):
 
 
 class Guarded:
-    """The dependency `name`. `connect` makes the way to it, given what its retries cost."""
+    """The dependency `name`. `connect` makes the way to it, given what its retries cost.
+
+    `count` is told of each call its customer's cell, where the request names it, and its outcome.
+    """
 
     def __init__(
         self,
         name: str,
         rules: GuardRules,
         connect: Callable[[Retries], Asker],
-        count: Callable[[str], None],
+        count: Callable[[str | None, str], None],
         observe: Observe | None = None,
         *,
         clock: Clock = time.monotonic,
@@ -85,11 +89,12 @@ class Guarded:
 
         The reason is then `bulkhead` or `breaker`, and the answer names the dependency.
         """
+        cell = headers.get(CELL_HEADER)
         # The bulkhead first: a breaker's trial that is not made would be missed.
         if self.bulkhead.full:
-            raise self._kept_apart("bulkhead")
+            raise self._kept_apart(cell, "bulkhead")
         if self._breaker is not None and not self._breaker.may_ask():
-            raise self._kept_apart("breaker")
+            raise self._kept_apart(cell, "breaker")
         started_s = self._clock()
         with self.bulkhead.place():
             try:
@@ -97,20 +102,21 @@ class Guarded:
             except (Unavailable, DeadlineExceeded) as problem:
                 timed_out = isinstance(problem, DeadlineExceeded)
                 # Out of time is slow or nothing: whoever asks with a few milliseconds left learns, and shows, nothing.
-                self._ended("timeout" if timed_out else "unreachable", started_s, failed=not timed_out)
+                outcome = "timeout" if timed_out else "unreachable"
+                self._ended(cell, outcome, started_s, failed=not timed_out)
                 raise
-        took_s = self._ended(_outcome(answer.status), started_s, failed=answer.status in _BROKEN)
+        took_s = self._ended(cell, _outcome(answer.status), started_s, failed=answer.status in _BROKEN)
         if self._observe is not None:
             self._observe(operation, took_s, answer.queue_s, answer.status < 500)
         return answer
 
-    def _kept_apart(self, mechanism: str) -> Unavailable:
-        self._count(mechanism)
+    def _kept_apart(self, cell: str | None, mechanism: str) -> Unavailable:
+        self._count(cell, mechanism)
         return Unavailable(mechanism, dependency=self.name)
 
-    def _ended(self, outcome: str, started_s: float, *, failed: bool) -> float:
+    def _ended(self, cell: str | None, outcome: str, started_s: float, *, failed: bool) -> float:
         took_s = self._clock() - started_s
-        self._count(outcome)
+        self._count(cell, outcome)
         if self._breaker is not None:
             self._breaker.ended(failed=failed, took_s=took_s, proof=outcome not in _NO_PROOF)
         return took_s

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry
@@ -10,7 +10,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from stormbank.guard.guarded import Guarded
-from stormbank.metrics import NO_CELL
+from stormbank.metrics import CallMetrics
+from stormbank.metrics.calls import Count
 from stormbank.metrics.names import dependencies as names
 
 OUTCOMES: Final = (
@@ -29,17 +30,16 @@ Family = GaugeMetricFamily | CounterMetricFamily
 
 
 class GuardMetrics(Collector):
-    """Calls by dependency and outcome; and what each guard holds, read when Prometheus asks."""
+    """Calls, counted by `calls`; and what each guard holds, read when Prometheus asks."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._calls = names.CALLS.on(registry)
+    def __init__(self, registry: CollectorRegistry, calls: CallMetrics) -> None:
+        self._calls = calls
         self._guarded: list[Guarded] = []
         registry.register(self)
 
-    def counter(self, dependency: str) -> Callable[[str], None]:
-        """Return who counts the outcomes of calls of a dependency."""
-        known = {outcome: self._calls.labels(dependency, NO_CELL, outcome) for outcome in OUTCOMES}
-        return lambda outcome: known[outcome].inc()
+    def counter(self, dependency: str, cells: Sequence[str]) -> Count:
+        """Return who counts the calls of a dependency for customers of `cells`."""
+        return self._calls.counter(dependency, OUTCOMES, cells)
 
     def watch(self, guarded: Guarded) -> None:
         """Report `guarded`, too."""

@@ -140,7 +140,7 @@ class Desk:
             text = f"Stormbank: {challenge.code} is your code for {purpose}. Never tell it to anybody."
             # The key is the message's identity, should the call be repeated on the way.
             message = {"id": str(challenge.key), "customer": customer, "text": text}
-            await self._sms.ask("/messages", message, deadline)
+            await self._sms.ask("/messages", message, deadline, self._records.cell_of(customer))
             return 202, {"challenge": challenge.text, "expires_s": self._claims.codes.lifetime_s}
 
         return work
@@ -175,7 +175,8 @@ class Desk:
             raise BadRequest(f"image is not 1 to {LARGEST_IMAGE} characters")
 
         async def work(deadline: Deadline) -> Done:
-            found = await self._face.ask("/compare", {"customer": customer, "image": image}, deadline)
+            shown = {"customer": customer, "image": image}
+            found = await self._face.ask("/compare", shown, deadline, self._records.cell_of(customer))
             if found.get("match") is not True:
                 raise Unauthorized("face_unknown")
             biometrics = self._claims.biometrics

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from prometheus_client import CollectorRegistry
-
-from stormbank.metrics import NO_CELL
-from stormbank.metrics.names import dependencies as names
+from stormbank.metrics import CallMetrics
 
 OUTCOMES: Final = ("good", "failed", "late", "shed")
 
 
 class PartyMetrics:
-    """Calls to external parties by outcome; `shed` is a call that the bulkhead refused."""
+    """Calls to external parties by outcome and cell; `shed` is a call that the bulkhead refused."""
 
-    def __init__(self, registry: CollectorRegistry, parties: tuple[str, ...]) -> None:
-        calls = names.CALLS.on(registry)
-        self._calls = {
-            (party, outcome): calls.labels(party, NO_CELL, outcome)
-            for party in parties
-            for outcome in OUTCOMES
-        }
+    def __init__(self, calls: CallMetrics, parties: Sequence[str], cells: Sequence[str]) -> None:
+        self._count = {party: calls.counter(party, OUTCOMES, cells) for party in parties}
 
-    def called(self, party: str, outcome: str) -> None:
-        """Count one call."""
-        self._calls[party, outcome].inc()
+    def called(self, party: str, cell: str, outcome: str) -> None:
+        """Count one call on behalf of a customer of `cell`."""
+        self._count[party](cell, outcome)

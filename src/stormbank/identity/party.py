@@ -54,10 +54,13 @@ class Party:
         if self._session is not None:
             await self._session.close()
 
-    async def ask(self, path: str, fields: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
-        """Post `fields` and return the answer's; Unavailable, or DeadlineExceeded before anything was sent."""
+    async def ask(self, path: str, fields: dict[str, Any], deadline: Deadline, cell: str) -> dict[str, Any]:
+        """Post `fields` for a customer of `cell` and return the answer's.
+
+        Unavailable, or DeadlineExceeded before anything was sent.
+        """
         if self.calls is not None and self.under_way >= self.calls:
-            self._counts.called(self.name, "shed")
+            self._counts.called(self.name, cell, "shed")
             raise Unavailable(self.name)
         left_s = deadline.remaining_s() - BACK_S
         if left_s <= 0:
@@ -68,14 +71,14 @@ class Party:
         try:
             answer = await self._posted(path, fields, left_s)
         except TimeoutError:
-            self._counts.called(self.name, "late")
+            self._counts.called(self.name, cell, "late")
             raise Unavailable(self.name) from None
         except (aiohttp.ClientError, ValueError):
-            self._counts.called(self.name, "failed")
+            self._counts.called(self.name, cell, "failed")
             raise Unavailable(self.name) from None
         finally:
             self.under_way -= 1
-        self._counts.called(self.name, "good")
+        self._counts.called(self.name, cell, "good")
         return answer
 
     async def _posted(self, path: str, fields: dict[str, Any], within_s: float) -> dict[str, Any]:

@@ -6,32 +6,32 @@ from contextlib import AsyncExitStack
 
 from aiohttp import web
 
+from stormbank.guard import plain
+from stormbank.guard.metrics import GuardMetrics
 from stormbank.identity.biometric import Biometrics
 from stormbank.identity.codes import Codes
 from stormbank.identity.desk import Claims, Desk, Policy
 from stormbank.identity.metrics import PartyMetrics
 from stormbank.identity.party import Party
 from stormbank.identity.records import Records
-from stormbank.metrics import ServiceMetrics, SlotMetrics
+from stormbank.metrics import CallMetrics, ServiceMetrics, SlotMetrics
 from stormbank.service import CLOSE_SHARE, Service, reply
 from stormbank.session import Sessions
 from stormbank.settings.identity import IdentitySettings, PartySettings
 from stormbank.signed import Signed
 from stormbank.slots import Slots
 from stormbank.stepup import StepUps
-from stormbank.upstream import Upstream
 
 
 async def run(settings: IdentitySettings, host: str, port: int) -> None:
     """Be an identity until told to end."""
     common = settings.common
     metrics = ServiceMetrics("identity", zone=common.zone, pod=common.pod)
-    calls = PartyMetrics(metrics.registry, ("sms", "face"))
+    counted = CallMetrics(metrics.registry)
+    calls = PartyMetrics(counted, ("sms", "face"), common.cells.names)
     async with AsyncExitStack() as stack:
-        ledgers = {
-            cell: await stack.enter_async_context(Upstream("ledger", urls))
-            for cell, urls in settings.ledgers.items()
-        }
+        guards = GuardMetrics(metrics.registry, counted)
+        ledgers, upstreams = await plain.ledgers(stack, settings.ledgers, guards)
         sms, face = [
             await stack.enter_async_context(_party(name, told, calls, bounded=settings.bulkheads))
             for name, told in (("sms", settings.sms), ("face", settings.face))
@@ -53,7 +53,7 @@ async def run(settings: IdentitySettings, host: str, port: int) -> None:
         )
 
         async def serving() -> bool:
-            for each in ledgers.values():
+            for each in upstreams.values():
                 if await each.serving():
                     return True
             return False

@@ -2,6 +2,7 @@
 
 from stormbank.metrics.batch import DayEndMetrics, ReconcileMetrics
 from stormbank.metrics.books import BookMetrics, CellMetrics, StaleReads
+from stormbank.metrics.calls import CallMetrics
 from stormbank.metrics.firms import FirmMetrics
 from stormbank.metrics.outbox import OutboxMetrics
 from stormbank.metrics.scores import ScoreMetrics
@@ -12,6 +13,7 @@ __all__ = [
     "CONTENT_TYPE",
     "NO_CELL",
     "BookMetrics",
+    "CallMetrics",
     "CellMetrics",
     "DayEndMetrics",
     "FirmMetrics",

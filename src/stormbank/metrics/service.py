@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
@@ -13,6 +14,11 @@ from stormbank.outcome import outcome_of
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 NO_CELL: Final = "none"
+FAILURES: Final = (429, 500, 503, 504)
+"""What a gateway answers when it does not do what was asked of it."""
+
+ANSWERS: Final = frozenset({"good", "refused"})
+"""Outcomes whose time counts: a failure in no time is no quick service."""
 
 
 class ServiceMetrics:
@@ -39,12 +45,22 @@ class ServiceMetrics:
         if known is None:
             known = self._count_of(operation, status, cell)
         known.inc()
-        if status != 429:
+        if outcome_of(status) in ANSWERS:
             took = self._took.get(operation.name)
             if took is None:
                 took = self._seconds.labels(self._service, operation.name, operation.tier, self._zone)
                 self._took[operation.name] = took
             took.observe(duration_s)
+
+    def expect(self, operations: Iterable[Operation], cells: Sequence[str]) -> None:
+        """Have the failures of each operation and cell told as 0 until there are any.
+
+        A rate does not see a series' first value: the first failures of a burst would be missing from it.
+        """
+        for operation in operations:
+            for cell in cells:
+                for status in FAILURES:
+                    self._count_of(operation, status, cell)
 
     def _count_of(self, operation: Operation, status: int, cell: str) -> Counter:
         labels = (

@@ -18,7 +18,9 @@ _ABOUT: Final = """\
 The interface that phones have to the reference bank. Written by the bank itself; do not edit.
 
 Every request may say how long its customer will wait; what cannot be done by then is not begun. Money carries an
-Idempotency-Key: with the same key, the same movement is asked for again and booked once. Numbers are whole."""
+Idempotency-Key: with the same key, the same movement is asked for again and booked once. Numbers are whole.
+
+Phones talk to an edge before the bank's gateways. When none of them answers, it does: 408, 502, some of 503."""
 _GENERIC: Final = Shape("", 200, {"type": "object"})
 
 

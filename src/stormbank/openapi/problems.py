@@ -3,12 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 from stormbank.openapi.shapes import Schema
 from stormbank.problem import Problem, Shed, Unavailable
 
-ALWAYS = (400, 401, 413, 415, 421, 429, 431, 500, 503, 504)
+ALWAYS = (400, 401, 408, 413, 415, 421, 429, 431, 500, 502, 503, 504)
 """Statuses that any operation may answer with."""
+
+
+class EdgeAnswer(NamedTuple):
+    """An answer that no gateway gave, but the edge before them; `error` is as stable as a Problem's."""
+
+    status: int
+    error: str
+    about: str
+
+
+EDGE: Final = (
+    EdgeAnswer(400, "malformed", "The bytes are not a request of HTTP/1.1"),
+    EdgeAnswer(408, "timeout", "The request did not come as a whole in time"),
+    EdgeAnswer(500, "internal", "The edge itself has failed"),
+    EdgeAnswer(502, "bad_gateway", "A gateway broke off amid its answer: what was asked may have been done"),
+    EdgeAnswer(
+        502,
+        "repeated",
+        "Refused on a second try, while the first may have been done: ask again under the same key",
+    ),
+    EdgeAnswer(
+        502, "no_gateway", "No gateway answers any more, and one that did may have done what was asked"
+    ),
+    EdgeAnswer(503, "no_gateway", "No gateway of any site answers, and nothing was done"),
+    EdgeAnswer(504, "deadline", "The gateway did not answer in time"),
+)
+"""All that the edge (topology/kubernetes/base/edge/region/haproxy.cfg) says of its own accord."""
 
 
 def problems() -> dict[int, tuple[type[Problem], ...]]:
@@ -30,12 +58,16 @@ def _below(kind: type[Problem]) -> Iterator[type[Problem]]:
 
 def responses() -> dict[str, Schema]:
     """Return a named answer for each status."""
-    return {f"Problem{status}": _response(kinds) for status, kinds in problems().items()}
+    every = problems()
+    statuses = sorted({*every, *(each.status for each in EDGE)})
+    return {f"Problem{status}": _response(every.get(status, ()), status) for status in statuses}
 
 
-def _response(kinds: tuple[type[Problem], ...]) -> Schema:
-    said = "; ".join(f"`{kind.error}`: {_first_line(kind)}" for kind in kinds)
-    answer: Schema = {"description": said, "content": {"application/json": {"schema": _schema(kinds)}}}
+def _response(kinds: tuple[type[Problem], ...], status: int) -> Schema:
+    about = {kind.error: _first_line(kind) for kind in kinds}
+    about |= {each.error: each.about for each in EDGE if each.status == status and each.error not in about}
+    said = "; ".join(f"`{error}`: {what}" for error, what in about.items())
+    answer: Schema = {"description": said, "content": {"application/json": {"schema": _schema(tuple(about))}}}
     if any(issubclass(kind, (Shed, Unavailable)) for kind in kinds):
         seconds = {"type": "integer", "minimum": 1}
         answer["headers"] = {
@@ -52,10 +84,10 @@ def _first_line(kind: type[Problem]) -> str:
     return (kind.__doc__ or "").strip().splitlines()[0].rstrip(".")
 
 
-def _schema(kinds: tuple[type[Problem], ...]) -> Schema:
+def _schema(errors: tuple[str, ...]) -> Schema:
     return {
         "allOf": [{"$ref": "#/components/schemas/Problem"}],
-        "properties": {"error": {"enum": [kind.error for kind in kinds]}},
+        "properties": {"error": {"enum": list(errors)}},
     }
 
 

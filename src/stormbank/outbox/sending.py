@@ -15,8 +15,10 @@ from stormbank.db.books import Movement
 from stormbank.db.epoch import EpochKeeper
 from stormbank.db.outbox import Outbox
 from stormbank.epoch import CellState
+from stormbank.guard import plain
+from stormbank.guard.metrics import GuardMetrics
 from stormbank.lookout import Lookout
-from stormbank.metrics import OutboxMetrics, ServiceMetrics
+from stormbank.metrics import CallMetrics, OutboxMetrics, ServiceMetrics
 from stormbank.outbox import Done, Handler, Later, Row
 from stormbank.outbox.dispatcher import Dispatcher
 from stormbank.outbox.recheck import Recheck
@@ -24,7 +26,6 @@ from stormbank.outbox.transfer import TransferHandler
 from stormbank.session import Sessions
 from stormbank.settings.ledger import LedgerSettings
 from stormbank.transit import kind_of
-from stormbank.upstream import Upstream
 
 FOLLOW_EVERY_S: Final = (
     2.0  # a ledger asks many times less than gateways do: it can wait, and is told when it is wrong
@@ -76,9 +77,10 @@ async def sending_of(
     known = CellMap(cells, observe)
     outbox = Outbox(access, settings.outbox_lease_s)
     async with AsyncExitStack() as stack:
-        handlers = await clearing_handlers(settings, stack)
-        for there, urls in others.items():
-            upstream = await stack.enter_async_context(Upstream("ledger", urls))
+        calls = CallMetrics(metrics.registry)
+        handlers = await clearing_handlers(settings, stack, calls)
+        ways, _ = await plain.ledgers(stack, others, GuardMetrics(metrics.registry, calls))
+        for there, upstream in ways.items():
             handlers[kind_of(there)] = TransferHandler(
                 cells,
                 here,

@@ -437,6 +437,19 @@ def bank(server: Postgres, tmp_path: Path) -> Iterator[Bank]:
         process.stop()
 
 
+@pytest.fixture
+def second(bank: Bank) -> Iterator[str]:
+    """Yield the name of a database for a second cell; the bank's processes end before it does."""
+    bank.postgres.query("DROP DATABASE IF EXISTS bank_1 WITH (FORCE)", database="postgres")
+    bank.postgres.query("CREATE DATABASE bank_1", database="postgres")
+    yield "bank_1"
+    for each in bank.started:
+        each.stop()
+    if bank.postgres.process is None:
+        bank.postgres.start()
+    bank.postgres.query("DROP DATABASE bank_1 WITH (FORCE)", database="postgres")
+
+
 # Tests cannot import from here; they ask for these by name.
 @pytest.fixture(name="eventually")
 def _eventually() -> Callable[..., Any]:

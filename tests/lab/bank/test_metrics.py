@@ -9,6 +9,17 @@ def test_a_request_is_counted_by_cell_zone_and_outcome(bank):
     ledger = bank.ledger(BANK_ZONE="here")
     campus = bank.service("campus", ledger)
     gateway = bank.gateway(ledger, services=[campus], BANK_ZONE="here", BANK_RATE="checkin=2,other=4000")
+    shown = gateway.call("GET", "/metrics").body.decode()
+    for code in ("429", "500", "503", "504"):
+        (line,) = [
+            each
+            for each in shown.splitlines()
+            if each.startswith("bank_requests_total{")
+            and f'code="{code}"' in each
+            and 'operation="payment"' in each
+        ]
+        assert 'cell="cell0"' in line
+        assert line.endswith(" 0.0")
     token, key = gateway.login(), str(uuid.uuid4())
     assert gateway.pay(token, key).status == gateway.pay(token, key).status == 201
     assert gateway.pay(token, amount=10**9).status == 422
@@ -57,6 +68,41 @@ def test_what_was_asked_of_a_dependency_is_counted_by_its_end(bank, fast):
     assert gateway.call("GET", "/v1/balance", token=token).status == 503
     assert called("unreachable") == 1
     assert gateway.metric("bank_retries_total", dependency="ledger-cell0", outcome="spent") > 0
+
+
+def test_every_process_tells_whom_it_asked_for_whose_customer_and_to_what_end(bank, eventually, urls):
+    clearing = bank._party("clearing", {"BANK_CLEARING_BOOKS": str(bank.root / "clearing.sqlite")})
+    out = {"BANK_CLEARING_URL": urls(clearing)}
+    ledger = bank.ledger(**out)
+    services = [bank.service("campus", ledger), bank.service("wealth", ledger)]
+    sms = bank.sms()
+    gateway = bank.gateway(ledger, services=services, BANK_SMS_URL=urls(sms))
+    batch = bank._start("batch", {"BANK_DB_DSN": bank.dsn(), "BANK_RECONCILE_EVERY_S": "0.2", **out})
+    token = gateway.login()
+    assert gateway.call("POST", "/v1/checkins", {"place": "x"}, token=token).status == 201
+    order = {"product": "bonds", "amount": 5_000}
+    bought = gateway.call("POST", "/v1/wealth/orders", order, token=token, key=str(uuid.uuid4()))
+    assert bought.status == 201
+    code = {"customer": 1, "password": "pw-1", "purpose": "bind"}
+    assert gateway.call("POST", "/v1/otp", code).status == 202
+
+    def called(process, dependency: str, outcome: str, cell: str = "cell0") -> float:
+        labels = {"dependency": dependency, "cell": cell, "outcome": outcome}
+        return process.metric("bank_dependency_calls_total", **labels)
+
+    assert called(gateway, "campus", "ok") == called(gateway, "wealth", "ok") == 1
+    assert called(gateway, "identity", "ok") == called(gateway.identity, "ledger-cell0", "ok") == 2
+    assert called(gateway.identity, "sms", "good") == 1
+    assert [called(each, "ledger-cell0", "ok") for each in services] == [1, 1]
+    # What wealth orders is paid like any payment.
+    eventually(lambda: called(ledger, "clearing", "good") == 1, 5, "the payment has left")
+    eventually(lambda: called(batch, "clearing", "good") > 0, 5, "the books were compared")
+    everybody = (gateway, gateway.identity, ledger, batch, *services)
+    assert sum(each.metric("bank_dependency_calls_total", cell="none") for each in everybody) == 0
+    ledger.stop()
+    assert gateway.call("POST", "/v1/checkins", {"place": "x"}, token=token).status == 503
+    assert called(services[0], "ledger-cell0", "unreachable") == 1
+    assert services[0].metric("bank_retries_total", dependency="ledger-cell0", outcome="spent") > 0
 
 
 def test_a_firm_outside_tells_what_it_answered(bank):

@@ -1,4 +1,4 @@
-"""schemathesis against a gateway, a ledger and a PostgreSQL: no server error, every answer as the document has it."""
+"""schemathesis against a whole bank of two cells: no server error, every answer as the document has it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+import pytest
 
 HOOKS = Path(__file__).with_name("fuzzing.py")
 # Left out: positive_data_acceptance (the schema cannot say who is a customer, or that nobody pays oneself).
@@ -18,23 +20,44 @@ OPTIONS = (
 LONGEST_S = 60.0
 
 
-SERVICES = {"identity": True, "wealth": True, "campus": True, "voice": False, "marketing": False}
+SERVICES = {
+    "identity": True,
+    "wealth": True,
+    "campus": True,
+    "voice": False,
+    "marketing": False,
+    "risk": False,
+}
 """Whether each asks ledgers."""
+OPEN = "SELECT count(*) FROM outbox WHERE done_at IS NULL"
 
 
-def everything(bank, urls):
-    """A bank with all that phones may ask for, and the firms it asks."""
-    ledger = bank.ledger()
+@pytest.fixture
+def gateway(bank, urls, free_port, second):
+    """A bank of two cells with all that phones may ask for, and the firms it asks."""
+    databases = ("bank", second)
+    at = [free_port() for _ in databases]
+    cells = {
+        "BANK_CELLS": "cell0,cell1",
+        "BANK_LEDGERS": ",".join(f"cell{number}=http://127.0.0.1:{port}" for number, port in enumerate(at)),
+    }
+    clearing = bank._party("clearing", {"BANK_CLEARING_BOOKS": str(bank.root / "clearing.sqlite")})
+    for number, (database, port) in enumerate(zip(databases, at, strict=True)):
+        env = {**cells, "BANK_CELL": f"cell{number}", "BANK_CLEARING_URL": urls(clearing)}
+        bank.ledger(bank.dsn(database=database), port=port, **env)
     parties = {"BANK_SMS_URL": urls(bank.sms()), "BANK_FACE_URL": urls(bank.face())}
-    services = [bank.service(role, *([ledger] if asks else []), **parties) for role, asks in SERVICES.items()]
+    services = [bank.service(role, **(cells if asks else {}), **parties) for role, asks in SERVICES.items()]
     named = ",".join(f"{each.role}={urls(each)}" for each in services)
     return bank.gateway(
-        ledger, BANK_SERVICES=named, BANK_RATE="other=9000", BANK_LIMIT="100", BANK_STEP_UP_ABOVE="5000000"
-    )
+        **cells, BANK_SERVICES=named, BANK_RISK="on", BANK_RATE="other=9000", BANK_LIMIT="100",
+        BANK_STEP_UP_ABOVE="5000000",
+    )  # fmt: skip
 
 
-def test_nothing_that_the_document_allows_or_forbids_is_a_server_error(bank, urls, books_agree):
-    gateway = everything(bank, urls)
+def test_nothing_that_the_document_allows_or_forbids_is_a_server_error(
+    bank, gateway, second, eventually, books_agree
+):
+    databases = ("bank", second)
     fields = {"customer": 1, "device": "device-1", "password": "pw-1"}
     token = gateway.call("POST", "/v1/login", fields).json["token"]
     url = f"http://127.0.0.1:{gateway.port}"
@@ -55,5 +78,13 @@ def test_nothing_that_the_document_allows_or_forbids_is_a_server_error(bank, url
         gateway.metric("bank_requests_total", operation=name, code="201")
         for name in ("transfer", "payment", "invest")
     )
-    assert bank.postgres.query("SELECT count(*) FROM movement")[0][0] <= good
-    books_agree(bank.postgres)
+    for database in databases:
+        eventually(
+            lambda database=database: bank.postgres.query(OPEN, database) == [(0,)], 10, "all has ended"
+        )
+    ordered = "SELECT count(*) FROM movement WHERE ordered"
+    assert sum(bank.postgres.query(ordered, database)[0][0] for database in databases) <= good
+    in_transit = "SELECT coalesce(sum(balance), 0)::bigint FROM account WHERE kind = 'transit'"
+    assert sum(bank.postgres.query(in_transit, database)[0][0] for database in databases) == 0
+    for database in databases:
+        books_agree(bank.postgres, database)

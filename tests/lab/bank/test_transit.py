@@ -35,6 +35,14 @@ def test_a_transfer_to_another_cell_arrives_once_however_often_it_is_sent(cells,
         books_agree(two.bank.postgres, database)
 
 
+def test_what_one_cell_asks_of_another_is_counted_by_the_other_cell(cells, eventually):
+    two = cells()
+    key = two.send(two.gateway.login(1), 2).json["key"]
+    eventually(lambda: two.state(two.gateway.login(1), key) == "booked", 5, "it has arrived")
+    labels = {"dependency": "ledger-cell0", "cell": "cell0", "outcome": "ok"}
+    assert two.ledgers[1][0].metric("bank_dependency_calls_total", **labels) == 1
+
+
 def test_what_nobody_can_receive_comes_back(cells, eventually, books_agree):
     two = cells()
     token, key = two.gateway.login(1), str(uuid.uuid4())

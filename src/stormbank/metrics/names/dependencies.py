@@ -10,7 +10,8 @@ _WHO: Final = ("dependency",)
 
 CALLS: Final = CounterMetric(
     "bank_dependency_calls_total",
-    "Calls, each once however often it was tried; of `bulkhead`, `breaker` and `shed` none was made.",
+    "Calls that a process makes, each once however often it was tried; of `bulkhead`, `breaker` and `shed` none was "
+    "made.",
     ("dependency", "cell", "outcome"),
 )
 RETRIES: Final = CounterMetric(
@@ -27,6 +28,6 @@ LIMIT: Final = GaugeMetric(
 
 METRICS: Final = (CALLS, RETRIES, BREAKER, INFLIGHT, HIGHWATER, LIMIT)
 LABELS: Final = {
-    "dependency": "who is asked: a service, a firm outside, or the ledgers of a cell (`ledger-cell0`); `all` where no "
-    "bulkhead keeps them apart"
+    "dependency": "who is asked, by whatever process it is: a service, a firm outside, or the ledgers of a cell "
+    "(`ledger-cell0`); `all` where no bulkhead keeps them apart"
 }

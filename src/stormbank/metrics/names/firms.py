@@ -8,7 +8,8 @@ from stormbank.metrics.kinds import CounterMetric
 
 ANSWERED: Final = CounterMetric(
     "bank_party_requests_total",
-    "Requests that the party answered; of `cut` none came back.",
+    "Requests that the party answered, told on its own port only: the lab's Prometheus asks no other firm. Of `cut` "
+    "none came back.",
     ("party", "outcome"),
 )
 

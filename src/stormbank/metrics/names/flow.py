@@ -35,7 +35,16 @@ ROOM_QUEUE: Final = GaugeMetric(
 METRICS: Final = (
     OFFERED, ADMITTED, SHED, INFLIGHT, HIGHWATER, LIMIT, THRESHOLD, ROOM_LIMIT, ROOM_INFLIGHT, ROOM_QUEUE,
 )  # fmt: skip
+REASONS: Final = {
+    "overload": "no room",
+    "deadline": "it would wait for longer than its caller does",
+    "queue": "it would wait for longer than is good",
+    "rate": "too many of its operation",
+    "customer": "one of them has too much of the room",
+}
+"""Everything that flow control sheds for."""
+FOR_WANT_OF_CAPACITY: Final = ("overload", "deadline", "queue")
+"""The reasons by which the order of shedding is judged: the others are about whoever asks."""
 LABELS: Final = {
-    "reason": "why it was shed: `overload` (no room), `queue` (it would wait too long), `rate`, `customer` (one of "
-    "them has too much of the room)"
+    "reason": "why it was shed: " + ", ".join(f"`{name}` ({why})" for name, why in REASONS.items())
 }

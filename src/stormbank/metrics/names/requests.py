@@ -16,7 +16,8 @@ REQUESTS: Final = CounterMetric(
 )
 SECONDS: Final = HistogramMetric(
     "bank_request_seconds",
-    "Time to answer, without shed requests.",
+    "Time to answer, of what was done or refused (`good`, `refused`): a failure at once is not quick, and is told by "
+    "`bank_requests_total`.",
     ("service", "operation", "tier", "zone"),
     # The bank's own promise is 200 ms, the phones' deadlines are 2 s and 3 s: those are bounds, so that a rule can ask.
     (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.5, 1.0, 2.0, 3.0),
