@@ -47,7 +47,7 @@ class ServiceRules(Rules):
                 if kept := known.get((port.get("port"), port["protocol"])):
                     port.setdefault("nodePort", kept)
 
-    def admit(self, tree: Tree, world: World) -> None:
+    def admit(self, tree: Tree, world: World, asked: str) -> None:  # noqa: ARG002 -- a service is named whole
         """Refuse addresses and node ports another service has."""
         causes: list[Cause] = []
         address = tree["spec"].get("clusterIP", "")
