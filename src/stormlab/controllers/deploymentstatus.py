@@ -41,12 +41,18 @@ def status_of(
     progress, again_s = _progress(record, current, now, complete=complete, created=created, moved=moved)
     about = record if current is None else current
     available_now = ("Available", *_availability(enough))
-    conditions = [_condition(before, available_now, about, now, touch=False), *_failure(current, sets)]
+    conditions = [_condition(before, available_now, about, now, touch=False)]
     if progress is not None:
         touch = created or (moved and not complete)
         conditions.append(_condition(before, progress, about, now, touch=touch))
-    status["conditions"] = conditions
+    conditions += _failure(current, sets)
+    status["conditions"] = _in_order(before.get("conditions") or [], conditions)
     return status, again_s
+
+
+def _in_order(before: list[Tree], wanted: list[Tree]) -> list[Tree]:
+    """Those that stay where they were, then those that changed: clients show them in this order."""
+    return [item for item in before if item in wanted] + [item for item in wanted if item not in before]
 
 
 def _failure(current: Record | None, sets: list[Record]) -> list[Tree]:

@@ -91,7 +91,8 @@ def test_how_it_ended_is_told_before_it_waits_as_a_kubelet_tells_it(machine, nam
     machine.run(named, "city1-a", "sh", "-c", "sleep 0.5; exit 7", ready=False)
     until(lambda: "CrashLoopBackOff" in str(machine.container(named).get("state")), "back-off", 10)
     found = machine.states(named, before)
-    assert [kind for kind, _ in found] == ["waiting", "running", "terminated"] * 2 + ["waiting"]
+    kinds = ["waiting", "running", "terminated", "running", "terminated", "waiting"]
+    assert [kind for kind, _ in found] == kinds
     ends = [(state["exitCode"], state["reason"]) for kind, state in found if kind == "terminated"]
     assert ends == [(7, "Error"), (7, "Error")]
     assert found[-1][1]["reason"] == "CrashLoopBackOff"
@@ -175,6 +176,11 @@ def test_a_pod_whose_first_process_is_killed_gets_a_new_sandbox(machine, named):
     ("change", "reason", "said"),
     [
         ({"container": {"image": "nope:1"}}, "ErrImagePull", "no image 'nope:1'"),
+        (
+            {"container": {"image": "nope:1", "imagePullPolicy": "Never"}},
+            "ErrImageNeverPull",
+            'Container image "nope:1" is not present with pull policy of Never',
+        ),
         ({"container": {"command": ["/does/not/exist"]}}, "CrashLoopBackOff", ""),
         ({"container": {"command": []}}, "CreateContainerError", "no command"),
         (
