@@ -2,7 +2,8 @@
 
 Recorded uids, resourceVersions, generated names and addresses are real but arbitrary: the first time one
 shows up in an answer, ours at the same place takes its part, in later requests too. Times are only
-compared as present or absent. A watch runs beside the calls, and its events are compared in order.
+compared as present or absent; conditions are compared type by type, in any order. A watch runs beside
+the calls, and its events are compared in order.
 """
 
 from __future__ import annotations
@@ -351,5 +352,8 @@ class Replay:
 
 
 def _named(item: Any) -> str:
+    """What tells an item of a list from the others: its name, or a condition's type."""
+    if isinstance(item, dict) and "lastTransitionTime" in item:
+        return str(item["type"])
     parts = (item.get("metadata"), item.get("targetRef")) if isinstance(item, dict) else ()
     return next((str(part["name"]) for part in parts if isinstance(part, dict) and "name" in part), "")

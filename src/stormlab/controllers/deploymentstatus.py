@@ -45,14 +45,8 @@ def status_of(
     if progress is not None:
         touch = created or (moved and not complete)
         conditions.append(_condition(before, progress, about, now, touch=touch))
-    conditions += _failure(current, sets)
-    status["conditions"] = _in_order(before.get("conditions") or [], conditions)
+    status["conditions"] = [*conditions, *_failure(current, sets)]
     return status, again_s
-
-
-def _in_order(before: list[Tree], wanted: list[Tree]) -> list[Tree]:
-    """Those that stay where they were, then those that changed: clients show them in this order."""
-    return [item for item in before if item in wanted] + [item for item in wanted if item not in before]
 
 
 def _failure(current: Record | None, sets: list[Record]) -> list[Tree]:

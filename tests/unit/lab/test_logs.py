@@ -47,7 +47,7 @@ def test_every_line_has_its_time_however_it_is_read():
             for block in blocks:
                 yield block
 
-        told = logs.stamped(given(), 4, lambda offset: float(offset))
+        told = logs.stamped(given(), 4, float)
         return b"".join([block async for block in told])
 
     right = (
