@@ -17,6 +17,25 @@ class Story:
     first: Json
     last: Json
 
+    def follows(self, recorded: Story) -> bool:
+        """Whether it went the recorded way: a pod through each state, and what counts pods through no other.
+
+        A controller that looks once where another looks twice may miss a count.
+        """
+        kind = self.first["object"]["kind"]
+        if kind == "Pod":
+            return self.states == recorded.states
+        if kind == "EndpointSlice":
+            same = len(self.states) == len(recorded.states)
+            return same and all(map(_within, self.states, recorded.states))
+        return _within(self.states, recorded.states)
+
+
+def _within(some: tuple[Any, ...], whole: tuple[Any, ...]) -> bool:
+    """Whether all of `some` come in `whole`, in that order."""
+    left = iter(whole)
+    return all(state in left for state in some)
+
 
 def stories(events: list[Json]) -> list[Story]:
     """One for each object, in the order in which they appeared."""
