@@ -37,17 +37,24 @@ def _rows() -> Iterator[str]:
     names = {path.stem[:2]: path.stem[3:] for path in (_TESTS / "recorded").glob("*.json")}
     yield "| topic | calls | where | why |\n|---|---|---|---|\n"
     for entry in yaml.safe_load((_TESTS / "differences.yaml").read_text(encoding="utf-8")):
-        topic = entry["topic"]
-        yield f"| {topic} {names[topic]} | {_calls(entry)} | {_where(entry)} | {entry['why']} |\n"
+        topics = ", ".join(f"{topic} {names[topic]}" for topic in entry["topic"].split(","))
+        yield f"| {topics} | {_calls(entry)} | {_where(entry)} | {entry['why']} |\n"
 
 
 def _calls(entry: dict[str, Any]) -> str:
-    return ", ".join(map(str, entry["ids"]))
+    listed = entry.get("ids") or entry.get("amended") or ("all",)
+    return ", ".join(map(str, listed))
 
 
 def _where(entry: dict[str, Any]) -> str:
     if entry.get("skip"):
         return "not replayed"
+    if entry.get("states"):
+        return "compared by states"
+    if entry.get("amended"):
+        return "recording changed"
+    if ignored := entry.get("ignored"):
+        return f"{', '.join(f'`{name}`' for name in ignored)} not compared"
     return ", ".join(f"`{place}`" for place in entry.get("where", ())) or "the answer"
 
 

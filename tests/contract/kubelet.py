@@ -1,8 +1,9 @@
 """A kubelet at the wire: registers a node, runs nothing, and reports pods as if they ran.
 
-What it does to a pod is what kubelets do, in order: Running and Ready with an address; after a delete
-phase Succeeded, then a delete with grace 0 and the pod's uid. A pod whose command ignores TERM takes its
-whole grace; one whose image is unknown waits for ever.
+What it does to a pod is what kubelets do, in order: ContainerCreating, then Running with an address, then Ready;
+after a delete phase Succeeded, then a delete with grace 0 and the pod's uid. Statuses are made by the code of the
+lab's nodes. A pod whose command ignores TERM takes its whole grace; one whose image is unknown waits for ever; one
+whose readiness is asked of `/bin/false` is never ready.
 """
 
 from __future__ import annotations
@@ -11,15 +12,27 @@ import asyncio
 import datetime as dt
 import json
 import ssl
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
 from aiohttp import web
 
+from stormlab.node.podspec import parse
+from stormlab.node.podstatus import View, pod_status
+
 STRATEGIC = "application/strategic-merge-patch+json"
 STOP_S = 0.25
 NODE_TOKEN = "node-token"
+_NEVER_READY = "/bin/false"
+_CREATING = ("ContainerCreating", "")
+_NEVER = 'Container image "{}" is not present with pull policy of Never'
+_NOT_ENDED: dict[str, Any] = {"started": False, "will_restart": False}
+_RUNNING: dict[str, Any] = {
+    "attempt": 0, "finished_at": None, "exit_code": None, "signal": None, "message": "", "last": None
+}  # fmt: skip
 LINES = ("err", "line 1", "line 2", "line 3", "line 4", "line 5", "started")
 
 
@@ -39,6 +52,9 @@ class FakeKubelet:
         self._socket = sockets / f"{node}.sock"
         self._tasks: set[asyncio.Task[None]] = set()
         self._seen: dict[str, str] = {}
+        self._views: dict[str, list[View]] = {}
+        self._status: dict[str, dict[str, Any]] = {}
+        self._address: dict[str, str] = {}
         self._addresses = 0
         self._alive = True
 
@@ -187,36 +203,50 @@ class FakeKubelet:
     def _path(pod: dict[str, Any]) -> str:
         return f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
 
+    async def _write(self, pod: dict[str, Any], views: list[View], *, address: str = "") -> None:
+        """The status, as the lab's own nodes make it of what they know."""
+        uid, zone = pod["metadata"]["uid"], ord(self._zone[-1]) - ord("a") + 1
+        addresses = {"hostIP": f"10.77.{zone}.1"}
+        if address or (address := self._address.get(uid, "")):
+            addresses["podIP"] = self._address[uid] = address
+        old = self._status.get(uid) or pod.get("status") or {}
+        status = pod_status(parse(pod), views, addresses, old=old, now=time.time())
+        self._status[uid] = status
+        body = {"metadata": {"uid": uid}, "status": status}
+        await self._call("PATCH", self._path(pod) + "/status", body, STRATEGIC)
+
     async def _run(self, pod: dict[str, Any]) -> None:
+        spec, started_at = parse(pod), time.time()
+        before = [View(part, None, _CREATING, ready=False, **_NOT_ENDED) for part in spec.containers]
+        await self._write(pod, before)
         self._addresses += 1
-        names = [container["name"] for container in pod["spec"]["containers"]]
-        if any("noimg" in container["image"] for container in pod["spec"]["containers"]):
+        address = f"10.77.{ord(self._zone[-1]) - ord('a') + 1}.{self._addresses + 1}"
+        if any("noimg" in part.image for part in spec.containers):
             waiting = [
-                {
-                    "name": name,
-                    "state": {"waiting": {"reason": "ErrImageNeverPull"}},
-                    "ready": False,
-                    "restartCount": 0,
-                }
-                for name in names
+                replace(view, waiting=("ErrImageNeverPull", _NEVER.format(view.container.image)))
+                for view in before
             ]
-            body = {"status": {"containerStatuses": waiting}}
-            await self._call("PATCH", self._path(pod) + "/status", body, STRATEGIC)
+            await self._write(pod, waiting, address=address)
             return
-        conditions = [
-            {"type": name, "status": "True"} for name in ("Initialized", "Ready", "ContainersReady")
+        probed = [
+            next((one for one in part.probes if one.kind == "readiness"), None) for part in spec.containers
         ]
-        statuses = [
-            {"name": name, "state": {"running": {}}, "ready": True, "restartCount": 0} for name in names
+        state = {**_RUNNING, "started_at": started_at}
+        views = [
+            replace(view, state=state, ready=probe is None, started=True)
+            for view, probe in zip(before, probed, strict=True)
         ]
-        index = ord(self._zone[-1]) - ord("a") + 1
-        status = {
-            "phase": "Running",
-            "podIP": f"10.77.{index}.{self._addresses + 1}",
-            "conditions": conditions,
-            "containerStatuses": statuses,
-        }
-        await self._call("PATCH", self._path(pod) + "/status", {"status": status}, STRATEGIC)
+        self._views[pod["metadata"]["uid"]] = views
+        await self._write(pod, views, address=address)
+        if any(probed) and not any(probe is not None and _NEVER_READY in probe.command for probe in probed):
+            await self.probed(pod, ready=True)
+
+    async def probed(self, pod: dict[str, Any], *, ready: bool) -> None:
+        """The readiness probes of a pod that runs here begin to say so; nothing if it runs elsewhere."""
+        uid = pod["metadata"]["uid"]
+        if uid in self._views:
+            self._views[uid] = [replace(view, ready=ready) for view in self._views[uid]]
+            await self._write(pod, self._views[uid])
 
     async def _end(self, pod: dict[str, Any]) -> None:
         metadata = pod["metadata"]
@@ -225,11 +255,14 @@ class FakeKubelet:
         )
         await asyncio.sleep(metadata["deletionGracePeriodSeconds"] if stubborn else STOP_S)
         # The wish may have changed while the containers took their time; the newest wish ends the pod.
-        status = {
-            "metadata": {"uid": metadata["uid"]},
-            "status": {"phase": "Failed" if stubborn else "Succeeded"},
-        }
-        await self._call("PATCH", self._path(pod) + "/status", status, STRATEGIC)
+        ended = {"finished_at": time.time(), "exit_code": 137 if stubborn else 0}
+        views = [
+            replace(view.ended(), state={**view.state, **ended})
+            for view in self._views.get(metadata["uid"], ())
+            if view.state is not None
+        ]
+        if views:
+            await self._write(pod, views)
         await self._call(
             "DELETE", self._path(pod), {"gracePeriodSeconds": 0, "preconditions": {"uid": metadata["uid"]}}
         )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 
+from .kubelet import FakeKubelet
 from .served import Served
 
 COMMAND = ["/bin/sh", "-c", "trap 'exit 0' TERM; echo started; while :; do sleep 1 & wait $!; done"]
@@ -21,6 +22,7 @@ class Setup:
     served: Served
     session: aiohttp.ClientSession
     namespace: str
+    kubelets: list[FakeKubelet] = field(default_factory=list)
 
     async def make(self, resource: str, name: str, group: str = "api/v1", **parts: Any) -> dict[str, Any]:
         metadata = {"name": name, **parts.pop("metadata", {})}
@@ -35,12 +37,12 @@ class Setup:
             body: dict[str, Any] = await answer.json()
             return body
 
-    async def settled(self) -> None:
-        """Wait until the controllers have nothing more to write."""
+    async def settled(self, quiet_s: float = 0.05) -> None:
+        """Wait until the controllers, and in `quiet_s` the kubelets, have nothing more to write."""
         store, loop = self.served.objects.store, self.served.loop
         for _ in range(100):
             before = store.version
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(quiet_s)
             if loop.idle and store.version == before:
                 return
         raise AssertionError("controllers did not settle")

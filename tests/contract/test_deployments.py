@@ -128,3 +128,28 @@ def test_what_a_deleted_owner_owned_goes_too() -> None:
         await made.until(lambda: not made.pods() and not made.all(kinds.REPLICA_SET), "nothing left")
 
     run(work)
+
+
+def test_a_pod_that_is_refused_is_told_where_people_look_until_it_is_not() -> None:
+    async def work(made: Cluster) -> None:
+        spec = {"serviceAccountName": "late", **stubborn()}
+        await made.setup.make(
+            "deployments", "web", "apis/apps/v1", spec={"replicas": 1, **template("web", spec)}
+        )
+
+        def failure(kind: kinds.Kind) -> dict[str, str] | None:
+            listed = made.all(kind)[0].tree["status"].get("conditions", ())
+            return next((item for item in listed if item["type"] == "ReplicaFailure"), None)
+
+        found = await made.until(lambda: failure(kinds.DEPLOYMENT), "the condition of the Deployment")
+        assert found["reason"] == "FailedCreate"
+        assert 'serviceaccount "late" not found' in found["message"]
+        events = [record.tree for record in made.all(kinds.EVENT)]
+        assert [(item["reason"], item["type"]) for item in events] == [("FailedCreate", "Warning")]
+        await made.setup.make("serviceaccounts", "late")
+        await made.setup.running(1)
+        await made.until(
+            lambda: failure(kinds.DEPLOYMENT) is failure(kinds.REPLICA_SET) is None, "it is over"
+        )
+
+    run(work)

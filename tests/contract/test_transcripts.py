@@ -7,19 +7,18 @@ listed with their reasons in `differences.yaml`, and the list is kept true by th
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+import json
 from typing import Any
 
 import pytest
-import yaml
 
 from stormlab.api.web.users import User
 
 from . import amended
 from .cited import RECORDING, cites
 from .conftest import Region
-from .ignored import IGNORE
-from .replay import Difference, Replay
+from .listed import AMENDED, IGNORED, LISTED, UNPLAYED
+from .replay import RECORDED, Difference, Replay
 from .served import serve
 from .topics import prepared
 from .wire import wire
@@ -30,33 +29,15 @@ WHOLE = pytest.mark.own_server(
     "the recorded conversations need nodes, pods and a history as they were recorded"
 )
 
-TOPICS = [
-    "01",
-    "02",
-    "03",
-    "04",
-    "05",
-    "06",
-    "07",
-    "08",
-    "09",
-    "10",
-    "11",
-    "12",
-    "13",
-    "14",
-    "15",
-    "16",
-    "17",
-    "18",
-]
-LISTED: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "differences.yaml").read_text())
+TOPICS = sorted({path.name[:2] for path in RECORDED.glob("*.json")} - UNPLAYED)
 AGENT = User("system:serviceaccount:t18:agent", ("system:authenticated",))
 USERS = {"nobody": "", "bad token": "no-such-token", AGENT.name: "agent-token"}
 
 
 def entries(topic: str, *, skip: bool) -> list[dict[str, Any]]:
-    return [entry for entry in LISTED if entry["topic"] == topic and bool(entry.get("skip")) == skip]
+    """Those of a topic that skip calls, or those that explain differences."""
+    listed = [entry for entry in LISTED if topic == entry["topic"] and bool(entry.get("skip")) == skip]
+    return [entry for entry in listed if not entry.keys() & {"ignored", "states", "amended"}]
 
 
 async def replay_topic(topic: str) -> Replay:
@@ -104,11 +85,40 @@ def test_misspelt_fields_are_answered_as_recorded(region: Region, namespace: str
     """Topic 07 once more: of all that was recorded it needs no more than a namespace, so any cluster can be asked."""
     to = wire(region)
     replay = Replay(
-        "07", to.url, headers=to.headers, tls=to.tls, ignore=IGNORE["07"], known={"t07": namespace}
+        "07",
+        to.url,
+        headers=to.headers,
+        tls=to.tls,
+        ignore=IGNORED.get("07", frozenset()),
+        known={"t07": namespace},
     )
     asyncio.run(replay.run())
     found = surprises(replay)
     assert not found, "\n".join(found)
+
+
+def calls_of(topic: str) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = json.loads(next(RECORDED.glob(f"{topic}-*.json")).read_text())
+    return listed
+
+
+def test_every_recorded_topic_is_known() -> None:
+    known = [*TOPICS, *sorted(UNPLAYED)]
+    assert known == [f"{number:02}" for number in range(1, 24)]
+
+
+@pytest.mark.parametrize("topic", sorted(UNPLAYED))
+def test_what_cannot_be_replayed_is_listed_call_by_call(topic: str) -> None:
+    listed = sorted(number for entry in entries(topic, skip=True) for number in entry["ids"])
+    assert listed == [call["id"] for call in calls_of(topic)]
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_what_is_changed_in_a_recording_is_listed(topic: str) -> None:
+    amend = amended.TOPICS.get(topic, {}).get("amend", list)
+    now = {call["id"]: call for call in amend(calls_of(topic))}
+    changed = {call["id"] for call in calls_of(topic) if now.get(call["id"]) != call}
+    assert changed == AMENDED.get(topic, frozenset())
 
 
 @WHOLE

@@ -8,32 +8,33 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
 
-from .ignored import IGNORE
-from .kubelet import FakeKubelet
+from .kubelet import STOP_S, FakeKubelet
+from .listed import IGNORED, STATES
 from .replay import Hook, Replay
 from .served import Served
 from .setups import COMMAND, STUBBORN, Setup
 
 ZONES = "abc"
+_REVISION = "deployment.kubernetes.io/revision"
 # Topics whose pods ran on nodes.
-WITH_NODES = {"03", "04", "05", "06", "09", "10", "11", "12", "13", "14", "15"}
+WITH_NODES = {"03", "04", "05", "06", "09", "10", "11", "12", "13", "14", "15", "19", "20"}
 
 
 @asynccontextmanager
 async def prepared(served: Served, replay: Replay) -> AsyncIterator[None]:
     """Bring the topic's world about, and its hooks into the replay."""
     replay.list_versions = replay.topic in {"03", "17"}
-    replay.ignore = IGNORE.get(replay.topic, frozenset())
+    replay.ignore = IGNORED.get(replay.topic, frozenset())
+    replay.states = STATES.get(replay.topic, frozenset())
     async with AsyncExitStack() as stack:
-        if replay.topic in WITH_NODES:
-            for zone in ZONES:
-                await stack.enter_async_context(
-                    FakeKubelet(served.url, f"node-{zone}", zone, served.kubelets)
-                )
+        kubelets = [
+            await stack.enter_async_context(FakeKubelet(served.url, f"node-{zone}", zone, served.kubelets))
+            for zone in (ZONES if replay.topic in WITH_NODES else "")
+        ]
         headers = {"Authorization": "Bearer admin-token"}
         session = await stack.enter_async_context(aiohttp.ClientSession(headers=headers))
         namespace = f"t{replay.topic}"
-        setup = Setup(served, session, namespace)
+        setup = Setup(served, session, namespace, kubelets)
         if replay.topic != "02":
             async with session.post(
                 f"{served.url}/api/v1/namespaces", json={"metadata": {"name": namespace}}
@@ -228,8 +229,8 @@ async def _t12(setup: Setup, replay: Replay) -> None:
     await setup.workload("deployments", "w", 3)
     await setup.running(3)
     body = await setup.get("/api/v1/namespaces/t12/pods")
-    recorded = ("w-b754b4bf5-5c5rb", "w-b754b4bf5-6r7x5", "w-b754b4bf5-8sqqf")
-    replay.known |= dict(zip(recorded, (pod["metadata"]["name"] for pod in body["items"]), strict=True))
+    recorded = ("w-b754b4bf5-5c5rb", "w-b754b4bf5-6r7x5")
+    replay.known |= dict(zip(recorded, (pod["metadata"]["name"] for pod in body["items"]), strict=False))
     replay.known["b754b4bf5"] = body["items"][0]["metadata"]["labels"]["pod-template-hash"]
     _still(setup, replay, 1, 3)
 
@@ -237,7 +238,11 @@ async def _t12(setup: Setup, replay: Replay) -> None:
         spec = {"minAvailable": 1, "selector": {"matchLabels": {"app": "w"}}}
         await setup.make("poddisruptionbudgets", "w2", "apis/policy/v1", spec=spec)
 
-    replay.before[14] = second
+    async def paced() -> None:
+        replay.settled = _settled(setup)
+        replay.known["7895"] = str(setup.served.objects.store.version)
+
+    replay.before |= {4: paced, 14: second}
 
 
 async def _t13(setup: Setup, replay: Replay) -> None:
@@ -269,7 +274,83 @@ async def _t14(setup: Setup, replay: Replay) -> None:
     replay.known["3724"] = str(setup.served.objects.store.version)
 
 
+def _pods(setup: Setup, replay: Replay, *recorded: str) -> Hook:
+    """Return a hook that notes which pods those stand for that were made since the last one noted."""
+
+    async def hook() -> None:
+        body = await setup.get(f"/api/v1/namespaces/{setup.namespace}/pods")
+        names = [pod["metadata"]["name"] for pod in body["items"]]
+        new = [name for name in names if name not in replay.known.values()]
+        replay.known |= dict(zip(recorded, new, strict=True))
+
+    return hook
+
+
+def _hash(setup: Setup, replay: Replay, recorded: str, app: str) -> Hook:
+    """Return a hook that notes the hash of the newest template of a Deployment."""
+
+    async def hook() -> None:
+        body = await setup.get(f"/apis/apps/v1/namespaces/{setup.namespace}/replicasets")
+        found = [item for item in body["items"] if item["metadata"]["labels"]["app"] == app]
+        newest = max(found, key=lambda item: int(item["metadata"]["annotations"][_REVISION]))
+        replay.known[recorded] = newest["metadata"]["labels"]["pod-template-hash"]
+
+    return hook
+
+
+def _settled(setup: Setup) -> Hook:
+    async def hook() -> None:
+        # Longer than a fake kubelet takes to end a pod.
+        await setup.settled(quiet_s=2 * STOP_S)
+
+    return hook
+
+
+async def _t19(setup: Setup, replay: Replay) -> None:
+    replay.settled = _settled(setup)
+
+    async def settled_hash(recorded: str, app: str) -> None:
+        await setup.settled(quiet_s=2 * STOP_S)
+        await _hash(setup, replay, recorded, app)()
+
+    replay.before |= {3: lambda: settled_hash("94576bdd", "web"), 7: lambda: settled_hash("c9bbd9f6f", "web")}
+    replay.before |= {27: lambda: settled_hash("646445df77", "bad")}
+
+
+async def _t20(setup: Setup, replay: Replay) -> None:
+    replay.settled = _settled(setup)
+
+    def probed(*, ready: bool) -> Hook:
+        async def hook() -> None:
+            await setup.settled(quiet_s=2 * STOP_S)
+            await _hash(setup, replay, "65bb59749c", "web")()
+            body = await setup.get("/api/v1/namespaces/t20/pods")
+            for kubelet in setup.kubelets:
+                await kubelet.probed(body["items"][0], ready=ready)
+            await setup.settled()
+            if not ready:
+                await _pods(setup, replay, "web-65bb59749c-djvgr")()
+
+        return hook
+
+    def noted(recorded: str) -> Hook:
+        async def hook() -> None:
+            await setup.settled(quiet_s=2 * STOP_S)
+            await _pods(setup, replay, recorded)()
+
+        return hook
+
+    async def never_ready() -> None:
+        container = {"name": "c", "image": "k8s.local/app:1", "command": COMMAND}
+        container["readinessProbe"] = {"exec": {"command": ["/bin/false"]}}
+        await setup.pod("nr", labels={"app": "nr"}, containers=[container])
+
+    replay.before |= {7: probed(ready=False), 10: probed(ready=True)}
+    replay.before |= {12: noted("web-65bb59749c-jbrxj"), 13: noted("web-65bb59749c-gc752")}
+    replay.before |= {14: noted("web-65bb59749c-bfb8f"), 17: never_ready}
+
+
 PREPARE = {
     "02": _t02, "03": _t03, "04": _t04, "05": _t05, "06": _t06, "08": _t08, "09": _t09, "10": _t10,
-    "11": _t11, "12": _t12, "13": _t13, "14": _t14, "17": _t17,
+    "11": _t11, "12": _t12, "13": _t13, "14": _t14, "17": _t17, "19": _t19, "20": _t20,
 }  # fmt: skip

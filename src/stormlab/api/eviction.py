@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from stormlab.api.jsontree import at
+from stormlab.api.jsontree import Tree, at
 from stormlab.api.kinds import DISRUPTION_BUDGET, POD
+from stormlab.api.metadata import stamp
 from stormlab.api.objects import Objects
 from stormlab.api.record import Record
 from stormlab.api.removal import DeleteOptions, Removal, delete
@@ -101,4 +102,25 @@ def evict(objects: Objects, namespace: str, name: str, options: DeleteOptions) -
             )
             cause = {"reason": "DisruptionBudget", "message": why}
             raise ApiError(429, "TooManyRequests", _BLOCKED, {"causes": [cause]})
+    meant = options.uid in {None, pod.uid} and options.resource_version in {None, str(pod.version)}
+    if meant and not options.dry_run:
+        marked = _mark(objects, pod)
+        if options.resource_version is not None:
+            options = replace(options, resource_version=str(marked.version))
     return delete(objects, POD, namespace, name, options)
+
+
+def _mark(objects: Objects, pod: Record) -> Record:
+    """Say in the pod's status that it goes because of an eviction, before it does."""
+    target: Tree = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "lastProbeTime": None,
+        "lastTransitionTime": stamp(objects.now()),
+        "reason": "EvictionByEvictionAPI",
+        "message": "Eviction API: evicting",
+    }
+    status = pod.tree["status"]
+    others = [item for item in status.get("conditions") or () if item["type"] != target["type"]]
+    tree = {"metadata": pod.tree["metadata"], "status": {**status, "conditions": [*others, target]}}
+    return objects.update(POD, pod.namespace, pod.name, tree, status=True)

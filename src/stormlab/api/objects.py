@@ -94,6 +94,7 @@ class Objects:
         given = tree.setdefault("metadata", {})
         if given.get("resourceVersion"):
             raise internal("resourceVersion should not be set on objects to be created")
+        asked = str(given.get("name") or given.get("generateName") or "")
         tree = {
             "metadata": meta.fresh(given, namespace, self.now(), generation=kind.generation),
             **_rest(tree),
@@ -111,7 +112,7 @@ class Objects:
             raise invalid(kind.group, kind.kind, name, causes)
         if (existing := self.store.get(kind, namespace, name)) is not None:
             raise already_exists(kind, name, deleting=existing.deleting)
-        rules.admit(tree, self)
+        rules.admit(tree, self, asked)
         rules.allocate(tree, self)
         if dry_run:
             return Record(kind, _without_version(tree), 0)

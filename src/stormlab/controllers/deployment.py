@@ -104,8 +104,14 @@ class Deployments:
         wanted: Tree = {"replicas": 0, "selector": selector, "template": template}
         if spec.get("minReadySeconds"):
             wanted["minReadySeconds"] = spec["minReadySeconds"]
-        if not any(item.tree["spec"].get("replicas") for item in old):
-            wanted["replicas"] = spec.get("replicas", 1)
+        past = [self._size(item) for item in old]
+        if spec["strategy"]["type"] == "Recreate" or not any(size.wanted for size in past):
+            wanted["replicas"] = 0 if any(size.wanted for size in past) else spec.get("replicas", 1)
+        else:
+            allowed = rollout.limits(spec["strategy"], spec.get("replicas", 1))
+            wanted["replicas"] = rollout.rolling(spec.get("replicas", 1), allowed, rollout.Size(0, 0), past)[
+                0
+            ]
         return self._objects.create(REPLICA_SET, record.namespace, {"metadata": metadata, "spec": wanted})
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""A Deployment's status: counts over its ReplicaSets, and the Available and Progressing conditions."""
+"""A Deployment's status: counts over its ReplicaSets, and its conditions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from stormlab.api.record import Record
 from stormlab.controllers.rollout import limits
 
 Condition = tuple[str, str, str]
+FAILURE = "ReplicaFailure"
 
 
 def _sum(sets: list[Record], field: str) -> int:
@@ -38,12 +39,25 @@ def status_of(
     complete = counts["updatedReplicas"] == total == available == replicas
     moved = any(before.get(name, 0) != counts[name] for name in counts)
     progress, again_s = _progress(record, current, now, complete=complete, created=created, moved=moved)
-    conditions = [_condition(before, ("Available", *_availability(enough)), now, touch=False)]
+    about = record if current is None else current
+    available_now = ("Available", *_availability(enough))
+    conditions = [_condition(before, available_now, about, now, touch=False)]
     if progress is not None:
         touch = created or (moved and not complete)
-        conditions.append(_condition(before, progress, now, touch=touch))
-    status["conditions"] = conditions
+        conditions.append(_condition(before, progress, about, now, touch=touch))
+    status["conditions"] = [*conditions, *_failure(current, sets)]
     return status, again_s
+
+
+def _failure(current: Record | None, sets: list[Record]) -> list[Tree]:
+    """What keeps the ReplicaSet of the present template from having its pods, else what keeps another."""
+    for item in ([] if current is None else [current]) + sets:
+        # The ReplicaSets' own controller wrote since this look began: what counts is what is stored.
+        stored = next((one for one in sets if one.uid == item.uid), item)
+        if (found := _find(stored.tree.get("status") or {}, FAILURE)) is not None:
+            since = found["lastTransitionTime"]
+            return [{**found, "lastUpdateTime": since}]
+    return []
 
 
 def _availability(enough: bool) -> tuple[str, str]:
@@ -76,10 +90,10 @@ def _deadline_s(record: Record) -> float:
 _MESSAGES = {
     "MinimumReplicasAvailable": "Deployment has minimum availability.",
     "MinimumReplicasUnavailable": "Deployment does not have minimum availability.",
-    "NewReplicaSetAvailable": "The new ReplicaSet has successfully progressed.",
-    "NewReplicaSetCreated": "Created a new ReplicaSet.",
-    "ReplicaSetUpdated": "The new ReplicaSet is progressing.",
-    "ProgressDeadlineExceeded": "The new ReplicaSet has timed out progressing.",
+    "NewReplicaSetAvailable": '{kind} "{name}" has successfully progressed.',
+    "NewReplicaSetCreated": 'Created new replica set "{name}"',
+    "ReplicaSetUpdated": '{kind} "{name}" is progressing.',
+    "ProgressDeadlineExceeded": '{kind} "{name}" has timed out progressing.',
 }
 
 
@@ -88,10 +102,13 @@ def _find(status: Tree, name: str) -> Tree | None:
     return next((item for item in listed if item["type"] == name), None)
 
 
-def _condition(before: Tree, wanted: Condition, now: dt.datetime, *, touch: bool) -> Tree:
+def _condition(before: Tree, wanted: Condition, about: Record, now: dt.datetime, *, touch: bool) -> Tree:
+    """`about` is what the message names: the ReplicaSet of the present template, or the Deployment."""
     name, value, reason = wanted
+    message = _MESSAGES[reason].format(kind=about.kind.kind, name=about.name)
     old = _find(before, name)
-    if old is not None and old["status"] == value and old["reason"] == reason and not touch:
+    said = None if old is None else (old["status"], old["reason"], old["message"])
+    if old is not None and said == (value, reason, message) and not touch:
         return old
     moment = stamp(now)
     since = old["lastTransitionTime"] if old is not None and old["status"] == value else moment
@@ -101,5 +118,5 @@ def _condition(before: Tree, wanted: Condition, now: dt.datetime, *, touch: bool
         "lastUpdateTime": moment,
         "lastTransitionTime": since,
         "reason": reason,
-        "message": _MESSAGES[reason],
+        "message": message,
     }

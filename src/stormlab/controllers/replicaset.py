@@ -6,18 +6,20 @@ from collections.abc import Iterable
 
 from stormlab.api.jsontree import Tree, at
 from stormlab.api.kinds import POD, REPLICA_SET
+from stormlab.api.metadata import stamp
 from stormlab.api.objects import Objects
 from stormlab.api.record import Event, Record
 from stormlab.api.removal import DeleteOptions, delete
 from stormlab.api.selectors import from_object, matches
-from stormlab.controllers import owners, pods
+from stormlab.api.status import ApiError
+from stormlab.controllers import owners, pods, told
 from stormlab.controllers.loop import Key
 
 _PHASES = ("Unknown", "Pending", "Running")
 
 
 class ReplicaSets:
-    """Creates and deletes pods, and counts them in the status."""
+    """Creates and deletes pods, and counts them in the status, which also says why one was refused."""
 
     name = "replicaset"
 
@@ -54,14 +56,28 @@ class ReplicaSets:
         mine = self._claim(record)
         alive = [pod for pod in mine if pods.active(pod)]
         wanted = at(record.tree, "spec", "replicas", default=0)
+        refused: ApiError | None = None
         if not record.deleting:
-            for _ in range(wanted - len(alive)):
-                tree = pods.from_template(record, record.tree["spec"]["template"])
-                alive.append(self._objects.create(POD, record.namespace, tree))
+            refused = self._add(record, alive, wanted)
             for pod in sorted(alive, key=_deletion_order)[: len(alive) - wanted]:
                 delete(self._objects, POD, pod.namespace, pod.name, DeleteOptions())
                 alive.remove(pod)
-        return self._write_status(record, alive)
+        again_s = self._write_status(record, alive, refused)
+        if refused is not None:
+            raise refused  # looked at again, later and later
+        return again_s
+
+    def _add(self, record: Record, alive: list[Record], wanted: int) -> ApiError | None:
+        """Create what is missing, into `alive`; the refusal that ended it, if one did."""
+        for _ in range(wanted - len(alive)):
+            tree = pods.from_template(record, record.tree["spec"]["template"])
+            try:
+                alive.append(self._objects.create(POD, record.namespace, tree))
+            except ApiError as error:
+                why = f"Error creating: {error}"
+                told.warn(self._objects, record, "replicaset-controller", "FailedCreate", why)
+                return error
+        return None
 
     def _claim(self, record: Record) -> list[Record]:
         """Return the pods that are this ReplicaSet's: adopt matching orphans, let go of others."""
@@ -85,7 +101,7 @@ class ReplicaSets:
         tree = {**pod.tree, "metadata": metadata}
         return self._objects.update(POD, pod.namespace, pod.name, tree)
 
-    def _write_status(self, record: Record, alive: list[Record]) -> float | None:
+    def _write_status(self, record: Record, alive: list[Record], refused: ApiError | None) -> float | None:
         min_ready_s = at(record.tree, "spec", "minReadySeconds", default=0)
         now = self._objects.now()
         waits = [pods.available_in_s(pod, min_ready_s, now) for pod in alive]
@@ -97,9 +113,17 @@ class ReplicaSets:
         }
         status: Tree = {"replicas": len(alive), **{name: count for name, count in counts.items() if count}}
         status["observedGeneration"] = record.tree["metadata"].get("generation", 1)
+        if refused is not None:
+            status["conditions"] = [self._failure(record, refused)]
         tree = {"metadata": record.tree["metadata"], "status": status}
         self._objects.update(REPLICA_SET, record.namespace, record.name, tree, status=True)
         return min((wait for wait in waits if wait), default=None)
+
+    def _failure(self, record: Record, refused: ApiError) -> Tree:
+        before: list[Tree] = at(record.tree, "status", "conditions", default=[])
+        since = before[0]["lastTransitionTime"] if before else stamp(self._objects.now())
+        head = {"type": "ReplicaFailure", "status": "True", "lastTransitionTime": since}
+        return {**head, "reason": "FailedCreate", "message": str(refused)}
 
 
 def _deletion_order(pod: Record) -> tuple[bool, int, bool, str]:

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -69,8 +70,6 @@ class NodeHttp:
     async def _logs(self, request: web.Request) -> web.StreamResponse:
         worker, run = self._find(request)
         query, name = request.query, run.container.name
-        if query.get("timestamps") not in {None, "", "false"}:
-            raise web.HTTPBadRequest(text="timestamps is not supported: the lab's logs hold no times")
         previous = query.get("previous") == "true"
         path = self._node.pod_directory(worker.uid) / f"{name}{'.previous' if previous else ''}.log"
         if not path.exists():
@@ -82,7 +81,10 @@ class NodeHttp:
         limit = _number(query, "limitBytes")
         response = web.StreamResponse(headers={"Content-Type": "text/plain"})
         await response.prepare(request)
-        async for block in logs.read(path, start, follow=follow, limit=limit):
+        blocks = logs.read(path, start, follow=follow)
+        if query.get("timestamps") not in {None, "", "false"}:
+            blocks = logs.stamped(blocks, start, partial(self._clock.written_at, path))
+        async for block in logs.bounded(blocks, limit):
             await response.write(block)
         await response.write_eof()
         return response

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import bisect
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -56,6 +58,16 @@ class LogClock:
         index = bisect.bisect_right(marks, (moment, 1 << 62))
         return marks[index - 1][1] if index else 0
 
+    def written_at(self, path: Path, offset: int) -> float:
+        """When the byte at `offset` was written, Unix seconds, at most a second late.
+
+        Of what an earlier node process saw written nothing is known but that it was before this one began.
+        """
+        for moment, size in self._marks.get(path, []):
+            if size > offset:
+                return moment
+        return time.time()
+
 
 def _logs_in(directory: Path) -> list[Path]:
     """The logs of a pod; none when it is being removed at this very moment, which Path.glob may raise for."""
@@ -95,20 +107,43 @@ def tail_offset(path: Path, lines: int) -> int:
     return end if lines == 0 else 0
 
 
-async def read(path: Path, offset: int, *, follow: bool, limit: int | None) -> AsyncIterator[bytes]:
-    """Yield the log from `offset`, at most `limit` bytes; with `follow` what comes, until the run is over."""
-    left = limit
+async def read(path: Path, offset: int, *, follow: bool) -> AsyncIterator[bytes]:
+    """Yield the log from `offset`; with `follow` what comes, until the run is over."""
     with path.open("rb") as file:
         file.seek(offset)
-        while left is None or left > 0:
-            block = file.read(_BLOCK if left is None else min(left, _BLOCK))
-            if block:
-                left = None if left is None else left - len(block)
+        while True:
+            if block := file.read(_BLOCK):
                 yield block
             elif follow and _goes_on(path, file):
                 await pause(_POLL_S)
             else:
                 return
+
+
+async def stamped(
+    blocks: AsyncIterator[bytes], offset: int, written_at: Callable[[int], float]
+) -> AsyncIterator[bytes]:
+    """The same, each line with the time at which it was written before it; `offset` is where they begin."""
+    within = False
+    async for block in blocks:
+        told = bytearray()
+        for line in re.findall(rb"[^\n]*\n|[^\n]+", block):
+            if not within:
+                moment = datetime.fromtimestamp(written_at(offset), UTC)
+                told += moment.strftime("%Y-%m-%dT%H:%M:%S.%f000Z ").encode()
+            told += line
+            offset += len(line)
+            within = not line.endswith(b"\n")
+        yield bytes(told)
+
+
+async def bounded(blocks: AsyncIterator[bytes], limit: int | None) -> AsyncIterator[bytes]:
+    """At most `limit` bytes of them."""
+    left = limit
+    async for block in blocks:
+        yield block if left is None else block[:left]
+        if left is not None and (left := left - len(block)) <= 0:
+            return
 
 
 def _goes_on(path: Path, file: BinaryIO) -> bool:

@@ -52,6 +52,9 @@ async def start(home: Home, container: Container, attempt: int) -> Order:
 
 def _image(home: Home, container: Container) -> Image:
     found = home.node.estate.images.get(container.image)
+    if found is None and container.never_pulled:
+        why = f'Container image "{container.image}" is not present with pull policy of Never'
+        raise CannotStartError("ErrImageNeverPull", why)
     if found is None:
         known = ", ".join(home.node.estate.images)
         why = f"no image '{container.image}' in this lab (known: {known})"

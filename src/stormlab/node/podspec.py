@@ -81,6 +81,7 @@ class Container:
     requests: Mapping[str, str] = field(default_factory=dict)
     hooks: tuple[Hook, ...] = ()
     non_root: bool = False
+    never_pulled: bool = False
     """It must not run as root."""
     capabilities_added: tuple[str, ...] = ()
     capabilities_dropped: tuple[str, ...] = ()
@@ -163,6 +164,7 @@ def _container(part: Object, pod_security: Object) -> Container:
     return Container(
         name=part["name"],
         image=part.get("image") or "",
+        never_pulled=part.get("imagePullPolicy") == "Never",
         command=(*(part.get("command") or ()), *(part.get("args") or ())),
         working_dir=part.get("workingDir") or "/",
         env=part.get("env") or (),

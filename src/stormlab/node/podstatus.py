@@ -21,8 +21,8 @@ class View:
     container: Container
     state: State | None
     """None before the first start."""
-    waiting: tuple[str, str]
-    """Reason and message while it does not run."""
+    waiting: tuple[str, str] | None
+    """Reason and message while it does not run; None when how it ended is to be shown."""
     ready: bool
     started: bool
     will_restart: bool
@@ -34,7 +34,7 @@ class View:
 
     def ended(self) -> View:
         """The same in a pod that ends: whatever its restart policy, it does not come back."""
-        return replace(self, will_restart=False, ready=False, started=False)
+        return replace(self, will_restart=False, ready=False, started=False, waiting=None)
 
 
 def timestamp(seconds: float) -> str:
@@ -122,9 +122,10 @@ def _conditions(
     why: dict[str, str | None] = {"reason": reason}
     if reason == "ContainersNotReady":
         why["message"] = f"containers with unready status: [{' '.join(unready)}]"
+    why_completed: dict[str, str | None] = why if reason == "PodCompleted" else {}
     wanted: list[tuple[str, bool, dict[str, str | None]]] = [
         ("PodReadyToStartContainers", sandbox and phase in {"Pending", "Running"}, {}),
-        ("Initialized", not first, _uninitialized(first)),
+        ("Initialized", not first, _uninitialized(first) or why_completed),
         ("Ready", not unready, why if unready else {}),
         ("ContainersReady", not unready, why if unready else {}),
     ]
@@ -156,7 +157,7 @@ def _container(pod: PodSpec, view: View) -> dict[str, Any]:
         current = {"waiting": _waiting(view)}
     elif view.running:
         current = {"running": {"startedAt": timestamp(state["started_at"])}}
-    elif view.will_restart:
+    elif view.will_restart and view.waiting is not None:
         current, previous = {"waiting": _waiting(view)}, state
     else:
         current = _terminated(state, identity)
@@ -174,7 +175,7 @@ def _container(pod: PodSpec, view: View) -> dict[str, Any]:
 
 
 def _waiting(view: View) -> dict[str, str]:
-    reason, message = view.waiting
+    reason, message = view.waiting or ("ContainerCreating", "")
     return {"reason": reason} | ({"message": message} if message else {})
 
 

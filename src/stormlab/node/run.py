@@ -20,6 +20,8 @@ from stormlab.pod.shimclient import ShimClient, ShimError
 
 _RETRY_S = 2.0
 _AFTER_HOOK_S = 2.0
+_SHOWN_S = 0.4
+"""How long a status says how a container ended before it says that it waits, or it is started again."""
 _LOOK_S = 0.5
 """How soon a grace period that was shortened meanwhile counts."""
 
@@ -37,8 +39,9 @@ class ContainerRun:
         self._first = first
         self._wake = wake
         self._backoff = RestartBackoff(settings.max_container_restart_period_s)
-        self._waiting = ("ContainerCreating", "")
+        self._waiting: tuple[str, str] | None = ("ContainerCreating", "")
         self._start_due_s = 0.0
+        self._shown_until_s = 0.0
         self._ended_attempt = -1
         self._prober: Prober | None = None
         self._probed_attempt = -1
@@ -83,15 +86,23 @@ class ContainerRun:
             # The record may be of before this node process began: wall time leads back to ours.
             ended_s = time.monotonic() - max(0.0, time.time() - state["finished_at"])
             self._start_due_s = self._backoff.ended(ended_s)
+            self._shown_until_s = time.monotonic() + _SHOWN_S
+            self._waiting = ("RunContainerError", state["message"]) if state["message"] else None
+        shown_s = self._shown_until_s - time.monotonic()
+        if shown_s > 0:
+            return shown_s
         left_s = self._start_due_s - time.monotonic()
         if left_s > 0:
-            name = f"{self.container.name} pod={home.pod.name}_{home.pod.namespace}({home.pod.uid})"
-            message = f"back-off {left_s:.0f}s restarting failed container={name}"
-            if self._waiting[0] != "CrashLoopBackOff":
-                self._waiting = ("CrashLoopBackOff", message)
-                home.say("Warning", "BackOff", f"Back-off restarting failed container {name}")
+            self._back_off(home, left_s)
             return left_s
         return await self._start(home, state["attempt"] + 1, state)
+
+    def _back_off(self, home: Home, left_s: float) -> None:
+        if self._waiting is not None and self._waiting[0] == "CrashLoopBackOff":
+            return
+        name = f"{self.container.name} pod={home.pod.name}_{home.pod.namespace}({home.pod.uid})"
+        self._waiting = ("CrashLoopBackOff", f"back-off {left_s:.0f}s restarting failed container={name}")
+        home.say("Warning", "BackOff", f"Back-off restarting failed container {name}")
 
     def _restarts(self, pod: PodSpec, state: State) -> bool:
         if pod.restart_policy == "Always" and not self._first:

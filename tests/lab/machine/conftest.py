@@ -83,7 +83,16 @@ class MachineLab:
     def relay(self, request: dict) -> dict:
         return ask(self.state / SOCKET, request)
 
-    def call(self, method: str, path: str, body: dict | None = None, region: str = "city1", patch: str = ""):
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: dict | None = None,
+        region: str = "city1",
+        patch: str = "",
+        *,
+        plain: bool = False,
+    ):
         port = self.estate.region(region).api_port
         content = f"application/{patch or 'json'}{'-patch+json' if patch else ''}"
         headers = {"Authorization": f"Bearer {pki.token(self.state, 'admin')}", "Content-Type": content}
@@ -93,7 +102,7 @@ class MachineLab:
         context = ssl.create_default_context(cafile=str(self.state / "pki" / "ca.crt"))
         with urllib.request.urlopen(request, context=context, timeout=10) as answer:
             text = answer.read().decode()
-        return json.loads(text) if text.startswith("{") else text
+        return json.loads(text) if text.startswith("{") and not plain else text
 
     # Pods of the default namespace.
 
@@ -139,11 +148,24 @@ class MachineLab:
         """Status of the pod's one container, empty before there is any."""
         return (self.status(name).get("containerStatuses") or [{}])[0]
 
-    def ended(self, name: str) -> dict | None:
-        """How the container's last run ended, None while none has."""
-        found = self.container(name)
-        states = (found.get(kind, {}).get("terminated") for kind in ("state", "lastState"))
-        return next((state for state in states if state), None)
+    def version(self) -> str:
+        """What of the region's pods is newest now."""
+        return self.call("GET", "/api/v1/namespaces/default/pods")["metadata"]["resourceVersion"]
+
+    def states(self, name: str, since: str) -> list[tuple[str, dict]]:
+        """What the status has said of the container since that version, in order, without repetitions."""
+        query = f"watch=1&timeoutSeconds=1&resourceVersion={since}&fieldSelector=metadata.name%3D{name}"
+        told = self.call("GET", f"/api/v1/namespaces/default/pods?{query}", plain=True)
+        found = []
+        for line in told.splitlines():
+            for status in json.loads(line)["object"]["status"].get("containerStatuses") or ():
+                if (state := next(iter(status["state"].items()))) not in found[-1:]:
+                    found.append(state)
+        return found
+
+    def ended(self, name: str, since: str) -> dict | None:
+        """How its first run since that version ended, as `state` and not only a later `lastState` said."""
+        return next((state for kind, state in self.states(name, since) if kind == "terminated"), None)
 
     def status(self, name: str) -> dict:
         return self.pod(name)["status"]

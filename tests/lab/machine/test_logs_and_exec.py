@@ -2,6 +2,7 @@
 
 import time
 import urllib.error
+from datetime import datetime
 
 import pytest
 
@@ -25,9 +26,22 @@ def test_log_options(machine, named):
     assert machine.log(named, "sinceTime=2020-01-01T00:00:00Z").startswith("line 1")
 
 
+def test_each_line_has_its_time_to_a_second(machine, named):
+    before = time.time()
+    machine.run(named, "city1-a", "sh", "-c", "echo one; sleep 3; echo two; sleep 724")
+    until(lambda: "two" in machine.log(named), "all is written", 10)
+    told = machine.log(named, "timestamps=true").splitlines()
+    assert [line.split(" ", 1)[1] for line in told] == ["one", "two"]
+    first, second = (datetime.fromisoformat(line.split(" ")[0]).timestamp() for line in told)
+    assert before <= first <= second <= time.time()
+    assert 1.9 <= second - first <= 4.1
+    assert machine.log(named, "timestamps=true&tailLines=1").endswith("Z two\n")
+    assert len(machine.log(named, "timestamps=true&limitBytes=7")) == 7
+
+
 def test_log_options_that_are_not_kept_are_refused(machine, named):
     machine.run(named, "city1-a", "sleep", "721")
-    for query in ("timestamps=true", "previous=true", "container=absent", "sinceTime=yesterday"):
+    for query in ("previous=true", "container=absent", "sinceTime=yesterday"):
         with pytest.raises(urllib.error.HTTPError) as caught:
             machine.log(named, query)
         assert caught.value.code == 400

@@ -79,7 +79,8 @@ def test_it_does_not_count_as_running_before_its_start_is_over(machine, named):
 
 
 def test_a_start_that_fails_is_started_again(machine, named):
+    before = machine.version()
     machine.run(named, "city1-a", "sleep", "741", container=hooks(postStart="exit 4"), ready=False,
                 terminationGracePeriodSeconds=0)  # fmt: skip
     until(lambda: machine.container(named).get("restartCount", 0) >= 1, "restarted", 10)
-    assert machine.ended(named)["exitCode"] == 137
+    assert machine.ended(named, before)["exitCode"] == 137

@@ -18,17 +18,19 @@ def limited(**limits):
 
 def test_who_takes_more_memory_than_its_limit_is_killed_and_says_so(machine, named):
     code = "sleep 0.3; exec python -c 'bytearray(200 << 20)'"
+    before = machine.version()
     machine.run(named, "city1-a", "sh", "-c", code, container=limited(memory="48Mi"), ready=False)
-    found = until(lambda: machine.ended(named), "killed", 15)
+    found = until(lambda: machine.ended(named, before), "killed", 15)
     assert (found["reason"], found["exitCode"]) == ("OOMKilled", 137)
     until(lambda: machine.container(named)["restartCount"] >= 1, "restarted", 10)
     assert machine.container(named)["lastState"]["terminated"]["reason"] == "OOMKilled"
 
 
 def test_a_kill_by_somebody_else_is_no_lack_of_memory(machine, named):
+    before = machine.version()
     pod = machine.run(named, "city1-a", "sleep", "730", container=limited(memory="48Mi"))
     (machine.group(pod) / "c" / "cgroup.kill").write_text("1")
-    found = until(lambda: machine.ended(named), "killed", 10)
+    found = until(lambda: machine.ended(named, before), "killed", 10)
     assert (found["reason"], found["exitCode"]) == ("Error", 137)
 
 

@@ -86,6 +86,18 @@ def test_a_crashed_container_restarts_at_once_then_with_back_off(machine, named)
     until(lambda: machine.status(named)["containerStatuses"][0]["restartCount"] == 2, "its second restart", 5)
 
 
+def test_how_it_ended_is_told_before_it_waits_as_a_kubelet_tells_it(machine, named):
+    before = machine.version()
+    machine.run(named, "city1-a", "sh", "-c", "sleep 0.5; exit 7", ready=False)
+    until(lambda: "CrashLoopBackOff" in str(machine.container(named).get("state")), "back-off", 10)
+    found = machine.states(named, before)
+    kinds = ["waiting", "running", "terminated", "running", "terminated", "waiting"]
+    assert [kind for kind, _ in found] == kinds
+    ends = [(state["exitCode"], state["reason"]) for kind, state in found if kind == "terminated"]
+    assert ends == [(7, "Error"), (7, "Error")]
+    assert found[-1][1]["reason"] == "CrashLoopBackOff"
+
+
 def test_what_a_container_leaves_behind_dies_with_its_first_process(machine, named):
     pod = machine.run(
         named,
@@ -164,6 +176,11 @@ def test_a_pod_whose_first_process_is_killed_gets_a_new_sandbox(machine, named):
     ("change", "reason", "said"),
     [
         ({"container": {"image": "nope:1"}}, "ErrImagePull", "no image 'nope:1'"),
+        (
+            {"container": {"image": "nope:1", "imagePullPolicy": "Never"}},
+            "ErrImageNeverPull",
+            'Container image "nope:1" is not present with pull policy of Never',
+        ),
         ({"container": {"command": ["/does/not/exist"]}}, "CrashLoopBackOff", ""),
         ({"container": {"command": []}}, "CreateContainerError", "no command"),
         (
@@ -204,17 +221,19 @@ def test_what_the_lab_cannot_honour_is_refused_with_the_field(machine, named):
 
 @pytest.mark.parametrize(("policy", "code", "phase"), [("OnFailure", 0, "Succeeded"), ("Never", 3, "Failed")])
 def test_a_pod_that_is_not_to_run_for_ever_ends(machine, named, policy, code, phase):
+    before = machine.version()
     machine.run(named, "city1-a", "sh", "-c", f"exit {code}", restartPolicy=policy, ready=False)
     until(lambda: machine.status(named).get("phase") == phase, phase, 10)
-    assert machine.ended(named)["exitCode"] == code
+    assert machine.ended(named, before)["exitCode"] == code
     assert machine.container(named)["restartCount"] == 0
 
 
 def test_another_image_ends_what_runs_and_starts_that(machine, named):
+    before = machine.version()
     machine.run(named, "city1-a", "sleep", "715", terminationGracePeriodSeconds=1)
     image = {"spec": {"containers": [{"name": "c", "image": "nope:1"}]}}
     machine.call("PATCH", f"/api/v1/namespaces/default/pods/{named}", image, patch="strategic-merge")
-    until(lambda: machine.container(named)["image"] == "nope:1" and machine.ended(named), "ended", 10)
+    until(lambda: machine.container(named)["image"] == "nope:1" and machine.ended(named, before), "ended", 10)
     image["spec"]["containers"][0]["image"] = "stormbank:dev"
     machine.call("PATCH", f"/api/v1/namespaces/default/pods/{named}", image, patch="strategic-merge")
     until(lambda: machine.condition(machine.pod(named), "Ready"), "runs again", 15)

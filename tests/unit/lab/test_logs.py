@@ -32,6 +32,44 @@ def test_since_a_moment_is_never_late(tmp_path):
     assert clock.offset_at(path, 99.0) == 0
     assert clock.offset_at(path, 101.5) == len("one\ntwo\n")
     assert clock.offset_at(path, 200.0) == len("one\ntwo\nthree\n")
+    assert [clock.written_at(path, offset) for offset in (0, 3, 4, 8, 13)] == [
+        100.0,
+        100.0,
+        101.0,
+        103.0,
+        103.0,
+    ]
+
+
+def test_every_line_has_its_time_however_it_is_read():
+    async def read(*blocks):
+        async def given():
+            for block in blocks:
+                yield block
+
+        told = logs.stamped(given(), 4, float)
+        return b"".join([block async for block in told])
+
+    right = (
+        b"1970-01-01T00:00:04.000000000Z one\n"
+        b"1970-01-01T00:00:08.000000000Z two\rtoo\n"
+        b"1970-01-01T00:00:16.000000000Z end"
+    )
+    assert asyncio.run(read(b"one\ntwo\rtoo\nend")) == right
+    assert asyncio.run(read(b"o", b"ne\ntwo\r", b"too\n", b"en", b"d")) == right
+
+
+def test_no_more_than_asked_for():
+    async def read(limit):
+        async def given():
+            for block in (b"abc", b"def"):
+                yield block
+
+        return b"".join([block async for block in logs.bounded(given(), limit)])
+
+    assert [asyncio.run(read(limit)) for limit in (0, 2, 3, 4, 9, None)] == [
+        b"", b"ab", b"abc", b"abcd", b"abcdef", b"abcdef"
+    ]  # fmt: skip
 
 
 def test_a_log_without_end_is_shortened_to_its_end(tmp_path, monkeypatch):
@@ -77,7 +115,7 @@ def test_following_ends_with_the_pod_or_the_run(tmp_path, renamed):
 
     async def follow():
         found = []
-        async for block in logs.read(path, 0, follow=True, limit=None):
+        async for block in logs.read(path, 0, follow=True):
             found.append(block)
             if len(found) == 1:
                 with path.open("ab") as file:

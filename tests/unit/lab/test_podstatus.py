@@ -53,10 +53,18 @@ def test_crashed_and_waiting_for_its_restart():
     assert condition(found, "Ready")["reason"] == "ContainersNotReady"
 
 
+def test_how_it_ended_is_shown_until_it_waits():
+    ended = state(attempt=1, finished_at=150.0, exit_code=7)
+    found = status(state=ended, ready=False, will_restart=True, waiting=None)
+    container = found["containerStatuses"][0]
+    assert found["phase"] == "Running"
+    assert (container["state"]["terminated"]["exitCode"], container["lastState"]) == (7, {})
+
+
 def test_ended_for_good():
     done = status(state=state(finished_at=150.0, exit_code=0), ready=False)
     assert done["phase"] == "Succeeded"
-    assert condition(done, "Ready")["reason"] == "PodCompleted"
+    assert condition(done, "Ready")["reason"] == condition(done, "Initialized")["reason"] == "PodCompleted"
     failed = status(state=state(finished_at=150.0, exit_code=3), ready=False)
     assert failed["phase"] == "Failed"
     assert failed["containerStatuses"][0]["state"]["terminated"]["reason"] == "Error"

@@ -48,8 +48,11 @@ class Rules:
     def prepare_update(self, tree: Tree, old: Tree) -> None:
         """Carry over what an update of the main resource may not touch, in place."""
 
-    def admit(self, tree: Tree, world: World) -> None:
-        """Check a new object against the rest of the cluster; raises ApiError where it is refused."""
+    def admit(self, tree: Tree, world: World, asked: str) -> None:
+        """Check a new object against the rest of the cluster; raises ApiError where it is refused.
+
+        `asked` is the name a refusal tells: where the server makes names up, the beginning that was given.
+        """
 
     def allocate(self, tree: Tree, world: World) -> None:
         """Give out what the server gives out, in place; runs on create and update."""

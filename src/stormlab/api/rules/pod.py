@@ -35,16 +35,16 @@ class PodRules(Rules):
         _add_tolerations(spec)
         tree["status"] = {"phase": "Pending", "qosClass": qos_class(spec)}
 
-    def admit(self, tree: Tree, world: World) -> None:
+    def admit(self, tree: Tree, world: World, asked: str) -> None:
         """Refuse an unknown service account or priority class, with 403."""
-        spec, name, namespace = tree["spec"], tree["metadata"]["name"], tree["metadata"]["namespace"]
+        spec, namespace = tree["spec"], tree["metadata"]["namespace"]
         account = spec["serviceAccountName"]
         if world.get(SERVICE_ACCOUNT, namespace, account) is None:
             missing = f'serviceaccount "{account}" not found'
-            raise forbidden(POD, name, f"error looking up service account {namespace}/{account}: {missing}")
+            raise forbidden(POD, asked, f"error looking up service account {namespace}/{account}: {missing}")
         priority = spec.get("priorityClassName")
         if priority not in {None, "system-node-critical", "system-cluster-critical"}:
-            raise forbidden(POD, name, f"no PriorityClass with name {priority} was found")
+            raise forbidden(POD, asked, f"no PriorityClass with name {priority} was found")
 
     def validate(self, tree: Tree) -> list[Cause]:
         """Check the pod spec, and that the lab can do what it asks."""

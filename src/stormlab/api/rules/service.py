@@ -47,7 +47,7 @@ class ServiceRules(Rules):
                 if kept := known.get((port.get("port"), port["protocol"])):
                     port.setdefault("nodePort", kept)
 
-    def admit(self, tree: Tree, world: World) -> None:
+    def admit(self, tree: Tree, world: World, asked: str) -> None:  # noqa: ARG002 -- a service is named whole
         """Refuse addresses and node ports another service has."""
         causes: list[Cause] = []
         address = tree["spec"].get("clusterIP", "")
@@ -111,9 +111,11 @@ class ServiceRules(Rules):
 
 def _port(port: Tree, path: str, count: int) -> list[Cause]:
     causes: list[Cause] = []
-    number = port.get("port")
-    if number is None or not 1 <= number <= 65535:
-        causes.append(invalid_value(f"{path}.port", number or 0, "must be between 1 and 65535, inclusive"))
+    for name in ("port", "targetPort"):
+        number = port.get(name) or 0
+        # A target may also be the name of a container's port.
+        if isinstance(number, int) and not 1 <= number <= 65535:
+            causes.append(invalid_value(f"{path}.{name}", number, "must be between 1 and 65535, inclusive"))
     if count > 1 and not port.get("name"):
         causes.append(required(f"{path}.name"))
     if (node_port := port.get("nodePort")) and node_port not in NODE_PORTS:
