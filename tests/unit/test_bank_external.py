@@ -33,15 +33,17 @@ def test_an_order_that_comes_again_is_the_same_order(tmp_path):
     assert (again.number, again.state, again.came, repeated) == (first.number, CONFIRMED, 2, True)
     with pytest.raises(Conflict):
         held.place(other(amount=6), CONFIRMED, decided=True)
+    # Another cell knows nothing of this one's keys.
+    assert held.place(other(origin="cell1", amount=6), CONFIRMED, decided=True)[1] is False
     held.close()
-    assert books(tmp_path).named(ORDER.key) == [again]
+    assert books(tmp_path).named(ORDER.origin, ORDER.key) == [again]
 
 
 def test_without_idempotency_it_is_paid_twice(tmp_path):
     held = books(tmp_path, idempotency=False)
     for _ in range(2):
         held.place(ORDER, CONFIRMED, decided=True)
-    assert [each.state for each in held.named(ORDER.key)] == [CONFIRMED, CONFIRMED]
+    assert [each.state for each in held.named(ORDER.origin, ORDER.key)] == [CONFIRMED, CONFIRMED]
 
 
 def test_an_order_is_known_until_its_time_has_come(tmp_path):
@@ -50,13 +52,13 @@ def test_an_order_is_known_until_its_time_has_come(tmp_path):
     held.place(ORDER, REFUSED, decided=False)
     now[0] = 101.0
     assert held.decide(2.0) == 0
-    assert [each.state for each in held.named(ORDER.key)] == [KNOWN]
+    assert [each.state for each in held.named(ORDER.origin, ORDER.key)] == [KNOWN]
     held.close()
     now[0] = 103.0
     # Also after a crash in between.
     again = books(tmp_path, clock=lambda: now[0])
     assert again.decide(2.0) == 1
-    assert [each.state for each in again.named(ORDER.key)] == [REFUSED]
+    assert [each.state for each in again.named(ORDER.origin, ORDER.key)] == [REFUSED]
 
 
 @settings(max_examples=30, deadline=None)

@@ -91,7 +91,7 @@ class Books:
                 for amount, state in entries
             ]
 
-    async def standing(self, key):
+    async def standing(self, key, origin, order):
         entries = self.theirs.get(key, [])
         state = entries[0][1] if entries else "unknown"
         return Standing(state, sum(amount for amount, state in entries if state == "confirmed"))

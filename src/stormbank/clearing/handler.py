@@ -54,7 +54,7 @@ class ClearingHandler:
         if not self._one_order:
             return await self._party.order(uuid.uuid4(), self._cell, order)
         if row.attempts > 1:
-            state = (await self._party.standing(row.key)).state
+            state = (await self._party.standing(row.key, self._cell, order)).state
             if state != UNKNOWN:
                 return state
         # The same order under the same key, wherever an earlier one may still be on its way.

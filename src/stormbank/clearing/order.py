@@ -36,6 +36,11 @@ class PaymentOrder:
         dated = {"day": dt.datetime.now(dt.UTC).date().isoformat(), **content}
         return cls(**{name: dated[name] for name in cls.__dataclass_fields__})
 
+    def same(self, other: PaymentOrder) -> bool:
+        """Whether both are one order. The day does not count: a payment booked anew after a failover has another."""
+        mine, theirs = (self.payer, self.payee, self.amount), (other.payer, other.payee, other.amount)
+        return mine == theirs
+
     def body(self, origin: str) -> dict[str, Any]:
         """Return the order as the clearing party reads it, from the cell `origin`."""
         return {"origin": origin, **self.__dict__}

@@ -32,7 +32,7 @@ class NoAnswerError(Exception):
 
 @dataclass(frozen=True)
 class Standing:
-    """What the party says of a key: its state, and what it has paid out for it in fen."""
+    """What the party says of an order: its state, and what it has paid out for it in fen."""
 
     state: str
     paid: int
@@ -78,10 +78,22 @@ class Party:
         body = {"key": str(key), **order.body(origin)}
         return _state(await self._ask("POST", self._orders, json.dumps(body)))
 
-    async def standing(self, key: uuid.UUID) -> Standing:
-        """Ask what became of a key. Unknown may only mean that the order is still on its way."""
-        found = await self._ask("GET", self._orders.with_query(key=str(key)))
-        return Standing(_state(found), int(found.get("paid", 0)))
+    async def standing(self, key: uuid.UUID, origin: str, order: PaymentOrder) -> Standing:
+        """Ask what became of an order. Unknown may only mean that it is still on its way.
+
+        Refused, too, when the key stands for another order: the party keeps that, and takes ours never.
+        """
+        found = await self._ask("GET", self._orders.with_query(origin=origin, key=str(key)))
+        try:
+            entries = [Listed(each["key"], PaymentOrder.of(each), _state(each)) for each in found["orders"]]
+        except (KeyError, TypeError) as error:
+            raise NoAnswerError(f"not the orders of a key: {error!r}") from None
+        states = [each.state for each in entries if each.order.same(order)]
+        if entries and not states:
+            log.warning("clearing has key %s of %s for another order: ours will not be paid", key, origin)
+            return Standing(REFUSED, 0)
+        state = next((each for each in (CONFIRMED, KNOWN, REFUSED) if each in states), UNKNOWN)
+        return Standing(state, order.amount * states.count(CONFIRMED))
 
     async def of_day(self, day: str, origin: str) -> AsyncIterator[list[Listed]]:
         """List the orders of a day of the cell `origin`, page by page."""

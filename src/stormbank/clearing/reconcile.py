@@ -51,7 +51,12 @@ class Reconciler:
         items: list[Item] = []
         async for page in self._payments.of_day(day):
             for payment in page:
-                finding, by_us = await self._finding(payment, paid.pop(str(payment.key), None))
+                listed = paid.get(str(payment.key))
+                if listed is not None and listed.order.same(payment.booked.order):
+                    del paid[str(payment.key)]
+                else:
+                    listed = None  # nothing, or another order under the key
+                finding, by_us = await self._finding(payment, listed)
                 ended += by_us
                 if finding.agreement is Agreement.AGREED:
                     agreed, agreed_amount = agreed + 1, agreed_amount + finding.amount
@@ -76,8 +81,8 @@ class Reconciler:
         finding = compare(payment.booked, paid)
         if finding.agreement is Agreement.AGREED:
             return finding, False
-        standing = await self._party.standing(payment.key)
         order = payment.booked.order
+        standing = await self._party.standing(payment.key, self._cell, order)
         paid = None if standing.state == UNKNOWN else Paid(order, standing.state, standing.paid)
         if payment.booked.outcome is not None:
             return compare(payment.booked, paid), False

@@ -1,10 +1,11 @@
 """The clearing party: takes the bank's payment orders, decides each once, and answers for it ever after.
 
     POST /orders {key, origin, day, payer, payee, amount} -> 200 confirmed | refused, 202 known; 409 key of another
-    GET /orders?key=                                      -> 200 {state: unknown | known | confirmed | refused, paid}
+    GET /orders?origin=&key=    -> 200 {state: unknown | known | confirmed | refused, paid, came, orders: [...]}
     GET /days?day=&origin=&after=&limit=                  -> 200 {orders: [...], next: number or null}
 
-A 200 is durable: it is given again after any crash. An order that comes again is the same order.
+A 200 is durable: it is given again after any crash. An order that comes again is the same order. Each origin has keys of
+its own.
 """
 
 from __future__ import annotations
@@ -66,11 +67,13 @@ class Clearing:
         return reply(202 if entry.state == KNOWN else 200, {**entry.fields(), "repeated": repeated})
 
     async def question(self, request: web.BaseRequest) -> web.Response:
-        """Tell what became of a key."""
-        key = _key(_query(request, "key").get("key", ""))
-        entries = await self._work(lambda: self._books.named(key))
+        """Tell what became of a key of an origin, and what it stands for."""
+        query = _query(request, "origin", "key")
+        origin, key = short_text(query.get("origin", ""), "origin"), _key(query.get("key", ""))
+        entries = await self._work(lambda: self._books.named(origin, key))
         came = sum(each.came for each in entries)
-        return reply(200, {"key": key, "state": _state(entries), "paid": _paid(entries), "came": came})
+        told = {"key": key, "state": _state(entries), "paid": _paid(entries), "came": came}
+        return reply(200, {**told, "orders": [each.fields() for each in entries]})
 
     async def day(self, request: web.BaseRequest) -> web.Response:
         """List a day's orders of an origin, page by page."""

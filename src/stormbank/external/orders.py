@@ -39,7 +39,8 @@ INSERT INTO paid_order (key, origin, day, payer, payee, amount, verdict, state, 
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _NAMED: Final = """
-SELECT number, key, origin, day, payer, payee, amount, state, came FROM paid_order WHERE key = ? ORDER BY number
+SELECT number, key, origin, day, payer, payee, amount, state, came FROM paid_order
+WHERE key = ? AND origin = ? ORDER BY number
 """
 _OF_DAY: Final = """
 SELECT number, key, origin, day, payer, payee, amount, state, came FROM paid_order
@@ -51,7 +52,10 @@ _DECIDE: Final = "UPDATE paid_order SET state = verdict WHERE state = 'known' AN
 
 @dataclass(frozen=True)
 class Order:
-    """What a bank asks for: `amount` in fen from `payer`, an account of `origin`, to `payee`, on the books of `day`."""
+    """What a bank asks for: `amount` in fen from `payer`, an account of `origin`, to `payee`, on the books of `day`.
+
+    Origin and key together name it: each origin has its own keys.
+    """
 
     key: str
     origin: str
@@ -96,7 +100,7 @@ class Orders:
         An order that is not `decided` is known, and gets its `verdict` later.
         """
         with self._transaction():
-            earlier = self.named(order.key) if self._idempotency else []
+            earlier = self.named(order.origin, order.key) if self._idempotency else []
             if earlier:
                 if earlier[0].order != order:
                     raise Conflict("key_reused")
@@ -114,9 +118,9 @@ class Orders:
             done = self._books.execute(_DECIDE, (until,))
         return done.rowcount
 
-    def named(self, key: str) -> list[Entry]:
-        """Return what is entered under `key`; more than one entry only where the party ran without idempotency."""
-        return [_entry(row) for row in self._books.execute(_NAMED, (key,))]
+    def named(self, origin: str, key: str) -> list[Entry]:
+        """Return what `origin` has under `key`; more than one entry only where the party ran without idempotency."""
+        return [_entry(row) for row in self._books.execute(_NAMED, (key, origin))]
 
     def of_day(self, day: str, origin: str, after: int, limit: int) -> list[Entry]:
         """Return the next orders of a day after the one numbered `after`, in the order they came."""

@@ -38,7 +38,7 @@ def read(reader: Reader) -> GatewaySettings:
         ledgers=read_ledgers(reader, common),
         services=reader.read("BANK_SERVICES", "", addresses("SERVICE", empty=True), {}),
         flow=read_flow(reader),
-        step_up_above=reader.read("BANK_STEP_UP_ABOVE", "5000000", or_off(whole(0)), unread),
+        step_up_above=reader.read("BANK_STEP_UP_ABOVE", "1000000", or_off(whole(0)), unread),
         scoring=_scoring(reader),
     )
     reader.settle(lambda: _contradictions(settings, reader))
@@ -49,7 +49,7 @@ def _scoring(reader: Reader) -> Patience | None:
     """Read how anti-fraud is waited for; None where it is not asked."""
     patience = Patience(
         wait_s=reader.read("BANK_RISK_MS", "150", number(0, above=True), 1.0) / 1000,
-        closed_above=reader.read("BANK_RISK_CLOSED_ABOVE", "50000", whole(0), 0),
+        closed_above=reader.read("BANK_RISK_CLOSED_ABOVE", "45000", whole(0), 0),
     )
     return patience if reader.read("BANK_RISK", "off", switch, False) else None
 

@@ -49,7 +49,7 @@ class Estate:
         self.party.trouble(**trouble)
 
     def came(self, key):
-        return self.party.call("GET", f"/orders?key={key}").json["came"]
+        return self.party.call("GET", f"/orders?origin=cell0&key={key}").json["came"]
 
     def reconcile(self, timeout="1"):
         date = self.bank.postgres.query("SELECT date::text FROM business_day")[0][0]
@@ -167,6 +167,49 @@ def test_without_one_order_a_payment_is_paid_as_often_as_it_times_out(bank, even
     books_agree(bank.postgres)
 
 
+def test_two_cells_may_use_the_same_key_and_each_payment_is_paid(bank, eventually, urls):
+    """A key is a phone's own invention: nothing but the cell's books makes it the only one, and there are two."""
+    bank.postgres.query("DROP DATABASE IF EXISTS bank_1 WITH (FORCE)", database="postgres")
+    bank.postgres.query("CREATE DATABASE bank_1", database="postgres")
+    two, far = {"BANK_CELLS": "cell0,cell1"}, bank.dsn(database="bank_1")
+    estate = Estate(bank, BANK_CELL="cell0", **two)
+    clearing = {"BANK_CLEARING_URL": estate.batch_env["BANK_CLEARING_URL"], "BANK_CLEARING_TIMEOUT_S": TIMEOUT_S}
+    other = bank.ledger(far, BANK_CELL="cell1", BANK_OUTBOX_LEASE_S="1", **clearing, **two)
+    gateway = bank.gateway(**two, BANK_LEDGERS=f"cell0={urls(*estate.ledgers)},cell1={urls(other)}")
+    estate.batch_env |= two
+    key = new_key()
+    gateway.pay(gateway.login(2), key)
+    eventually(lambda: estate.outcome(key) == "booked", 5, "the one is confirmed")
+    gateway.pay(gateway.login(1), key, amount=7)
+    done = "SELECT outcome FROM outbox WHERE done_at IS NOT NULL"
+    ((outcome,),) = eventually(lambda: bank.postgres.query(done, "bank_1"), 8, "the other has ended")
+    assert (outcome, estate.paid_out()) == ("booked", {key: 12})
+    for cell, dsn, amount in (("cell0", bank.dsn(), 5), ("cell1", far, 7)):
+        estate.batch_env |= {"BANK_CELL": cell, "BANK_DB_DSN": dsn}
+        found = estate.reconcile()
+        assert json.loads(found.stdout)["agreed"] == {"count": 1, "amount": amount}, found.stderr
+    # Neither does comparing take the one's for the other's, where only one has come.
+    with sqlite3.connect(estate.file) as books:
+        books.execute("DELETE FROM paid_order WHERE origin = 'cell1'")
+    other.stop()
+    bank.postgres.query("UPDATE outbox SET done_at = NULL, outcome = NULL", "bank_1")
+    found = json.loads(estate.reconcile().stdout)
+    assert [(each["key"], each["amount"]) for each in found["unknown"]] == [(key, 7)]
+    bank.postgres.query("DROP DATABASE bank_1 WITH (FORCE)", database="postgres")
+
+
+def test_a_key_that_the_party_knows_for_another_order_gives_the_money_back(bank, eventually, books_agree):
+    """As after a failover that lost a payment, where the phone uses its key again for something else."""
+    estate = Estate(bank)
+    key = new_key()
+    stray = {"key": key, "origin": "cell0", "day": "2026-01-01", "payer": 1, "payee": "water", "amount": 4}
+    assert estate.party.call("POST", "/orders", stray).status == 200
+    estate.gateway.pay(estate.gateway.login(1), key)
+    eventually(lambda: estate.outcome(key) == "compensated", 8, "it is never paid, and given back")
+    assert (estate.balance(1), estate.paid_out()) == (OPENING, {key: 4})
+    books_agree(bank.postgres)
+
+
 def test_a_dead_party_hurts_no_customer_and_is_told_everything_later(bank, eventually):
     estate = Estate(bank)
     token = estate.gateway.login(1)
@@ -257,7 +300,7 @@ def test_a_party_that_is_killed_loses_nothing_that_it_confirmed(bank):
         over.set()
     assert len(confirmed) > 20
     for key in confirmed:
-        found = estate.party.call("GET", f"/orders?key={key}").json
+        found = estate.party.call("GET", f"/orders?origin=cell9&key={key}").json
         assert (found["state"], found["paid"]) == ("confirmed", 1)
 
 

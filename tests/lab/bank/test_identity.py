@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from pathlib import Path
 
 import pytest
+import yaml
 
 from stormbank.identity.biometric import Biometrics
 from stormbank.identity.codes import Codes
@@ -19,8 +21,9 @@ WRITTEN = "SELECT (SELECT count(*) FROM device), (SELECT count(*) FROM code), (S
 class City:
     """A ledger, two identities as of two zones, each behind a gateway of its own, and SMS and face outside."""
 
-    def __init__(self, bank, urls, *, ledger=None, identity=None, gateway=None):
+    def __init__(self, bank, urls, *, ledger=None, identity=None, gateway=None, services=()):
         self.bank, self.urls = bank, urls
+        self.services = "".join(f",{each.role}={urls(each)}" for each in services)
         # First, so that the gateways know the epoch when they are ready.
         self.ledger = bank.ledger(**(ledger or {}))
         with bank.together():
@@ -32,7 +35,7 @@ class City:
         parties = {"BANK_SMS_URL": urls(self.sms), "BANK_FACE_URL": urls(self.face)}
         self.identities = [bank.identity(self.ledger, **parties, **identity) for _ in range(2)]
         self.gateways = [
-            bank.gateway(self.ledger, BANK_SERVICES=f"identity={urls(each)}", **gateway)
+            bank.gateway(self.ledger, BANK_SERVICES=f"identity={urls(each)}{self.services}", **gateway)
             for each in self.identities
         ]
 
@@ -292,6 +295,25 @@ def test_a_large_transfer_needs_a_step_up(city):
         headers={"Bank-Step-Up": step_up},
     )
     assert said(reply)[2] == "step_up_invalid"
+    assert here.written()[2] == 2
+
+
+def test_as_shipped_a_large_transfer_passes_with_a_step_up_and_the_largest_does_not(city, bank):
+    """Both protections on, with the values that are shipped: what needs a step-up must be something that is booked."""
+    shipped = Path(__file__).parents[3] / "topology/kubernetes/base/bank/region/kustomization.yaml"
+    literals = yaml.safe_load(shipped.read_text())["configMapGenerator"][0]["literals"]
+    settings = dict(each.split("=", 1) for each in literals)
+    env = {name: settings[name] for name in settings if name.startswith(("BANK_RISK", "BANK_STEP_UP"))}
+    above = int(env["BANK_STEP_UP_ABOVE"])
+    assert int(env["BANK_RISK_CLOSED_ABOVE"]) < above, "without a score nothing is booked that needs a step-up"
+    here = city(gateway=env, services=[bank.service("risk", **env)])
+    token = here.gateway.login(1)
+    assert said(here.transfer(token, above + 1)) == (403, "forbidden", "step_up_required")
+    step_up = here.stepup(token, *here.otp(purpose="stepup")).json["step_up"]
+    for amount in (above + 1, 4 * above):
+        assert here.transfer(token, amount, step_up).status == 201
+    assert here.gateway.metric("bank_scores_total", verdict="pass") == 2
+    assert said(here.transfer(token, 5 * above + 1, step_up)) == (422, "refused", "risk")
     assert here.written()[2] == 2
 
 
