@@ -8,11 +8,13 @@ import time
 import uuid
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Final
 
 from aiohttp import web
 
 from stormbank import intake, openapi
+from stormbank.addresses import Order, home_first
 from stormbank.background import beside
 from stormbank.cellmap import CellMap
 from stormbank.cells import HEADER as CELL_HEADER
@@ -164,7 +166,12 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
 
     async with AsyncExitStack() as stack:
         dependencies, upstreams = await connect(
-            stack, urls, settings.flow.guard, flow, GuardMetrics(metrics.registry)
+            stack,
+            urls,
+            settings.flow.guard,
+            flow,
+            GuardMetrics(metrics.registry),
+            orders=_homes_first(settings, known),
         )
         ledgers = [upstreams[ledger_of(cell)] for cell in settings.ledgers]
         scoring = None
@@ -197,6 +204,14 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
         }
         async with beside(service.end, {"the pulse": pulse.keep(), **follow}):
             await service.run(host, port, common.drain_s)
+
+
+def _homes_first(settings: GatewaySettings, known: CellMap) -> dict[str, Order]:
+    """Return for each cell's ledgers that those of its home come first, as the map has it at each request."""
+    return {
+        ledger_of(cell): home_first(settings.ledgers[cell], zones, partial(known.home, cell))
+        for cell, zones in settings.ledger_zones.items()
+    }
 
 
 def _flow(settings: GatewaySettings, metrics: ServiceMetrics) -> FlowControl:
