@@ -49,7 +49,7 @@ class Dependencies:
 async def connect(
     stack: AsyncExitStack,
     urls: Mapping[str, Sequence[str]],
-    rules: GuardRules,
+    rules: Callable[[str], GuardRules],
     flow: FlowControl,
     metrics: GuardMetrics,
     *,
@@ -57,7 +57,8 @@ async def connect(
 ) -> tuple[Dependencies, dict[str, Upstream]]:
     """Open the ways to all of `urls`, by dependency; they close with `stack`. Flow control hears of every answer.
 
-    `orders` says of a dependency which of its addresses come first, where they are no equals.
+    `rules` are those of the guard around a dependency, by its name. `orders` says of a dependency which of its
+    addresses come first, where they are no equals.
     """
     upstreams: dict[str, Upstream] = {}
     guarded: dict[str, Guarded] = {}

@@ -24,6 +24,7 @@ from stormbank.dependencies import Dependencies, connect, ledger_of, serves
 from stormbank.epoch import HEADER as EPOCH_HEADER
 from stormbank.flow.control import FlowControl
 from stormbank.flow.metrics import FlowCounts, FlowMetrics
+from stormbank.guard.guarded import GuardRules
 from stormbank.guard.metrics import GuardMetrics
 from stormbank.lookout import Lookout
 from stormbank.metrics import CellMetrics, ScoreMetrics, ServiceMetrics
@@ -168,7 +169,7 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
         dependencies, upstreams = await connect(
             stack,
             urls,
-            settings.flow.guard,
+            partial(_guard, settings),
             flow,
             GuardMetrics(metrics.registry),
             orders=_homes_first(settings, known),
@@ -204,6 +205,12 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
         }
         async with beside(service.end, {"the pulse": pulse.keep(), **follow}):
             await service.run(host, port, common.drain_s)
+
+
+def _guard(settings: GatewaySettings, name: str) -> GuardRules:
+    if name == "risk" and settings.scoring is not None:
+        return settings.flow.guard.within(settings.scoring.wait_s)
+    return settings.flow.guard
 
 
 def _homes_first(settings: GatewaySettings, known: CellMap) -> dict[str, Order]:

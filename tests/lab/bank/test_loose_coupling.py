@@ -157,3 +157,26 @@ def test_money_degrades_as_declared_while_anti_fraud_hangs(bank, books_agree):
     assert other.usual_s < OBJECTIVE_S
     assert bank.postgres.query("SELECT unscored, count(*) FROM movement GROUP BY 1") == [(True, ROUNDS)]
     books_agree(bank.postgres)
+
+
+@pytest.mark.parametrize("breaker", ["on", "off"])
+def test_money_waits_for_anti_fraud_that_hangs_until_the_breaker_opens(bank, breaker):
+    """Then it is marked at once. Without a breaker every movement pays for the wait, for as long as that lasts."""
+    ledger, risk = bank.ledger(), bank.service("risk")
+    off = {"BANK_FLOW_OFF": "breaker"} if breaker == "off" else {}
+    gateway = bank.gateway(ledger, services=[risk], BANK_RISK="on", **off)
+    token = gateway.login()
+    with risk.frozen(), ThreadPoolExecutor(5) as phones:
+        assert set(phones.map(lambda _: gateway.pay(token).status, range(25))) == {201}
+        before = gateway.metric("bank_dependency_calls_total", dependency="risk", outcome="breaker")
+        replies = [gateway.pay(token) for _ in range(ROUNDS)]
+        kept = gateway.metric("bank_dependency_calls_total", dependency="risk", outcome="breaker") - before
+    assert {each.status for each in replies} == {201}
+    usual_s = sorted(each.took_s for each in replies)[ROUNDS // 2]
+    if breaker == "on":
+        assert kept > ROUNDS / 2
+        assert usual_s < 0.12
+    else:
+        assert kept == 0
+        assert usual_s >= 0.14
+    assert bank.postgres.query("SELECT unscored, count(*) FROM movement GROUP BY 1") == [(True, 25 + ROUNDS)]
