@@ -7,6 +7,7 @@ Problem
 +-- Forbidden (403)       known who, and not allowed that way: a device, a code or a step-up is wanting
 +-- NotFound (404)
 +-- MethodNotAllowed (405)
++-- Expired (408)         the caller's time was over when the request came
 +-- Conflict (409)        an idempotency key that already stands for something else, a code that was used
 +-- TooLarge (413)
 +-- UnsupportedMediaType (415)
@@ -99,6 +100,16 @@ class Forbidden(Problem):
     error = "forbidden"
 
 
+class Expired(Problem):
+    """The caller's time was over when the request came, as it says itself; nothing was begun."""
+
+    status = 408
+    error = "expired"
+
+    def __init__(self) -> None:
+        super().__init__("deadline", outcome="none")
+
+
 class Conflict(Problem):
     """What may be used once was used before: an idempotency key with other content, a one-time code."""
 
@@ -144,7 +155,7 @@ class StaleEpoch(Unavailable):
 
 
 class DeadlineExceeded(Problem):
-    """The caller's time is over. `outcome` as for Unavailable."""
+    """The caller's time ran out here. `outcome` as for Unavailable."""
 
     status = 504
     error = "deadline"

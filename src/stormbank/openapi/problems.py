@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from stormbank.openapi.shapes import Schema
 from stormbank.problem import Problem, Shed, Unavailable
 
-ALWAYS = (400, 401, 413, 415, 421, 429, 431, 500, 503, 504)
+ALWAYS = (400, 401, 408, 413, 415, 421, 429, 431, 500, 503, 504)
 """Statuses that any operation may answer with."""
 
 
