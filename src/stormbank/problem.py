@@ -22,7 +22,9 @@ Problem
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
+
+from stormbank.wrong import Wrong
 
 
 class Problem(Exception):  # noqa: N818 - an answer, not a fault of ours
@@ -30,6 +32,8 @@ class Problem(Exception):  # noqa: N818 - an answer, not a fault of ours
 
     status = 500
     error = "internal"
+    reasons: ClassVar[tuple[str, ...]] = ()
+    """All that there are, where they are promised."""
 
     def __init__(self, reason: str, *, retry_after_s: int | None = None, **fields: Any) -> None:
         super().__init__(f"{self.error}: {reason}")
@@ -38,10 +42,14 @@ class Problem(Exception):  # noqa: N818 - an answer, not a fault of ours
 
 
 class BadRequest(Problem):
-    """The request cannot be understood."""
+    """The request cannot be understood. `reason` says in a word what is wrong, `detail` what it is about."""
 
     status = 400
     error = "bad_request"
+    reasons = tuple(Wrong)
+
+    def __init__(self, reason: Wrong, detail: str) -> None:
+        super().__init__(reason.value, detail=detail)
 
 
 class Malformed(Problem):
@@ -49,6 +57,7 @@ class Malformed(Problem):
 
     status = 400
     error = "malformed"
+    reasons = ("http", "body")
 
 
 class TooLarge(Problem):
@@ -105,6 +114,7 @@ class Expired(Problem):
 
     status = 408
     error = "expired"
+    reasons = ("deadline",)
 
     def __init__(self) -> None:
         super().__init__("deadline", outcome="none")

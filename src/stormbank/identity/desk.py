@@ -26,6 +26,7 @@ from stormbank.session import Sessions
 from stormbank.slots import Slots
 from stormbank.stepup import StepUps
 from stormbank.work import Done, Reader, Work
+from stormbank.wrong import Wrong
 
 LARGEST_IMAGE: Final = 3000
 """Characters, so that the request fits into what a gateway takes."""
@@ -130,7 +131,7 @@ class Desk:
         fields = await json_fields(request, {"customer": int, "password": str, "purpose": str})
         customer, purpose = fields["customer"], fields["purpose"]
         if purpose not in PURPOSES:
-            raise BadRequest("purpose is not one of " + ", ".join(PURPOSES))
+            raise BadRequest(Wrong.VALUE, "purpose is not one of " + ", ".join(PURPOSES))
         asked = Asked.by(request)
 
         async def work(deadline: Deadline) -> Done:
@@ -172,7 +173,7 @@ class Desk:
         customer, device = fields["customer"], short_text(fields["device"], "device")
         image = fields["image"]
         if not 0 < len(image) <= LARGEST_IMAGE:
-            raise BadRequest(f"image is not 1 to {LARGEST_IMAGE} characters")
+            raise BadRequest(Wrong.TEXT, f"image is not 1 to {LARGEST_IMAGE} characters")
 
         async def work(deadline: Deadline) -> Done:
             found = await self._face.ask("/compare", {"customer": customer, "image": image}, deadline)

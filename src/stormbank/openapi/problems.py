@@ -53,19 +53,20 @@ def _first_line(kind: type[Problem]) -> str:
 
 
 def _schema(kinds: tuple[type[Problem], ...]) -> Schema:
-    return {
-        "allOf": [{"$ref": "#/components/schemas/Problem"}],
-        "properties": {"error": {"enum": [kind.error for kind in kinds]}},
-    }
+    told: Schema = {"error": {"enum": [kind.error for kind in kinds]}}
+    if all(kind.reasons for kind in kinds):
+        told["reason"] = {"enum": [*dict.fromkeys(str(each) for kind in kinds for each in kind.reasons)]}
+    return {"allOf": [{"$ref": "#/components/schemas/Problem"}], "properties": told}
 
 
 PROBLEM = {
     "type": "object",
-    "description": "Why not. `error` is stable and for programs, `reason` says more. `outcome` says of money whether "
-    "it may have moved: `none` or `unknown`; then ask again under the same key.",
+    "description": "Why not. `error` and `reason` are stable and for programs, `detail` is for people. `outcome` says "
+    "of money whether it may have moved: `none` or `unknown`; then ask again under the same key.",
     "properties": {
         "error": {"type": "string"},
         "reason": {"type": "string"},
+        "detail": {"type": "string"},
         "outcome": {"enum": ["none", "unknown"]},
     },
     "required": ["error", "reason"],

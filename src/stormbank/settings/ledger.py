@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from stormbank.request import LARGEST_AMOUNT
 from stormbank.settings.capacity import Capacity, not_every_operation, read_capacity
 from stormbank.settings.common import Common, not_every_ledger, read_common
 from stormbank.settings.parse import addresses, dsn, number, or_off, switch, url, whole, zone
@@ -27,6 +28,7 @@ class Clearing:
 class LedgerSettings:
     """`home` is where a new bank's map has the cell; times in seconds. `code_tries`: None for any number.
 
+    `transfer_limit` is the most that one transfer or payment may move, in fen.
     `stale_max_s` is how old what a standby shows may be while there is no primary; None: it is not asked.
     `ledgers` by cell, or none: then no customer can send to another cell. `outbox_lease_s` is for how long a ledger
     takes a row of the outbox, `outbox_parallel` how many at a time, and `recheck_s` how much of what was settled with a
@@ -45,6 +47,7 @@ class LedgerSettings:
     idempotency: bool
     code_tries: int | None
     customers: int
+    transfer_limit: int
     ledgers: Mapping[str, tuple[str, ...]]
     outbox: bool
     outbox_lease_s: float
@@ -72,6 +75,7 @@ def read(reader: Reader) -> LedgerSettings:
         idempotency=reader.read("BANK_IDEMPOTENCY", "on", switch, True),
         code_tries=reader.read("BANK_CODE_TRIES", "5", or_off(whole(1)), unread),
         customers=reader.read("BANK_CUSTOMERS", "10000", whole(1), 1),
+        transfer_limit=reader.read("BANK_TRANSFER_LIMIT", str(LARGEST_AMOUNT), whole(1), 1),
         ledgers=reader.read("BANK_LEDGERS", "", addresses("CELL", empty=True), {}),
         outbox=reader.read("BANK_OUTBOX", "on", switch, True),
         outbox_lease_s=reader.read("BANK_OUTBOX_LEASE_S", "5", number(0, above=True), 5.0),
