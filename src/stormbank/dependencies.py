@@ -6,17 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 
 from stormbank.addresses import Order
+from stormbank.cellways import ledger_of
 from stormbank.flow.control import FlowControl
 from stormbank.guard.guarded import Guarded, GuardRules
 from stormbank.guard.metrics import GuardMetrics
 from stormbank.operations import OPERATIONS, Operation
 from stormbank.problem import Unavailable
 from stormbank.upstream import Retries, Upstream
-
-
-def ledger_of(cell: str) -> str:
-    """Return the name of a cell's ledgers as a dependency."""
-    return f"ledger-{cell}"
 
 
 def serves(cells: Iterable[str], services: Iterable[str]) -> dict[str, tuple[Operation, ...]]:
@@ -65,7 +61,7 @@ async def connect(
     for name, some in urls.items():
         guarded[name] = Guarded(
             name,
-            rules,
+            rules(name),
             _way(name, some, upstreams, orders.get(name)),
             metrics.counter(name),
             flow.observer(name),

@@ -19,8 +19,9 @@ from stormbank.background import beside
 from stormbank.cellmap import CellMap
 from stormbank.cells import HEADER as CELL_HEADER
 from stormbank.cells import Cells
+from stormbank.cellways import ledger_of
 from stormbank.deadline import HEADER
-from stormbank.dependencies import Dependencies, connect, ledger_of, serves
+from stormbank.dependencies import Dependencies, connect, serves
 from stormbank.epoch import HEADER as EPOCH_HEADER
 from stormbank.flow.control import FlowControl
 from stormbank.flow.metrics import FlowCounts, FlowMetrics

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from stormbank.deadline import Deadline
-from stormbank.desks.desk import Work, serve
+from stormbank.desks.desk import Work, metrics_of, serve
 from stormbank.desks.ledgers import ledgers, passed_on
 from stormbank.operations import BY_NAME
 from stormbank.request import epoch_in, json_fields, short_text
@@ -14,7 +14,8 @@ from stormbank.settings.asking import AskingSettings
 
 async def run(settings: AskingSettings, host: str, port: int) -> None:
     """Be a campus process until told to end."""
-    async with ledgers(settings) as asked:
+    metrics = metrics_of("campus", settings)
+    async with ledgers(settings, metrics) as asked:
 
         async def check_in(customer: int, request: web.BaseRequest) -> Work:
             place = short_text((await json_fields(request, {"place": str}))["place"], "place")
@@ -26,4 +27,4 @@ async def run(settings: AskingSettings, host: str, port: int) -> None:
 
             return work
 
-        await serve("campus", settings, host, port, {"checkin": check_in})
+        await serve("campus", settings, host, port, {"checkin": check_in}, metrics=metrics)

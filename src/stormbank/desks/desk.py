@@ -22,10 +22,23 @@ Problem for what cannot be done: it is refused before it occupies anything.
 """
 
 
-async def serve(role: str, settings: Desk, host: str, port: int, readers: Mapping[str, Reader]) -> None:
+def metrics_of(role: str, settings: Desk) -> ServiceMetrics:
+    """Return the registry of the service `role`, for whoever counts in it before it serves."""
+    return ServiceMetrics(role, zone=settings.common.zone, pod=settings.common.pod)
+
+
+async def serve(
+    role: str,
+    settings: Desk,
+    host: str,
+    port: int,
+    readers: Mapping[str, Reader],
+    *,
+    metrics: ServiceMetrics | None = None,
+) -> None:
     """Be the service `role` until told to end; `readers` by the names of its operations."""
     common = settings.common
-    metrics = ServiceMetrics(role, zone=common.zone, pod=common.pod)
+    metrics = metrics or metrics_of(role, settings)
     counts = SlotMetrics(metrics.registry)
     slots = Slots(settings.capacity.slots, counts.wait)
     counts.watch(slots)

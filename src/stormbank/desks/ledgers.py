@@ -11,12 +11,16 @@ from aiohttp import web
 
 from stormbank.cells import HEADER as CELL_HEADER
 from stormbank.cells import Cells
+from stormbank.cellways import open_ways
 from stormbank.deadline import Deadline
 from stormbank.epoch import HEADER as EPOCH_HEADER
+from stormbank.guard.guarded import Asker
+from stormbank.guard.metrics import GuardMetrics
+from stormbank.metrics import ServiceMetrics
 from stormbank.operations import Operation
 from stormbank.problem import Misrouted
 from stormbank.settings.asking import AskingSettings
-from stormbank.upstream import Upstream, UpstreamAnswer
+from stormbank.upstream import UpstreamAnswer
 
 PASSED_ON: Final = ("Authorization", "Idempotency-Key", CELL_HEADER, EPOCH_HEADER)
 
@@ -24,7 +28,7 @@ PASSED_ON: Final = ("Authorization", "Idempotency-Key", CELL_HEADER, EPOCH_HEADE
 class Ledgers:
     """The ledgers of every cell."""
 
-    def __init__(self, cells: Cells, by_cell: Mapping[str, Upstream]) -> None:
+    def __init__(self, cells: Cells, by_cell: Mapping[str, Asker]) -> None:
         self._cells = cells
         self._by_cell = by_cell
 
@@ -38,7 +42,7 @@ class Ledgers:
     ) -> UpstreamAnswer:
         """Ask for `operation` on behalf of the customer of `request`, under the request's key, epoch and token.
 
-        Raises Misrouted when the gateway takes the customer for another cell's, and what Upstream.ask raises.
+        Raises Misrouted when the gateway takes the customer for another cell's, and what Guarded.ask raises.
         """
         cell = self._cells.of(customer)
         if request.headers.get(CELL_HEADER, cell) != cell:
@@ -56,11 +60,8 @@ def passed_on(answer: UpstreamAnswer) -> web.Response:
 
 
 @asynccontextmanager
-async def ledgers(settings: AskingSettings) -> AsyncIterator[Ledgers]:
+async def ledgers(settings: AskingSettings, metrics: ServiceMetrics) -> AsyncIterator[Ledgers]:
     """Connections to the ledgers, for as long as the body lasts."""
     async with AsyncExitStack() as stack:
-        by_cell = {
-            cell: await stack.enter_async_context(Upstream("ledger", urls))
-            for cell, urls in settings.ledgers.items()
-        }
-        yield Ledgers(settings.common.cells, by_cell)
+        ways = await open_ways(stack, settings.ledgers, settings.guard, GuardMetrics(metrics.registry))
+        yield Ledgers(settings.common.cells, ways.guarded)

@@ -7,7 +7,7 @@ import json
 from aiohttp import web
 
 from stormbank.deadline import Deadline
-from stormbank.desks.desk import Work, serve
+from stormbank.desks.desk import Work, metrics_of, serve
 from stormbank.desks.ledgers import Ledgers, ledgers, passed_on
 from stormbank.funds import FUNDS, advice, profile_of
 from stormbank.operations import BY_NAME
@@ -19,10 +19,11 @@ from stormbank.settings.asking import AskingSettings
 
 async def run(settings: AskingSettings, host: str, port: int) -> None:
     """Be a wealth process until told to end."""
-    async with ledgers(settings) as asked:
+    metrics = metrics_of("wealth", settings)
+    async with ledgers(settings, metrics) as asked:
         wealth = Wealth(asked)
         readers = {"products": wealth.products, "advice": wealth.advice, "invest": wealth.invest}
-        await serve("wealth", settings, host, port, readers)
+        await serve("wealth", settings, host, port, readers, metrics=metrics)
 
 
 class Wealth:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -31,8 +31,9 @@ Family = GaugeMetricFamily | CounterMetricFamily
 class GuardMetrics(Collector):
     """Calls by dependency and outcome; and what each guard holds, read when Prometheus asks."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._calls = names.CALLS.on(registry)
+    def __init__(self, registry: CollectorRegistry, calls: Counter | None = None) -> None:
+        """`calls` is CALLS where the registry knows it already."""
+        self._calls = names.CALLS.on(registry) if calls is None else calls
         self._guarded: list[Guarded] = []
         registry.register(self)
 

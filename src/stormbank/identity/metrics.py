@@ -16,9 +16,9 @@ class PartyMetrics:
     """Calls to external parties by outcome; `shed` is a call that the bulkhead refused."""
 
     def __init__(self, registry: CollectorRegistry, parties: tuple[str, ...]) -> None:
-        calls = names.CALLS.on(registry)
+        self.calls = names.CALLS.on(registry)
         self._calls = {
-            (party, outcome): calls.labels(party, NO_CELL, outcome)
+            (party, outcome): self.calls.labels(party, NO_CELL, outcome)
             for party in parties
             for outcome in OUTCOMES
         }

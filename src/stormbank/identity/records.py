@@ -13,10 +13,11 @@ from stormbank.cells import HEADER as CELL_HEADER
 from stormbank.cells import Cells
 from stormbank.deadline import Deadline
 from stormbank.epoch import HEADER as EPOCH_HEADER
+from stormbank.guard.guarded import Asker
 from stormbank.operations import BY_NAME
 from stormbank.problem import Problem
 from stormbank.session import CUSTOMER_HEADER, Sessions
-from stormbank.upstream import Upstream, UpstreamAnswer
+from stormbank.upstream import UpstreamAnswer
 
 
 class Relayed(Problem):
@@ -48,7 +49,7 @@ class Asked:
 class Records:
     """Asks the ledgers of the customer's cell. Every method raises what the ledger refuses with, as it is."""
 
-    def __init__(self, cells: Cells, ledgers: Mapping[str, Upstream], sessions: Sessions) -> None:
+    def __init__(self, cells: Cells, ledgers: Mapping[str, Asker], sessions: Sessions) -> None:
         self._cells = cells
         self._ledgers = ledgers
         self._sessions = sessions

@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack
 
 from aiohttp import web
 
+from stormbank.cellways import open_ways
+from stormbank.guard.metrics import GuardMetrics
 from stormbank.identity.biometric import Biometrics
 from stormbank.identity.codes import Codes
 from stormbank.identity.desk import Claims, Desk, Policy
@@ -19,7 +21,6 @@ from stormbank.settings.identity import IdentitySettings, PartySettings
 from stormbank.signed import Signed
 from stormbank.slots import Slots
 from stormbank.stepup import StepUps
-from stormbank.upstream import Upstream
 
 
 async def run(settings: IdentitySettings, host: str, port: int) -> None:
@@ -28,10 +29,8 @@ async def run(settings: IdentitySettings, host: str, port: int) -> None:
     metrics = ServiceMetrics("identity", zone=common.zone, pod=common.pod)
     calls = PartyMetrics(metrics.registry, ("sms", "face"))
     async with AsyncExitStack() as stack:
-        ledgers = {
-            cell: await stack.enter_async_context(Upstream("ledger", urls))
-            for cell, urls in settings.ledgers.items()
-        }
+        guards = GuardMetrics(metrics.registry, calls.calls)
+        ways = await open_ways(stack, settings.ledgers, settings.guard, guards)
         sms, face = [
             await stack.enter_async_context(_party(name, told, calls, bounded=settings.bulkheads))
             for name, told in (("sms", settings.sms), ("face", settings.face))
@@ -45,7 +44,7 @@ async def run(settings: IdentitySettings, host: str, port: int) -> None:
                 binding=settings.binding, bulkheads=settings.bulkheads, step_up_s=settings.step_up_s
             ),
             claims=claims,
-            records=Records(common.cells, ledgers, claims.sessions),
+            records=Records(common.cells, ways.guarded, claims.sessions),
             sms=sms,
             face=face,
             slots=slots,
@@ -53,7 +52,7 @@ async def run(settings: IdentitySettings, host: str, port: int) -> None:
         )
 
         async def serving() -> bool:
-            for each in ledgers.values():
+            for each in ways.upstreams.values():
                 if await each.serving():
                     return True
             return False

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from stormbank.cellmap import CellMap
+from stormbank.cellways import open_ways
 from stormbank.clearing.sending import clearing_handlers
 from stormbank.db.access import Access
 from stormbank.db.books import Movement
 from stormbank.db.epoch import EpochKeeper
 from stormbank.db.outbox import Outbox
 from stormbank.epoch import CellState
+from stormbank.guard.metrics import GuardMetrics
 from stormbank.lookout import Lookout
 from stormbank.metrics import OutboxMetrics, ServiceMetrics
 from stormbank.outbox import Done, Handler, Later, Row
@@ -24,7 +26,6 @@ from stormbank.outbox.transfer import TransferHandler
 from stormbank.session import Sessions
 from stormbank.settings.ledger import LedgerSettings
 from stormbank.transit import kind_of
-from stormbank.upstream import Upstream
 
 FOLLOW_EVERY_S: Final = (
     2.0  # a ledger asks many times less than gateways do: it can wait, and is told when it is wrong
@@ -77,13 +78,13 @@ async def sending_of(
     outbox = Outbox(access, settings.outbox_lease_s)
     async with AsyncExitStack() as stack:
         handlers = await clearing_handlers(settings, stack)
-        for there, urls in others.items():
-            upstream = await stack.enter_async_context(Upstream("ledger", urls))
+        ways = await open_ways(stack, others, settings.guard, GuardMetrics(metrics.registry))
+        for there, way in ways.guarded.items():
             handlers[kind_of(there)] = TransferHandler(
                 cells,
                 here,
                 there,
-                upstream=upstream,
+                upstream=way,
                 known=known,
                 epoch=lambda: epochs.last,
                 sessions=sessions,

@@ -20,12 +20,13 @@ from stormbank.db.books import Movement
 from stormbank.deadline import Deadline
 from stormbank.epoch import HEADER as EPOCH_HEADER
 from stormbank.epoch import Epoch
+from stormbank.guard.guarded import Asker
 from stormbank.operations import BY_NAME
 from stormbank.outbox import Done, Later, Row
 from stormbank.problem import DeadlineExceeded, StaleEpoch, Unavailable
 from stormbank.session import CUSTOMER_HEADER, Sessions
 from stormbank.transit import RETURNED, Transfer, transit_account
-from stormbank.upstream import Upstream, UpstreamAnswer
+from stormbank.upstream import UpstreamAnswer
 
 ANSWER_MS: Final = 1_500  # several times what it takes, and well within a lease
 CLOSED_S: Final = 1.0
@@ -46,7 +47,7 @@ class TransferHandler:
         here: str,
         there: str,
         *,
-        upstream: Upstream,
+        upstream: Asker,
         known: CellMap,
         epoch: Callable[[], Epoch | None],
         sessions: Sessions,
