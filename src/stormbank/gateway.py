@@ -32,6 +32,7 @@ from stormbank.metrics import CellMetrics, ScoreMetrics, ServiceMetrics
 from stormbank.operations import Operation
 from stormbank.problem import StaleEpoch, Unavailable
 from stormbank.pulse import Pulse
+from stormbank.request import idempotency_key
 from stormbank.scoring import Scoring
 from stormbank.service import CELL, Service, reply
 from stormbank.session import Sessions
@@ -87,7 +88,7 @@ class Gateway:
             if body is None:
                 body = await intake.body_of(request, deadline)
             if operation.stepped_up:
-                self._step_ups.demand(customer, body, request.headers)
+                self._step_ups.demand(customer, idempotency_key(request), body, request.headers)
             headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
             headers[CELL_HEADER] = cell
             if operation.writes:

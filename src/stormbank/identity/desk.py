@@ -24,7 +24,7 @@ from stormbank.request import idempotency_key, json_fields, short_text
 from stormbank.service import reply
 from stormbank.session import Sessions
 from stormbank.slots import Slots
-from stormbank.stepup import StepUps
+from stormbank.stepup import StepUps, order_of
 from stormbank.work import Done, Reader, Work
 from stormbank.wrong import Wrong
 
@@ -188,9 +188,13 @@ class Desk:
         return work
 
     async def _step_up(self, customer: int, request: web.BaseRequest) -> Work:
-        fields = await json_fields(request, {"challenge": str, "code": str})
+        answered = {"challenge": str, "code": str, "key": str, "amount": int}
+        fields = await json_fields(request, {**answered, "to": int}, {**answered, "payee": str})
+        order = order_of(_key_in(fields["key"]), fields)
         challenge = self._claims.codes.opened(fields["challenge"], customer, "stepup")
-        right, asked, attempt = is_right(challenge, fields["code"]), Asked.by(request), _attempt_in(request)
+        right, asked = is_right(challenge, fields["code"]), Asked.by(request)
+        # The same attempt is for the same movement: a code that was used for one buys no token for another.
+        attempt = uuid.uuid5(_attempt_in(request), order)
 
         async def work(deadline: Deadline) -> Done:
             tried = {"key": str(challenge.key), "attempt": str(attempt), "right": right}
@@ -199,7 +203,7 @@ class Desk:
             # Counted from when the code was used: asked again, the answer lasts no longer than the first one.
             expires = found["used_at"] + self._policy.step_up_s
             return 200, {
-                "step_up": self._claims.step_ups.issue(customer, expires),
+                "step_up": self._claims.step_ups.issue(customer, order, expires),
                 "expires_s": max(0, expires - int(time.time())),
             }
 
@@ -228,6 +232,14 @@ def _demand_right(outcome: str) -> None:
         raise Conflict("code_used")
     if outcome != "right":
         raise Forbidden(f"code_{outcome}")
+
+
+def _key_in(text: str) -> uuid.UUID:
+    """Read the key that the movement will carry."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise BadRequest(Wrong.IDEMPOTENCY_KEY, "key is not a UUID") from None
 
 
 def _attempt_in(request: web.BaseRequest) -> uuid.UUID:

@@ -19,6 +19,7 @@ BOOKED: Final[dict[str, Schema]] = {
     "balance": FEN,
 }
 _STATE: Final[dict[str, Any]] = {"key": KEY, "state": {"type": "string"}}
+_STEPPED_UP: Final = {"Bank-Step-Up": "what a step-up for this movement gave, for a large amount"}
 
 SHAPES: Final = {
     "transfer": Shape(
@@ -27,7 +28,7 @@ SHAPES: Final = {
         record(BOOKED),
         record({"to": CUSTOMER, "amount": AMOUNT}, currency=CURRENCY_NAMED),
         problems=(403, 409, 422),
-        headers={"Bank-Step-Up": "what a step-up gave, for a large amount"},
+        headers=_STEPPED_UP,
     ),
     "payment": Shape(
         "Money to a payee, by way of a clearing account.",
@@ -35,6 +36,7 @@ SHAPES: Final = {
         record(BOOKED),
         record({"payee": words("name of the payee"), "amount": AMOUNT}, currency=CURRENCY_NAMED),
         problems=(403, 409, 422),
+        headers=_STEPPED_UP,
     ),
     "confirm": Shape(
         "What became of a key: booked, and how far it has come, or unknown.",
