@@ -58,6 +58,11 @@ class CellMap:
         known = self._known[cell]
         return None if known is None else known.epoch
 
+    def home(self, cell: str) -> str | None:
+        """Return the zone where `cell` is at home, None while it is unknown."""
+        known = self._known[cell]
+        return None if known is None else known.state.home
+
     def doubt(self, cell: str) -> None:
         """Report a write that was refused for its epoch: the ledgers are asked again at once."""
         self._doubted[cell].set()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from stormbank.problem import BadRequest
+from stormbank.wrong import Wrong
 
 HEADER: Final = "X-Deadline-Ms"
 DEFAULT_MS: Final = 3_000
@@ -33,7 +34,7 @@ class Deadline:
         # Not what int() would take besides: spaces, underscores, other scripts' digits.
         digits = value.removeprefix("-")
         if not (digits.isascii() and digits.isdigit()):
-            raise BadRequest(f"{HEADER} is not a whole number of milliseconds")
+            raise BadRequest(Wrong.DEADLINE, f"{HEADER} is not a whole number of milliseconds")
         budget_ms = int(value[:12])
         return cls.after_ms(min(budget_ms, LONGEST_MS))
 

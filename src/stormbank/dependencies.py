@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 
+from stormbank.addresses import Order
 from stormbank.cells import ledger_of
 from stormbank.flow.control import FlowControl
 from stormbank.guard.guarded import Guarded, GuardRules
@@ -44,34 +45,42 @@ class Dependencies:
 async def connect(
     stack: AsyncExitStack,
     urls: Mapping[str, Sequence[str]],
-    rules: GuardRules,
+    rules: Callable[[str], GuardRules],
     flow: FlowControl,
     metrics: GuardMetrics,
     *,
     cells: Sequence[str],
+    orders: Mapping[str, Order],
 ) -> tuple[Dependencies, dict[str, Upstream]]:
     """Open the ways to all of `urls`, by dependency; they close with `stack`. Flow control hears of every answer.
 
-    `cells` are the bank's.
+    `rules` are those of the guard around a dependency, by its name. `cells` are the bank's. `orders` says of a
+    dependency which of its addresses come first, where they are no equals.
     """
     upstreams: dict[str, Upstream] = {}
     guarded: dict[str, Guarded] = {}
     for name, some in urls.items():
         of = [cell for cell in cells if ledger_of(cell) == name] or cells
         guarded[name] = Guarded(
-            name, rules, _way(name, some, upstreams), metrics.counter(name, of), flow.observer(name)
+            name,
+            rules(name),
+            _way(name, some, upstreams, orders.get(name)),
+            metrics.counter(name, of),
+            flow.observer(name),
         )
         await stack.enter_async_context(upstreams[name])
         metrics.watch(guarded[name])
     return Dependencies(guarded), upstreams
 
 
-def _way(name: str, urls: Sequence[str], upstreams: dict[str, Upstream]) -> Callable[[Retries], Upstream]:
+def _way(
+    name: str, urls: Sequence[str], upstreams: dict[str, Upstream], order: Order | None
+) -> Callable[[Retries], Upstream]:
     # What a refusal calls it: phones know of no cells.
     reason = "ledger" if name.startswith("ledger-") else name
 
     def open_with(retries: Retries) -> Upstream:
-        upstreams[name] = Upstream(reason, urls, retries)
+        upstreams[name] = Upstream(reason, urls, retries, order)
         return upstreams[name]
 
     return open_with

@@ -8,11 +8,13 @@ import time
 import uuid
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Final
 
 from aiohttp import web
 
 from stormbank import intake, openapi
+from stormbank.addresses import Order, home_first
 from stormbank.background import beside
 from stormbank.cellmap import CellMap
 from stormbank.cells import HEADER as CELL_HEADER
@@ -22,12 +24,14 @@ from stormbank.dependencies import Dependencies, connect, serves
 from stormbank.epoch import HEADER as EPOCH_HEADER
 from stormbank.flow.control import FlowControl
 from stormbank.flow.metrics import FlowCounts, FlowMetrics
+from stormbank.guard.guarded import GuardRules
 from stormbank.guard.metrics import GuardMetrics
 from stormbank.lookout import Lookout
 from stormbank.metrics import CallMetrics, CellMetrics, ScoreMetrics, ServiceMetrics
 from stormbank.operations import Operation, addresses_of
 from stormbank.problem import StaleEpoch, Unavailable
 from stormbank.pulse import Pulse
+from stormbank.request import idempotency_key
 from stormbank.scoring import Scoring
 from stormbank.service import CELL, Service, reply
 from stormbank.session import Sessions
@@ -83,7 +87,7 @@ class Gateway:
             if body is None:
                 body = await intake.body_of(request, deadline)
             if operation.stepped_up:
-                self._step_ups.demand(customer, body, request.headers)
+                self._step_ups.demand(customer, idempotency_key(request), body, request.headers)
             headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
             headers[CELL_HEADER] = cell
             if operation.writes:
@@ -166,7 +170,13 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
     async with AsyncExitStack() as stack:
         guards = GuardMetrics(metrics.registry, CallMetrics(metrics.registry))
         dependencies, upstreams = await connect(
-            stack, urls, settings.flow.guard, flow, guards, cells=common.cells.names
+            stack,
+            urls,
+            partial(_guard, settings),
+            flow,
+            guards,
+            cells=common.cells.names,
+            orders=_homes_first(settings, known),
         )
         ledgers = [upstreams[ledger_of(cell)] for cell in settings.ledgers]
         scoring = None
@@ -199,6 +209,20 @@ async def run(settings: GatewaySettings, host: str, port: int) -> None:
         }
         async with beside(service.end, {"the pulse": pulse.keep(), **follow}):
             await service.run(host, port, common.drain_s)
+
+
+def _guard(settings: GatewaySettings, name: str) -> GuardRules:
+    if name == "risk" and settings.scoring is not None:
+        return settings.flow.guard.within(settings.scoring.wait_s)
+    return settings.flow.guard
+
+
+def _homes_first(settings: GatewaySettings, known: CellMap) -> dict[str, Order]:
+    """Return for each cell's ledgers that those of its home come first, as the map has it at each request."""
+    return {
+        ledger_of(cell): home_first(settings.ledgers[cell], zones, partial(known.home, cell))
+        for cell, zones in settings.ledger_zones.items()
+    }
 
 
 def _flow(settings: GatewaySettings, metrics: ServiceMetrics) -> FlowControl:

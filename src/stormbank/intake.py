@@ -14,6 +14,7 @@ from stormbank.deadline import Deadline
 from stormbank.operations import Operation
 from stormbank.problem import BadRequest, DeadlineExceeded, Malformed, TooLarge, UnsupportedMediaType
 from stormbank.request import idempotency_key
+from stormbank.wrong import Wrong
 
 LARGEST_BODY: Final = 4096
 _ONCE: Final = ("Authorization", "Idempotency-Key", DEADLINE_HEADER, "Content-Type")
@@ -35,7 +36,7 @@ def check_key(operation: Operation, request: web.BaseRequest) -> None:
     """Refuse a request that moves money without a key that makes it one."""
     if operation.money:
         if "Idempotency-Key" not in request.headers:
-            raise BadRequest("Idempotency-Key is missing")
+            raise BadRequest(Wrong.IDEMPOTENCY_KEY, "Idempotency-Key is missing")
         idempotency_key(request)
 
 
@@ -43,7 +44,7 @@ def _check_repeated(headers: CIMultiDictProxy[str]) -> None:
     for name in _ONCE:
         # Which of them the next process would believe is anybody's guess.
         if len(headers.getall(name, ())) > 1:
-            raise BadRequest(f"{name} is there twice")
+            raise BadRequest(Wrong.REPEATED_HEADER, f"{name} is there twice")
 
 
 async def body_of(request: web.BaseRequest, deadline: Deadline) -> bytes:

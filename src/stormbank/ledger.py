@@ -34,7 +34,7 @@ from stormbank.operations import Operation
 from stormbank.outbox.sending import sending_of
 from stormbank.outcome import outcome_of
 from stormbank.problem import BadRequest, Misrouted, Problem, Refused, StaleEpoch, Unavailable
-from stormbank.request import MONEY_FIELDS, amount_in, epoch_in, idempotency_key, json_fields, short_text
+from stormbank.request import epoch_in, idempotency_key, json_fields, money_fields, short_text
 from stormbank.service import CLOSE_SHARE, Service, reply
 from stormbank.session import Sessions
 from stormbank.settings.ledger import LedgerSettings
@@ -42,6 +42,7 @@ from stormbank.slots import Slots
 from stormbank.staleness import HEADER as AS_OF
 from stormbank.transit import Transfer, kind_of, transit_account
 from stormbank.work import Done, Reader, Work
+from stormbank.wrong import Wrong
 
 READY_ANYWAY_S: Final = 5.0
 
@@ -51,6 +52,7 @@ class Ledger:
 
     `sent` is told of movements that something is to be done elsewhere for. `reached` are the other cells that its
     customers can send to. `pays_out` says that payments leave the bank; else they are booked and nothing more.
+    `limit` is the most that a customer can move at a time, in fen.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Ledger:
         sent: Callable[[Movement], None],
         reached: Collection[str],
         pays_out: bool,
+        limit: int,
     ) -> None:
         self._cells = cells
         self._cell = cell
@@ -82,6 +85,7 @@ class Ledger:
         self._sent = sent
         self._reached = reached
         self._pays_out = pays_out
+        self._limit = limit
         self._readers: dict[str, Reader] = {
             "balance": self._balance,
             "transfer": self._transfer,
@@ -168,12 +172,14 @@ class Ledger:
         return work
 
     async def _transfer(self, customer: int, request: web.BaseRequest) -> Work:
-        fields = await json_fields(request, MONEY_FIELDS["transfer"])
+        fields = await money_fields(request, "transfer")
         to = fields["to"]
-        if not 0 < to < 2**63 or to == customer:
-            raise BadRequest("to is not the account of another customer")
+        if not 0 < to < 2**63:
+            raise BadRequest(Wrong.ACCOUNT, "to is not the number of an account")
+        if to == customer:
+            raise BadRequest(Wrong.SAME_ACCOUNT, "to is the customer's own account")
         mark = Mark.read(request.headers)
-        movement = Movement(idempotency_key(request), "transfer", customer, to, amount_in(fields), mark=mark)
+        movement = Movement(idempotency_key(request), "transfer", customer, to, fields["amount"], mark=mark)
         if (there := self._cells.of(to)) != self._cell:
             movement = self._across(movement, there)
         return self._move(movement, epoch_in(request))
@@ -192,11 +198,11 @@ class Ledger:
         )
 
     async def _payment(self, customer: int, request: web.BaseRequest) -> Work:
-        fields = await json_fields(request, MONEY_FIELDS["payment"])
+        fields = await money_fields(request, "payment")
         payee = short_text(fields["payee"], "payee")
         through = clearing_account(payee)
         mark = Mark.read(request.headers)
-        key, amount = idempotency_key(request), amount_in(fields)
+        key, amount = idempotency_key(request), fields["amount"]
         movement = Movement(key, "payment", customer, through, amount, payee, mark=mark)
         if self._pays_out:
             movement = replace(movement, outgoing=Outgoing(KIND, content(customer, payee, amount)))
@@ -204,6 +210,8 @@ class Ledger:
 
     def _move(self, movement: Movement, epoch: Epoch | None) -> Work:
         async def work(deadline: Deadline) -> Done:
+            if movement.amount > self._limit:
+                await self._demand_booked(movement, epoch, deadline)
             booked = await self._books.move(movement, epoch, deadline)
             self._counts.moved(movement.operation, repeated=booked.repeated)
             if movement.outgoing is not None and not booked.repeated:
@@ -217,6 +225,11 @@ class Ledger:
             }
 
         return work
+
+    async def _demand_booked(self, movement: Movement, epoch: Epoch | None, deadline: Deadline) -> None:
+        """Refuse what is over the limit, unless it was booked when the limit was another one."""
+        if await self._books.confirm(movement.from_account, movement.key, epoch, deadline) is None:
+            raise Refused("over_limit", most=self._limit)
 
 
 async def run(settings: LedgerSettings, host: str, port: int) -> None:
@@ -259,6 +272,7 @@ async def run(settings: LedgerSettings, host: str, port: int) -> None:
             sent=sending.sent,
             reached=sending.reached,
             pays_out=settings.clearing is not None,
+            limit=settings.transfer_limit,
         )
         service = Service(
             "ledger", ledger.answer, metrics, ready, serving, "/cell", ledger.cell, close_share=CLOSE_SHARE

@@ -14,6 +14,7 @@ from stormbank.deadline import Deadline
 from stormbank.problem import BadRequest, Refused
 from stormbank.request import epoch_in, json_fields, short_text
 from stormbank.work import Done, Reader, Work
+from stormbank.wrong import Wrong
 
 
 class CustomerDesk:
@@ -71,4 +72,4 @@ def _try_in(customer: int, fields: dict[str, Any]) -> Try:
     try:
         return Try(customer, uuid.UUID(fields["key"]), uuid.UUID(fields["attempt"]))
     except ValueError:
-        raise BadRequest("key and attempt are not UUIDs") from None
+        raise BadRequest(Wrong.VALUE, "key and attempt are not UUIDs") from None

@@ -16,6 +16,7 @@ from stormbank.request import amount_in, epoch_in, idempotency_key, json_fields
 from stormbank.session import CUSTOMER_HEADER
 from stormbank.transit import transit_account
 from stormbank.work import Done, Reader, Work
+from stormbank.wrong import Wrong
 
 _CREDIT_FIELDS = {"key": str, "cell": str, "epoch": str, "from": int, "to": int, "amount": int}
 
@@ -50,23 +51,23 @@ class TransitDesk:
         fields, row = await json_fields(request, _CREDIT_FIELDS), idempotency_key(request)
         sender, payer = fields["cell"], fields["from"]
         if sender not in self._cells.names or sender == self._cell or self._cells.of(payer) != sender:
-            raise BadRequest("cell is not another one, or not the payer's")
+            raise BadRequest(Wrong.VALUE, "cell is not another one, or not the payer's")
         if fields["to"] != customer:
-            raise BadRequest("to is not the customer that the asker speaks for")
+            raise BadRequest(Wrong.ACCOUNT, "to is not the customer that the asker speaks for")
         try:
             key, epoch = uuid.UUID(fields["key"]), Epoch.parse(fields["epoch"])
         except ValueError as error:
-            raise BadRequest(str(error)) from None
+            raise BadRequest(Wrong.VALUE, str(error)) from None
         through = transit_account(self._cells, sender, row)
         return Credit(row, key, sender, epoch, payer, customer, amount_in(fields), through)
 
     async def _confirm(self, customer: int, request: web.BaseRequest) -> Work:
         if set(request.query) != {"key"}:
-            raise BadRequest("the query is not key=UUID")
+            raise BadRequest(Wrong.QUERY, "the query is not key=UUID")
         try:
             key = uuid.UUID(request.query["key"])
         except ValueError:
-            raise BadRequest("key is not a UUID") from None
+            raise BadRequest(Wrong.QUERY, "key is not a UUID") from None
         epoch = epoch_in(request)
 
         async def work(deadline: Deadline) -> Done:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from stormbank.problem import BadRequest
+from stormbank.wrong import Wrong
 
 UNSCORED: Final = "Bank-Unscored"
 BARRED: Final = "Bank-Barred"
@@ -37,9 +38,9 @@ class Mark:
         """Read it; BadRequest."""
         unscored, bar = headers.get(UNSCORED), headers.get(BARRED)
         if unscored not in (None, "1"):
-            raise BadRequest(f"{UNSCORED} is not 1")
+            raise BadRequest(Wrong.HEADER, f"{UNSCORED} is not 1")
         if bar not in (None, REFUSED, CLOSED):
-            raise BadRequest(f"{BARRED} is not {REFUSED} or {CLOSED}")
+            raise BadRequest(Wrong.HEADER, f"{BARRED} is not {REFUSED} or {CLOSED}")
         return cls(unscored is not None, bar)
 
 

@@ -52,7 +52,15 @@ OPERATIONS: Final = (
         system_type="account",
     ),
     Operation(
-        "payment", "POST", "/v1/payments", "A1", money=True, writes=True, scored=True, system_type="account"
+        "payment",
+        "POST",
+        "/v1/payments",
+        "A1",
+        money=True,
+        writes=True,
+        stepped_up=True,
+        scored=True,
+        system_type="account",
     ),
     Operation("confirm", "GET", "/v1/movements", "A1", writes=True, confirms=True, system_type="query"),
     Operation("bills", "GET", "/v1/bills", "B", system_type="query"),

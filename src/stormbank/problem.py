@@ -7,6 +7,7 @@ Problem
 +-- Forbidden (403)       known who, and not allowed that way: a device, a code or a step-up is wanting
 +-- NotFound (404)
 +-- MethodNotAllowed (405)
++-- Expired (408)         the caller's time was over when the request came
 +-- Conflict (409)        an idempotency key that already stands for something else, a code that was used
 +-- TooLarge (413)
 +-- UnsupportedMediaType (415)
@@ -21,7 +22,9 @@ Problem
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
+
+from stormbank.wrong import Wrong
 
 
 class Problem(Exception):  # noqa: N818 - an answer, not a fault of ours
@@ -29,6 +32,8 @@ class Problem(Exception):  # noqa: N818 - an answer, not a fault of ours
 
     status = 500
     error = "internal"
+    reasons: ClassVar[tuple[str, ...]] = ()
+    """All that there are, where they are promised."""
 
     def __init__(self, reason: str, *, retry_after_s: int | None = None, **fields: Any) -> None:
         super().__init__(f"{self.error}: {reason}")
@@ -37,10 +42,14 @@ class Problem(Exception):  # noqa: N818 - an answer, not a fault of ours
 
 
 class BadRequest(Problem):
-    """The request cannot be understood."""
+    """The request cannot be understood. `reason` says in a word what is wrong, `detail` what it is about."""
 
     status = 400
     error = "bad_request"
+    reasons = tuple(Wrong)
+
+    def __init__(self, reason: Wrong, detail: str) -> None:
+        super().__init__(reason.value, detail=detail)
 
 
 class Malformed(Problem):
@@ -48,6 +57,7 @@ class Malformed(Problem):
 
     status = 400
     error = "malformed"
+    reasons = ("http", "body")
 
 
 class TooLarge(Problem):
@@ -99,6 +109,17 @@ class Forbidden(Problem):
     error = "forbidden"
 
 
+class Expired(Problem):
+    """The caller's time was over when the request came, as it says itself; nothing was begun."""
+
+    status = 408
+    error = "expired"
+    reasons = ("deadline",)
+
+    def __init__(self) -> None:
+        super().__init__("deadline", outcome="none")
+
+
 class Conflict(Problem):
     """What may be used once was used before: an idempotency key with other content, a one-time code."""
 
@@ -144,7 +165,7 @@ class StaleEpoch(Unavailable):
 
 
 class DeadlineExceeded(Problem):
-    """The caller's time is over. `outcome` as for Unavailable."""
+    """The caller's time ran out here. `outcome` as for Unavailable."""
 
     status = 504
     error = "deadline"

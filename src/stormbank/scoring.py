@@ -13,7 +13,7 @@ from stormbank.guard.guarded import Asker
 from stormbank.mark import CLOSED, REFUSED, Mark
 from stormbank.operations import BY_NAME, Operation
 from stormbank.problem import Problem
-from stormbank.request import MONEY_FIELDS, amount_in, fields_in
+from stormbank.request import money_in
 
 _MARGIN_S: Final = 0.05
 
@@ -38,8 +38,8 @@ class Scoring:
         self, operation: Operation, customer: int, headers: Mapping[str, str], body: bytes, deadline: Deadline
     ) -> Mark:
         """Return how the ledger is to take this request; BadRequest when it makes no sense, which nobody scores."""
-        fields = fields_in(body, MONEY_FIELDS[operation.name])
-        amount = amount_in(fields)
+        fields = money_in(body, operation.name)
+        amount = fields["amount"]
         target = str(fields["to"] if "to" in fields else fields["payee"])
         asked = {"operation": operation.name, "customer": customer, "amount": amount, "target": target}
         match await self._verdict(headers, json.dumps(asked).encode(), deadline):

@@ -7,7 +7,6 @@ never retried; that would multiply load on a system that is already behind. For 
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -19,8 +18,9 @@ from aiohttp.typedefs import StrOrURL
 from yarl import URL
 
 from stormbank import queueing
+from stormbank.addresses import Addresses, Order, in_turn
 from stormbank.deadline import HEADER, Deadline
-from stormbank.operations import OPERATIONS, Operation
+from stormbank.operations import Operation
 from stormbank.problem import DeadlineExceeded, Unavailable
 from stormbank.staleness import HEADER as AS_OF
 from stormbank.wait import pause
@@ -30,7 +30,6 @@ from stormbank.watchful import watch
 # dead one are rare, and by the last one its endpoint is gone.
 BACKOFF_S: Final = (0.0, 0.0, 0.02, 0.1, 0.3)
 CONNECT_TIMEOUT_S: Final = 0.4
-AVOID_S: Final = 1.0
 KEEPALIVE_S: Final = 30.0
 
 
@@ -70,17 +69,16 @@ class Upstream:
     """Connections to the service `name` at `urls`; with several, a retry goes to the next one.
 
     `name` is the reason that a refusal for want of an answer gives. `retries` may end the trying before the last try.
+    `order` says which addresses come first where they are no equals; there may be others than `urls` among them.
     """
 
-    def __init__(self, name: str, urls: Sequence[str], retries: Retries | None = None) -> None:
+    def __init__(
+        self, name: str, urls: Sequence[str], retries: Retries | None = None, order: Order | None = None
+    ) -> None:
         self._name = name
         self._retries = retries or _AsManyAsNeeded()
-        self._addresses: dict[str, tuple[StrOrURL, ...]] = {
-            each.name: tuple(URL(url + each.path) for url in urls) for each in OPERATIONS
-        }
-        self._bases = tuple(URL(url) for url in urls)
-        self._next = 0
-        self._avoid_until_s = [0.0] * len(urls)
+        self._addresses = Addresses(order or in_turn(urls))
+        self._known: dict[tuple[str, str], URL] = {}
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -117,6 +115,7 @@ class Upstream:
         `query` is as it stands in an address.
         """
         sent = False
+        broke: str | None = None
         self._retries.asked()
         for number, backoff_s in enumerate(BACKOFF_S):
             if number and not self._retries.take():
@@ -128,21 +127,22 @@ class Upstream:
             budget_ms = deadline.next_hop_ms()
             if budget_ms <= 0:
                 raise DeadlineExceeded(self._name, outcome=_outcome(operation, sent=sent))
-            chosen = self._choose()
-            address = self._addresses[operation.name][chosen]
+            chosen = self._addresses.choose(broke)
+            address = self._address(chosen, operation.path)
             if query:
                 address = URL(f"{address}?{query}", encoded=True)
             try:
                 passed_on = {**headers, HEADER: str(budget_ms)}
                 answer = await self._send(operation, address, passed_on, body, deadline)
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-                self._avoid_until_s[chosen] = time.monotonic() + AVOID_S
+                self._addresses.unreachable(chosen)
                 continue
             except TimeoutError:
                 raise DeadlineExceeded(self._name, outcome=_outcome(operation, sent=True)) from None
             except aiohttp.ClientError:
-                sent = True
+                sent, broke = True, chosen
                 continue
+            self._addresses.reached(chosen)
             if answer.status >= 400 and _outcome(operation, sent=sent) == "unknown":
                 # Another one's refusal does not say what became of the try that was cut off.
                 break
@@ -154,24 +154,18 @@ class Upstream:
         if self._session is None:
             raise RuntimeError("used before it was entered")
         timeout = aiohttp.ClientTimeout(total=CONNECT_TIMEOUT_S)
-        address = self._bases[self._choose()] / "servez"
+        address = self._address(self._addresses.choose(), "/servez")
         try:
             async with self._session.get(address, timeout=timeout) as response:
                 return response.status == 200
         except (aiohttp.ClientError, TimeoutError):
             return False
 
-    def _choose(self) -> int:
-        """Return the next address in turn, over one that just could not be reached if there is another."""
-        count = len(self._avoid_until_s)
-        now_s = time.monotonic()
-        for _ in range(count):
-            self._next = (self._next + 1) % count
-            if self._avoid_until_s[self._next] <= now_s:
-                return self._next
-        # All of them: in turn again.
-        self._next = (self._next + 1) % count
-        return self._next
+    def _address(self, url: str, path: str) -> URL:
+        found = self._known.get((url, path))
+        if found is None:
+            found = self._known[url, path] = URL(url + path)
+        return found
 
     async def _send(
         self,

@@ -29,4 +29,5 @@ def _names(cell: Cell, shape: Shape) -> Iterator[str]:
         for zone in site.zones:
             yield f"the StatefulSet '{cell.set_in(zone)}'"
         for serving in shape.region(site.region).serving:
-            yield f"the Deployment '{cell.ledger}-{serving.name}'"
+            yield f"the Deployment '{cell.ledgers_in(serving.name)}'"
+            yield f"the Service '{cell.ledgers_in(serving.name)}'"

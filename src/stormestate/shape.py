@@ -91,6 +91,10 @@ class Cell:
         """Its member in a zone."""
         return f"{self.set_in(zone)}-0"
 
+    def ledgers_in(self, zone: str) -> str:
+        """The Deployment of its ledgers in a zone, and the Service over them."""
+        return f"{self.ledger}-{zone}"
+
     def host_in(self, zone: str, region: str) -> str:
         """What databases of other regions call its member."""
         return f"{self.pod_in(zone)}.{self.database}.{NAMESPACE}.svc.{region}.local"

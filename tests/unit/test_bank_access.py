@@ -25,6 +25,9 @@ class Line:
     def terminate(self) -> None:
         self.closed = True
 
+    def add_termination_listener(self, heard) -> None:
+        pass
+
 
 class Suspicions(Primary):
     """A primary that is there, with connections that only a pool can use; it counts what is said of it."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stormbank.mark import Mark
 from stormbank.problem import BadRequest
-from stormbank.request import LARGEST_AMOUNT, MONEY_FIELDS, amount_in, fields_in, short_text
+from stormbank.request import LARGEST_AMOUNT, MONEY_FIELDS, amount_in, fields_in, money_in, short_text
 
 TRANSFER = MONEY_FIELDS["transfer"]
 
@@ -60,6 +60,18 @@ def test_nothing_else_is_an_amount(amount):
 def test_a_body_is_exactly_what_was_agreed(body):
     with pytest.raises(BadRequest):
         fields_in(body, TRANSFER)
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [('"USD"', "currency"), ('""', "currency"), ("5", "field_type"), ("null", "field_type")],
+)
+def test_no_currency_but_one_is_known(more, reason):
+    with pytest.raises(BadRequest) as problem:
+        money_in(b'{"to": 2, "amount": 5, "currency": %s}' % more.encode(), "transfer")
+    assert problem.value.fields["reason"] == reason
+    said = b'{"to": 2, "amount": 5, "currency": "CNY"}'
+    assert money_in(said, "transfer") == {"to": 2, "amount": 5}
 
 
 @given(st.binary(max_size=200))

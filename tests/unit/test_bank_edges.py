@@ -16,11 +16,12 @@ from stormbank.db.address import parse_dsn, without_user
 from stormbank.db.books import clearing_account
 from stormbank.deadline import LONGEST_MS, Deadline
 from stormbank.flow.switches import MECHANISMS
-from stormbank.problem import BadRequest, Problem, Unauthorized, Unavailable
+from stormbank.problem import BadRequest, Expired, Problem, Unauthorized, Unavailable
 from stormbank.roles import ROLES
 from stormbank.session import CUSTOMER_HEADER, Sessions
 from stormbank.settings.reader import SettingsError
 from stormbank.transit import transit_account, transit_accounts
+from stormbank.wrong import Wrong
 
 ENV = {"BANK_TOKEN_SECRET": "0123456789abcdef"}
 
@@ -88,6 +89,9 @@ def test_defaults_are_those_of_the_contract():
         ("BANK_LEDGERS", "http://ledger:8090", "CELL=URL"),
         ("BANK_LEDGERS", "cell0=http://a:1,cell0=http://b:1", "twice"),
         ("BANK_LEDGERS", "cell1=http://ledger:8090", "BANK_CELLS names ['cell0']"),
+        ("BANK_LEDGER_ZONES", "cell0=http://ledger:8090", "CELL@ZONE"),
+        ("BANK_LEDGER_ZONES", "cell0@a=ledger:8090", "http://"),
+        ("BANK_LEDGER_ZONES", "cell9@a=http://ledger:8090", "BANK_LEDGER_ZONES names ['cell9']"),
         ("BANK_LEDGER_URL", "http://ledger:8090", "BANK_LEDGERS names"),
         ("BANK_CELLS", "cell0,cell0", "different names"),
         ("BANK_CELLS", "Cell 0", "lower-case"),
@@ -258,9 +262,10 @@ def test_a_payee_is_always_paid_through_the_same_clearing_account(payee):
 
 def test_every_refusal_says_what_and_why():
     for kind in Problem.__subclasses__():
-        problem = kind("because")
+        made = {BadRequest: lambda: BadRequest(Wrong.BODY, "because"), Expired: Expired}
+        problem = made.get(kind, lambda kind=kind: kind("because"))()
         assert problem.fields["error"] == kind.error
-        assert problem.fields["reason"] == "because"
+        assert problem.fields["reason"] in ("because", *kind.reasons)
         assert 400 <= kind.status < 600
     assert Unavailable("database").retry_after_s == 1
 

@@ -17,7 +17,7 @@ from stormbank.flow.room import Room
 from stormbank.flow.switches import MECHANISMS
 from stormbank.flow.tiers import Tiers
 from stormbank.operations import Operation
-from stormbank.problem import DeadlineExceeded, Shed
+from stormbank.problem import Expired, Shed
 
 BALANCE = Operation("balance", "GET", "/b", "A2")
 PAYMENT = Operation("payment", "POST", "/p", "A1", money=True, writes=True)
@@ -283,7 +283,7 @@ def test_a_dependency_has_room_of_its_own_unless_nothing_keeps_them_apart():
 
 
 def test_what_has_expired_is_refused_before_anything_else():
-    with pytest.raises(DeadlineExceeded, match="expired"):
+    with pytest.raises(Expired, match="expired"):
         control(FIXED).deadline("0")
     assert control(without("deadline")).deadline("0").remaining_s() > 20
 

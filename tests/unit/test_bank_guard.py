@@ -227,6 +227,30 @@ def test_a_breaker_that_is_open_sends_nothing():
     asyncio.run(scenario())
 
 
+def test_whoever_waits_no_more_has_seen_that_it_is_slow():
+    async def scenario():
+        clock = Clock()
+        rules = GuardRules(None, RULES, None).within(0.15).breaker
+        assert rules.slow_s == pytest.approx(0.12)
+        who, counts = guarded(clock, *[asyncio.Event() for _ in range(40)], bulkhead=None, breaker=rules)
+        for after_s, state in ((0.05, State.CLOSED), (0.14, State.OPEN)):
+            waiting = [asyncio.create_task(ask(who)) for _ in range(20)]
+            await asyncio.sleep(0)
+            clock.now_s += after_s
+            for each in waiting:
+                each.cancel()
+            await asyncio.wait(waiting)
+            assert who.state is state, after_s
+        assert counts == {"timeout": 40}
+
+    asyncio.run(scenario())
+
+
+def test_rules_for_one_that_is_hardly_waited_for_loosen_nothing():
+    assert GuardRules(None, RULES, None).within(30).breaker == RULES
+    assert GuardRules(None, None, None).within(0.1).breaker is None
+
+
 def test_a_refusal_by_one_that_is_well_opens_nothing():
     async def scenario():
         who, counts = guarded(Clock(), *[503] * 30, *[504] * 30, *[422] * 30)

@@ -18,7 +18,7 @@ from stormbank.roles import ROLES
 from stormbank.session import CUSTOMER_HEADER, Sessions
 from stormbank.settings.reader import SettingsError
 from stormbank.signed import BIOMETRIC, CHALLENGE, SERVICE, SESSION, STEP_UP, ClaimError, Signed
-from stormbank.stepup import HEADER, StepUps
+from stormbank.stepup import HEADER, StepUps, order_of
 
 SECRET = "0123456789abcdef"
 ELSEWHERE = "fedcba9876543210"
@@ -141,6 +141,9 @@ def test_a_face_is_good_for_its_customer_on_its_phone_only(customer, device, oth
         biometrics.demand(Biometrics(Signed(SECRET), -5).issue(customer, device), customer, device)
 
 
+KEY = uuid.uuid4()
+
+
 def moving(amount):
     return json.dumps({"to": 2, "amount": amount}).encode()
 
@@ -150,23 +153,36 @@ def test_a_step_up_is_demanded_above_the_limit_only(above, amount, customer):
     step_ups = StepUps(SECRET, above)
     body = moving(amount)
     if amount <= above:
-        step_ups.demand(customer, body, {})
+        step_ups.demand(customer, KEY, body, {})
         return
     with pytest.raises(Forbidden, match="step_up_required") as refused:
-        step_ups.demand(customer, body, {})
+        step_ups.demand(customer, KEY, body, {})
     assert refused.value.fields["above"] == above
-    step_ups.demand(customer, body, {HEADER: step_ups.issue(customer, LATER)})
-    for wrong in (step_ups.issue(customer + 1, LATER), StepUps(ELSEWHERE).issue(customer, LATER), "", "x"):
+    order = order_of(KEY, {"to": 2, "amount": amount})
+    step_ups.demand(customer, KEY, body, {HEADER: step_ups.issue(customer, order, LATER)})
+    others = [
+        order_of(uuid.uuid4(), {"to": 2, "amount": amount}),
+        order_of(KEY, {"to": 3, "amount": amount}),
+        order_of(KEY, {"payee": "2", "amount": amount}),
+        order_of(KEY, {"to": 2, "amount": amount + 1}),
+    ]
+    for wrong in (
+        step_ups.issue(customer + 1, order, LATER),
+        StepUps(ELSEWHERE).issue(customer, order, LATER),
+        *(step_ups.issue(customer, each, LATER) for each in others),
+        "",
+        "x",
+    ):
         with pytest.raises(Forbidden, match="step_up_invalid"):
-            step_ups.demand(customer, body, {HEADER: wrong})
+            step_ups.demand(customer, KEY, body, {HEADER: wrong})
     with pytest.raises(Forbidden, match="step_up_expired"):
-        step_ups.demand(customer, body, {HEADER: step_ups.issue(customer, int(time.time()) - 5)})
-    StepUps(SECRET, None).demand(customer, body, {})
+        step_ups.demand(customer, KEY, body, {HEADER: step_ups.issue(customer, order, int(time.time()) - 5)})
+    StepUps(SECRET, None).demand(customer, KEY, body, {})
 
 
 @given(st.one_of(st.binary(max_size=40), st.just(b"[" * 4000)))
 def test_a_body_that_says_no_amount_is_for_the_ledger_to_refuse(body):
-    StepUps(SECRET, 1).demand(1, body, {})
+    StepUps(SECRET, 1).demand(1, KEY, body, {})
 
 
 def test_what_is_internal_is_not_the_gateways_to_pass_on():

@@ -58,12 +58,18 @@ class Line:
 
     def __init__(self) -> None:
         self.closed = False
+        self.heard = []
 
     def is_closed(self) -> bool:
         return self.closed
 
     def terminate(self) -> None:
         self.closed = True
+        for each in self.heard:
+            asyncio.get_running_loop().call_soon(each, self)
+
+    def add_termination_listener(self, heard) -> None:
+        self.heard.append(heard)
 
 
 def test_a_pool_lends_the_newest_and_forgets_the_broken():
@@ -85,6 +91,34 @@ def test_a_pool_lends_the_newest_and_forgets_the_broken():
         async with pool.lease(1) as again:
             assert again is first
         assert len(opened) == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_that_ends_while_nobody_uses_it_is_told_of_at_once():
+    async def scenario():
+        told = []
+
+        async def connect():
+            return Line()
+
+        first = Line()
+        pool = Pool(connect, 3, first, lambda: told.append("lost"))
+        await pool.fill()
+        async with pool.lease(1) as used:
+            used.terminate()  # whoever uses it sees that by itself
+            await asyncio.sleep(0)
+        async with pool.lease(1, fresh=True) as idle:
+            await asyncio.sleep(0)
+        assert told == []
+        idle.terminate()
+        await asyncio.sleep(0)
+        assert told == ["lost"]
+        async with pool.lease(1) as left, pool.lease(1) as other:
+            assert idle not in (left, other)
+        pool.terminate()
+        await asyncio.sleep(0)
+        assert told == ["lost"]
 
     asyncio.run(scenario())
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from types import SimpleNamespace
 
 import pytest
 
+from stormbank.addresses import Addresses, home_first
 from stormbank.deadline import Deadline
 from stormbank.operations import BY_NAME
 from stormbank.problem import DeadlineExceeded, Unavailable
@@ -169,3 +171,47 @@ def test_an_address_that_cannot_be_reached_is_left_alone_for_a_while():
         assert dialled.count(urls[1]) == 6
 
     asyncio.run(scenario())
+
+
+def serving(*homes, zones, general=("g",)):
+    """Addresses that follow the first of `homes`, which a test changes."""
+    now = list(homes)
+    clock = SimpleNamespace(s=0.0)
+    order = home_first(general, zones, lambda: now[0])
+    return Addresses(order, clock=lambda: clock.s), now, clock
+
+
+def test_the_ledgers_of_the_home_come_first_and_the_others_when_nobody_is_there():
+    chosen, home, clock = serving("a", zones={"a": ("a1", "a2"), "b": ("b1",)})
+    assert {chosen.choose() for _ in range(10)} == {"a1", "a2"}
+    chosen.unreachable("a1")
+    assert {chosen.choose() for _ in range(10)} == {"a2"}
+    chosen.unreachable("a2")
+    assert {chosen.choose() for _ in range(10)} == {"b1"}
+    chosen.unreachable("b1")
+    assert {chosen.choose() for _ in range(10)} == {"a1", "a2", "b1"}, "nobody anywhere: in turn"
+    home[0] = "b"
+    clock.s = 1.1
+    assert chosen.choose() == "b1"
+
+
+def test_one_goes_and_sees_whether_an_address_is_back():
+    chosen, _, clock = serving("a", zones={"a": ("a1",), "b": ("b1",)})
+    chosen.unreachable("a1")
+    clock.s = 1.0
+    assert [chosen.choose() for _ in range(4)] == ["a1", "b1", "b1", "b1"]
+    chosen.reached("a1")
+    assert [chosen.choose() for _ in range(4)] == ["a1"] * 4
+
+
+def test_after_a_broken_try_another_one_is_asked_if_there_is_any():
+    chosen, home, _ = serving("a", zones={"a": ("a1",), "b": ("b1",)})
+    assert [chosen.choose("a1") for _ in range(3)] == ["b1"] * 3
+    home[0] = None
+    assert [chosen.choose("g") for _ in range(3)] == ["g"] * 3
+
+
+@pytest.mark.parametrize("home", [None, "elsewhere"])
+def test_without_a_home_that_is_here_all_are_asked_in_turn(home):
+    chosen, _, _ = serving(home, zones={"a": ("a1",), "b": ("b1",)}, general=("g1", "g2"))
+    assert [chosen.choose() for _ in range(4)] in (["g1", "g2"] * 2, ["g2", "g1"] * 2)

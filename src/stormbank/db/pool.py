@@ -18,15 +18,22 @@ Connect = Callable[[], Awaitable[Connection]]
 
 
 class Pool:
-    """At most `size` connections from `connect`; `first` is already open."""
+    """At most `size` connections from `connect`; `first` is already open.
 
-    def __init__(self, connect: Connect, size: int, first: Connection) -> None:
+    `lost` is told of each connection that ended while nobody used it.
+    """
+
+    def __init__(
+        self, connect: Connect, size: int, first: Connection, lost: Callable[[], None] = lambda: None
+    ) -> None:
         self.connect = connect
+        self._lost = lost
         self._size = size
         self._room = asyncio.Semaphore(size)
         self._idle: list[Connection] = [first]
         self._lent: set[Connection] = set()
         self._closed = False
+        first.add_termination_listener(self._ended)
 
     @asynccontextmanager
     async def lease(self, timeout_s: float, *, fresh: bool = False) -> AsyncIterator[Connection]:
@@ -59,7 +66,7 @@ class Pool:
         if fresh and connection is not None:
             connection.terminate()  # it makes room for the new one
         if fresh or connection is None:
-            connection = await self.connect()
+            connection = await self._open()
             if self._closed:
                 connection.terminate()
                 raise ConnectionAbortedError("the pool was closed")
@@ -73,11 +80,22 @@ class Pool:
         its load comes here, that must not come on top.
         """
         while not self._closed and len(self._idle) + len(self._lent) < self._size:
-            connection = await self.connect()
+            connection = await self._open()
             if self._closed:
                 connection.terminate()
             else:
                 self._idle.insert(0, connection)
+
+    async def _open(self) -> Connection:
+        connection = await self.connect()
+        connection.add_termination_listener(self._ended)
+        return connection
+
+    def _ended(self, connection: Connection) -> None:
+        # Who had it in use is told by it. Of an idle one nobody would know until somebody asks for it.
+        if not self._closed and connection in self._idle:
+            self._idle.remove(connection)
+            self._lost()
 
     def _open_idle(self) -> Connection | None:
         if self._closed:

@@ -137,7 +137,9 @@ class Primary:
                 if connection is None or not await self._prepared(dsn, connection):
                     continue
                 chosen = connection
-                self._pool = Pool(functools.partial(self._connect, dsn), self._pool_size, connection)
+                self._pool = Pool(
+                    functools.partial(self._connect, dsn), self._pool_size, connection, self.suspect
+                )
                 self._filling = asyncio.create_task(self._fill(self._pool))
                 self._dsn, self._where = dsn, without_user(dsn)
                 self._said.clear()

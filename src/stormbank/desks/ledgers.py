@@ -11,9 +11,9 @@ from aiohttp import web
 
 from stormbank.cells import HEADER as CELL_HEADER
 from stormbank.cells import Cells
+from stormbank.cellways import open_ways
 from stormbank.deadline import Deadline
 from stormbank.epoch import HEADER as EPOCH_HEADER
-from stormbank.guard import plain
 from stormbank.guard.guarded import Asker
 from stormbank.guard.metrics import GuardMetrics
 from stormbank.metrics import CallMetrics, ServiceMetrics
@@ -42,7 +42,7 @@ class Ledgers:
     ) -> UpstreamAnswer:
         """Ask for `operation` on behalf of the customer of `request`, under the request's key, epoch and token.
 
-        Raises Misrouted when the gateway takes the customer for another cell's, and what Upstream.ask raises.
+        Raises Misrouted when the gateway takes the customer for another cell's, and what Guarded.ask raises.
         """
         cell = self._cells.of(customer)
         if request.headers.get(CELL_HEADER, cell) != cell:
@@ -64,5 +64,5 @@ async def ledgers(settings: AskingSettings, metrics: ServiceMetrics) -> AsyncIte
     """Connections to the ledgers, for as long as the body lasts; `metrics` are those of the process."""
     async with AsyncExitStack() as stack:
         guards = GuardMetrics(metrics.registry, CallMetrics(metrics.registry))
-        by_cell, _ = await plain.ledgers(stack, settings.ledgers, guards)
-        yield Ledgers(settings.common.cells, by_cell)
+        ways = await open_ways(stack, settings.ledgers, settings.guard, guards)
+        yield Ledgers(settings.common.cells, ways.guarded)

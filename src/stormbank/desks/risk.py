@@ -12,6 +12,7 @@ from stormbank.problem import BadRequest
 from stormbank.request import amount_in, idempotency_key, json_fields, short_text
 from stormbank.service import reply
 from stormbank.settings.risk import RiskSettings
+from stormbank.wrong import Wrong
 
 _SCORED = frozenset(each.name for each in OPERATIONS if each.scored)
 
@@ -24,9 +25,9 @@ async def run(settings: RiskSettings, host: str, port: int) -> None:
         wanted = {"operation": str, "customer": int, "amount": int, "target": str}
         fields = await json_fields(request, wanted)
         if fields["operation"] not in _SCORED:
-            raise BadRequest("operation is not one that is scored")
+            raise BadRequest(Wrong.VALUE, "operation is not one that is scored")
         if fields["customer"] != customer:
-            raise BadRequest("customer is not the session's")
+            raise BadRequest(Wrong.VALUE, "customer is not the session's")
         short_text(fields["target"], "target")
         amount, key = amount_in(fields), str(idempotency_key(request))
 

@@ -12,7 +12,7 @@ from stormbank.desks.ledgers import Ledgers, ledgers, passed_on
 from stormbank.funds import FUNDS, advice, profile_of
 from stormbank.operations import BY_NAME
 from stormbank.problem import Refused
-from stormbank.request import amount_in, idempotency_key, json_fields, short_text
+from stormbank.request import idempotency_key, money_fields, short_text
 from stormbank.service import reply
 from stormbank.settings.asking import AskingSettings
 
@@ -51,8 +51,8 @@ class Wealth:
 
     async def invest(self, customer: int, request: web.BaseRequest) -> Work:
         """An order. It is the movement that pays for it: what the ledger has booked under its key is ordered."""
-        fields = await json_fields(request, {"product": str, "amount": int})
-        product, amount = short_text(fields["product"], "product"), amount_in(fields)
+        fields = await money_fields(request, "invest")
+        product, amount = short_text(fields["product"], "product"), fields["amount"]
         key = idempotency_key(request)
         fund = FUNDS.get(product)
         if fund is None:

@@ -4,8 +4,8 @@
     GET /orders?origin=&key=    -> 200 {state: unknown | known | confirmed | refused, paid, came, orders: [...]}
     GET /days?day=&origin=&after=&limit=                  -> 200 {orders: [...], next: number or null}
 
-A 200 is durable: it is given again after any crash. An order that comes again is the same order. Each origin has keys of
-its own.
+A 200 is durable: it is given again after any crash. An order that comes again is the same order. Each origin has
+keys of its own.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from stormbank.request import amount_in, json_fields, short_text
 from stormbank.service import reply
 from stormbank.settings.clearing import ClearingSettings
 from stormbank.wait import pause
+from stormbank.wrong import Wrong
 
 T = TypeVar("T")
 
@@ -97,7 +98,7 @@ class Clearing:
 def _query(request: web.BaseRequest, *names: str) -> dict[str, str]:
     wrong = sorted(set(request.query) - set(names))
     if wrong:
-        raise BadRequest("unknown: " + ", ".join(wrong))
+        raise BadRequest(Wrong.QUERY, "unknown: " + ", ".join(wrong))
     return dict(request.query)
 
 
@@ -114,12 +115,12 @@ def _key(text: str) -> str:
     try:
         return str(uuid.UUID(text))
     except ValueError:
-        raise BadRequest("the key is not a UUID") from None
+        raise BadRequest(Wrong.IDEMPOTENCY_KEY, "the key is not a UUID") from None
 
 
 def _account(number: int) -> int:
     if not 0 < number < 2**63:
-        raise BadRequest("payer is not an account")
+        raise BadRequest(Wrong.ACCOUNT, "payer is not an account")
     return number
 
 
@@ -127,13 +128,13 @@ def _day(text: str) -> str:
     try:
         return dt.date.fromisoformat(text).isoformat()
     except ValueError:
-        raise BadRequest("day is not YYYY-MM-DD") from None
+        raise BadRequest(Wrong.VALUE, "day is not YYYY-MM-DD") from None
 
 
 def _whole(query: dict[str, str], name: str, default: int, most: int) -> int:
     text = str(query.get(name, default))
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
-        raise BadRequest(f"{name} is not a whole number of at most {most}")
+        raise BadRequest(Wrong.VALUE, f"{name} is not a whole number of at most {most}")
     return int(text)
 
 

@@ -21,6 +21,7 @@ from stormbank.problem import BadRequest, MethodNotAllowed, NotFound, Problem, U
 from stormbank.service import reply
 from stormbank.settings.external import External
 from stormbank.wait import pause
+from stormbank.wrong import Wrong
 
 STEP_S = 0.05
 """How long a change of a delay may take to be noticed by what waits it out."""
@@ -110,7 +111,7 @@ class Shell:
                 try:
                     self._trouble = self._trouble.changed(await request.read())
                 except ValueError as error:
-                    raise BadRequest(str(error)) from None
+                    raise BadRequest(Wrong.VALUE, str(error)) from None
                 log.warning("%s is told to be in trouble: %s", self._name, self._trouble)
             elif request.method != "GET":
                 raise MethodNotAllowed(request.method)

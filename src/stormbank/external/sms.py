@@ -19,6 +19,7 @@ from stormbank.problem import BadRequest
 from stormbank.request import json_fields, short_text
 from stormbank.service import reply
 from stormbank.settings.sms import SmsSettings
+from stormbank.wrong import Wrong
 
 MOST: Final = 20_000
 """Messages kept at most, of all customers; the oldest go first."""
@@ -70,7 +71,7 @@ async def run(settings: SmsSettings, host: str, port: int) -> None:
     async def send(request: web.BaseRequest) -> web.Response:
         fields = await json_fields(request, {"id": str, "customer": int, "text": str})
         if not 0 < len(fields["text"]) <= LONGEST_TEXT:
-            raise BadRequest(f"text is not 1 to {LONGEST_TEXT} characters")
+            raise BadRequest(Wrong.TEXT, f"text is not 1 to {LONGEST_TEXT} characters")
         mailbox.put(short_text(fields["id"], "id"), fields["customer"], fields["text"])
         return reply(202, {"id": fields["id"]})
 
@@ -78,7 +79,7 @@ async def run(settings: SmsSettings, host: str, port: int) -> None:
         try:
             customer = int(request.query.get("customer", ""))
         except ValueError:
-            raise BadRequest("customer is not a number") from None
+            raise BadRequest(Wrong.QUERY, "customer is not a number") from None
         return reply(200, {"messages": mailbox.of(customer)})
 
     routes = {("POST", "/messages"): send, ("GET", "/messages"): fetch}

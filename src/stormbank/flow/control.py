@@ -16,7 +16,7 @@ from stormbank.flow.room import Room
 from stormbank.flow.rules import FlowRules
 from stormbank.flow.switches import BUCKET, BULKHEAD
 from stormbank.operations import Operation
-from stormbank.problem import DeadlineExceeded, Shed
+from stormbank.problem import Expired, Shed
 
 SHARED = "all"
 """The name of the only room when nothing keeps dependencies apart."""
@@ -76,12 +76,12 @@ class FlowControl:
         self._buckets = dict(_buckets(rules, serves, clock))
 
     def deadline(self, header: str | None) -> Deadline:
-        """Start the clock of one request; DeadlineExceeded when its time is over before it began."""
+        """Start the clock of one request; Expired when its time is over before it began."""
         deadline = Deadline.from_header(header)
         if not self._rules.minds_deadline:
             return Deadline.after_ms(LONGEST_MS)
         if deadline.remaining_s() <= 0.0:
-            raise DeadlineExceeded("expired")
+            raise Expired
         return deadline
 
     def admit(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from stormbank.cells import HEADER as CELL_HEADER
@@ -22,6 +23,7 @@ _BROKEN: Final = frozenset({500, 502})
 """Answers of somebody who is not well. 503 is a refusal by somebody who is well enough to give one at once."""
 _NO_PROOF: Final = frozenset({"timeout", "late"})
 """Outcomes that say nothing in favour of a dependency, however quickly they came."""
+_MOST_OF: Final = 0.8
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,13 @@ class GuardRules:
     bulkhead: int | None
     breaker: BreakerRules | None
     retries: RetryRules | None
+
+    def within(self, wait_s: float) -> GuardRules:
+        """Return the rules for a dependency that is waited for no longer than `wait_s`: most of that is slow."""
+        if self.breaker is None:
+            return self
+        slow_s = min(self.breaker.slow_s, _MOST_OF * wait_s)
+        return replace(self, breaker=replace(self.breaker, slow_s=slow_s))
 
 
 class Asker(Protocol):
@@ -104,6 +113,10 @@ class Guarded:
                 # Out of time is slow or nothing: whoever asks with a few milliseconds left learns, and shows, nothing.
                 outcome = "timeout" if timed_out else "unreachable"
                 self._ended(cell, outcome, started_s, failed=not timed_out)
+                raise
+            except asyncio.CancelledError:
+                # Whoever asked waits no more: if that was long, it says as much as a time that ran out here.
+                self._ended(cell, "timeout", started_s, failed=False)
                 raise
         took_s = self._ended(cell, _outcome(answer.status), started_s, failed=answer.status in _BROKEN)
         if self._observe is not None:

@@ -15,6 +15,7 @@ from typing import Final
 
 from stormbank.problem import BadRequest, Forbidden
 from stormbank.signed import CHALLENGE, ClaimError, Signed
+from stormbank.wrong import Wrong
 
 PURPOSES: Final = ("bind", "stepup")
 DIGITS: Final = 6
@@ -64,5 +65,5 @@ class Codes:
 def is_right(challenge: Challenge, code: str) -> bool:
     """Whether `code` answers `challenge`; BadRequest when it cannot be a code at all."""
     if len(code) != DIGITS or not (code.isascii() and code.isdigit()):
-        raise BadRequest(f"code is not {DIGITS} digits")
+        raise BadRequest(Wrong.VALUE, f"code is not {DIGITS} digits")
     return hmac.compare_digest(challenge.code, code)

@@ -24,8 +24,9 @@ from stormbank.request import idempotency_key, json_fields, short_text
 from stormbank.service import reply
 from stormbank.session import Sessions
 from stormbank.slots import Slots
-from stormbank.stepup import StepUps
+from stormbank.stepup import StepUps, order_of
 from stormbank.work import Done, Reader, Work
+from stormbank.wrong import Wrong
 
 LARGEST_IMAGE: Final = 3000
 """Characters, so that the request fits into what a gateway takes."""
@@ -130,7 +131,7 @@ class Desk:
         fields = await json_fields(request, {"customer": int, "password": str, "purpose": str})
         customer, purpose = fields["customer"], fields["purpose"]
         if purpose not in PURPOSES:
-            raise BadRequest("purpose is not one of " + ", ".join(PURPOSES))
+            raise BadRequest(Wrong.VALUE, "purpose is not one of " + ", ".join(PURPOSES))
         asked = Asked.by(request)
 
         async def work(deadline: Deadline) -> Done:
@@ -172,7 +173,7 @@ class Desk:
         customer, device = fields["customer"], short_text(fields["device"], "device")
         image = fields["image"]
         if not 0 < len(image) <= LARGEST_IMAGE:
-            raise BadRequest(f"image is not 1 to {LARGEST_IMAGE} characters")
+            raise BadRequest(Wrong.TEXT, f"image is not 1 to {LARGEST_IMAGE} characters")
 
         async def work(deadline: Deadline) -> Done:
             shown = {"customer": customer, "image": image}
@@ -188,9 +189,13 @@ class Desk:
         return work
 
     async def _step_up(self, customer: int, request: web.BaseRequest) -> Work:
-        fields = await json_fields(request, {"challenge": str, "code": str})
+        answered = {"challenge": str, "code": str, "key": str, "amount": int}
+        fields = await json_fields(request, {**answered, "to": int}, {**answered, "payee": str})
+        order = order_of(_key_in(fields["key"]), fields)
         challenge = self._claims.codes.opened(fields["challenge"], customer, "stepup")
-        right, asked, attempt = is_right(challenge, fields["code"]), Asked.by(request), _attempt_in(request)
+        right, asked = is_right(challenge, fields["code"]), Asked.by(request)
+        # The same attempt is for the same movement: a code that was used for one buys no token for another.
+        attempt = uuid.uuid5(_attempt_in(request), order)
 
         async def work(deadline: Deadline) -> Done:
             tried = {"key": str(challenge.key), "attempt": str(attempt), "right": right}
@@ -199,7 +204,7 @@ class Desk:
             # Counted from when the code was used: asked again, the answer lasts no longer than the first one.
             expires = found["used_at"] + self._policy.step_up_s
             return 200, {
-                "step_up": self._claims.step_ups.issue(customer, expires),
+                "step_up": self._claims.step_ups.issue(customer, order, expires),
                 "expires_s": max(0, expires - int(time.time())),
             }
 
@@ -228,6 +233,14 @@ def _demand_right(outcome: str) -> None:
         raise Conflict("code_used")
     if outcome != "right":
         raise Forbidden(f"code_{outcome}")
+
+
+def _key_in(text: str) -> uuid.UUID:
+    """Read the key that the movement will carry."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise BadRequest(Wrong.IDEMPOTENCY_KEY, "key is not a UUID") from None
 
 
 def _attempt_in(request: web.BaseRequest) -> uuid.UUID:

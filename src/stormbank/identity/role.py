@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 from aiohttp import web
 
-from stormbank.guard import plain
+from stormbank.cellways import open_ways
 from stormbank.guard.metrics import GuardMetrics
 from stormbank.identity.biometric import Biometrics
 from stormbank.identity.codes import Codes
@@ -31,7 +31,7 @@ async def run(settings: IdentitySettings, host: str, port: int) -> None:
     calls = PartyMetrics(counted, ("sms", "face"), common.cells.names)
     async with AsyncExitStack() as stack:
         guards = GuardMetrics(metrics.registry, counted)
-        ledgers, upstreams = await plain.ledgers(stack, settings.ledgers, guards)
+        ways = await open_ways(stack, settings.ledgers, settings.guard, guards)
         sms, face = [
             await stack.enter_async_context(_party(name, told, calls, bounded=settings.bulkheads))
             for name, told in (("sms", settings.sms), ("face", settings.face))
@@ -45,7 +45,7 @@ async def run(settings: IdentitySettings, host: str, port: int) -> None:
                 binding=settings.binding, bulkheads=settings.bulkheads, step_up_s=settings.step_up_s
             ),
             claims=claims,
-            records=Records(common.cells, ledgers, claims.sessions),
+            records=Records(common.cells, ways.guarded, claims.sessions),
             sms=sms,
             face=face,
             slots=slots,
@@ -53,7 +53,7 @@ async def run(settings: IdentitySettings, host: str, port: int) -> None:
         )
 
         async def serving() -> bool:
-            for each in upstreams.values():
+            for each in ways.upstreams.values():
                 if await each.serving():
                     return True
             return False

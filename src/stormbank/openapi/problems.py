@@ -67,7 +67,10 @@ def _response(kinds: tuple[type[Problem], ...], status: int) -> Schema:
     about = {kind.error: _first_line(kind) for kind in kinds}
     about |= {each.error: each.about for each in EDGE if each.status == status and each.error not in about}
     said = "; ".join(f"`{error}`: {what}" for error, what in about.items())
-    answer: Schema = {"description": said, "content": {"application/json": {"schema": _schema(tuple(about))}}}
+    answer: Schema = {
+        "description": said,
+        "content": {"application/json": {"schema": _schema(kinds, tuple(about))}},
+    }
     if any(issubclass(kind, (Shed, Unavailable)) for kind in kinds):
         seconds = {"type": "integer", "minimum": 1}
         answer["headers"] = {
@@ -84,20 +87,22 @@ def _first_line(kind: type[Problem]) -> str:
     return (kind.__doc__ or "").strip().splitlines()[0].rstrip(".")
 
 
-def _schema(errors: tuple[str, ...]) -> Schema:
-    return {
-        "allOf": [{"$ref": "#/components/schemas/Problem"}],
-        "properties": {"error": {"enum": list(errors)}},
-    }
+def _schema(kinds: tuple[type[Problem], ...], errors: tuple[str, ...]) -> Schema:
+    told: Schema = {"error": {"enum": list(errors)}}
+    # The edge's own answers have reasons of their own.
+    if len(errors) == len(kinds) and all(kind.reasons for kind in kinds):
+        told["reason"] = {"enum": [*dict.fromkeys(str(each) for kind in kinds for each in kind.reasons)]}
+    return {"allOf": [{"$ref": "#/components/schemas/Problem"}], "properties": told}
 
 
 PROBLEM = {
     "type": "object",
-    "description": "Why not. `error` is stable and for programs, `reason` says more. `outcome` says of money whether "
-    "it may have moved: `none` or `unknown`; then ask again under the same key.",
+    "description": "Why not. `error` and `reason` are stable and for programs, `detail` is for people. `outcome` says "
+    "of money whether it may have moved: `none` or `unknown`; then ask again under the same key.",
     "properties": {
         "error": {"type": "string"},
         "reason": {"type": "string"},
+        "detail": {"type": "string"},
         "outcome": {"enum": ["none", "unknown"]},
     },
     "required": ["error", "reason"],

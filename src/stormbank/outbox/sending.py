@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from stormbank.cellmap import CellMap
+from stormbank.cellways import open_ways
 from stormbank.clearing.sending import clearing_handlers
 from stormbank.db.access import Access
 from stormbank.db.books import Movement
 from stormbank.db.epoch import EpochKeeper
 from stormbank.db.outbox import Outbox
 from stormbank.epoch import CellState
-from stormbank.guard import plain
 from stormbank.guard.metrics import GuardMetrics
 from stormbank.lookout import Lookout
 from stormbank.metrics import CallMetrics, OutboxMetrics, ServiceMetrics
@@ -79,13 +79,13 @@ async def sending_of(
     async with AsyncExitStack() as stack:
         calls = CallMetrics(metrics.registry)
         handlers = await clearing_handlers(settings, stack, calls)
-        ways, _ = await plain.ledgers(stack, others, GuardMetrics(metrics.registry, calls))
-        for there, upstream in ways.items():
+        ways = await open_ways(stack, others, settings.guard, GuardMetrics(metrics.registry, calls))
+        for there, way in ways.guarded.items():
             handlers[kind_of(there)] = TransferHandler(
                 cells,
                 here,
                 there,
-                upstream=upstream,
+                upstream=way,
                 known=known,
                 epoch=lambda: epochs.last,
                 sessions=sessions,

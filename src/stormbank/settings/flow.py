@@ -53,6 +53,13 @@ def read_flow(reader: Reader) -> FlowSettings:
     return FlowSettings(rules, _guard(reader, limit, off))
 
 
+def read_guard(reader: Reader) -> GuardRules:
+    """Read how dependencies are asked, for a service that has no flow control of its own."""
+    nothing: tuple[str, ...] = ()
+    off = frozenset(reader.read("BANK_FLOW_OFF", "none", _mechanisms, nothing))
+    return _guard(reader, reader.read("BANK_LIMIT", "24", whole(1), 1), off)
+
+
 def _guard(reader: Reader, limit: int, off: frozenset[str]) -> GuardRules:
     bulkhead = reader.read("BANK_BULKHEAD", str(limit), whole(1), 1)
     unread: dict[str, float] = {}

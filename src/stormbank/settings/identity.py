@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from stormbank.guard.guarded import GuardRules
 from stormbank.settings.capacity import Capacity, not_every_operation, read_capacity
 from stormbank.settings.common import Common, not_every_ledger, read_common, read_ledgers
+from stormbank.settings.flow import read_guard
 from stormbank.settings.parse import number, switch, url, whole
 from stormbank.settings.reader import Reader
 
@@ -25,10 +27,11 @@ class PartySettings:
 
 @dataclass(frozen=True)
 class IdentitySettings:
-    """`ledgers` by cell; lifetimes in seconds."""
+    """`ledgers` by cell, and the guard around each; lifetimes in seconds."""
 
     common: Common
     ledgers: Mapping[str, tuple[str, ...]]
+    guard: GuardRules
     capacity: Capacity
     binding: bool
     bulkheads: bool
@@ -45,6 +48,7 @@ def read(reader: Reader) -> IdentitySettings:
     settings = IdentitySettings(
         common=common,
         ledgers=read_ledgers(reader, common),
+        guard=read_guard(reader),
         capacity=read_capacity(reader, "BANK_IDENTITY_SLOTS"),
         binding=reader.read("BANK_DEVICE_BINDING", "on", switch, True),
         bulkheads=reader.read("BANK_IDENTITY_BULKHEADS", "on", switch, True),

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from stormbank.guard.guarded import GuardRules
+from stormbank.request import LARGEST_AMOUNT
 from stormbank.settings.capacity import Capacity, not_every_operation, read_capacity
 from stormbank.settings.common import Common, not_every_ledger, read_common
+from stormbank.settings.flow import read_guard
 from stormbank.settings.parse import addresses, dsn, number, or_off, switch, url, whole, zone, zones
 from stormbank.settings.reader import Reader
 
@@ -28,11 +31,11 @@ class LedgerSettings:
     """`home` is where a new bank's map has the cell; times in seconds. `code_tries`: None for any number.
 
     `zones` are all that there are, where a cell may be given its home; empty when nobody said.
-
+    `transfer_limit` is the most that one transfer or payment may move, in fen.
     `stale_max_s` is how old what a standby shows may be while there is no primary; None: it is not asked.
-    `ledgers` by cell, or none: then no customer can send to another cell. `outbox_lease_s` is for how long a ledger
-    takes a row of the outbox, `outbox_parallel` how many at a time, and `recheck_s` how much of what was settled with a
-    cell before its database was promoted is looked after again.
+    `ledgers` by cell, or none: then no customer can send to another cell; `guard` stands around each.
+    `outbox_lease_s` is for how long a ledger takes a row of the outbox, `outbox_parallel` how many at a time, and
+    `recheck_s` how much of what was settled with a cell before its database was promoted is looked after again.
     """
 
     common: Common
@@ -48,7 +51,9 @@ class LedgerSettings:
     idempotency: bool
     code_tries: int | None
     customers: int
+    transfer_limit: int
     ledgers: Mapping[str, tuple[str, ...]]
+    guard: GuardRules
     outbox: bool
     outbox_lease_s: float
     outbox_parallel: int
@@ -76,7 +81,9 @@ def read(reader: Reader) -> LedgerSettings:
         idempotency=reader.read("BANK_IDEMPOTENCY", "on", switch, True),
         code_tries=reader.read("BANK_CODE_TRIES", "5", or_off(whole(1)), unread),
         customers=reader.read("BANK_CUSTOMERS", "10000", whole(1), 1),
+        transfer_limit=reader.read("BANK_TRANSFER_LIMIT", str(LARGEST_AMOUNT), whole(1), 1),
         ledgers=reader.read("BANK_LEDGERS", "", addresses("CELL", empty=True), {}),
+        guard=read_guard(reader),
         outbox=reader.read("BANK_OUTBOX", "on", switch, True),
         outbox_lease_s=reader.read("BANK_OUTBOX_LEASE_S", "5", number(0, above=True), 5.0),
         outbox_parallel=reader.read("BANK_OUTBOX_PARALLEL", "8", whole(1), 1),

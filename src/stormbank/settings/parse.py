@@ -109,6 +109,17 @@ def addresses(what: str, *, empty: bool = False) -> Callable[[str], dict[str, tu
     return parse
 
 
+def by_zone(text: str) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Read CELL@ZONE=URL,... , or nothing; several URLs of one have | between."""
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for place, urls in addresses("CELL@ZONE", empty=True)(text).items():
+        cell, at, where = place.partition("@")
+        if not (cell and at):
+            raise ValueError(f"{place!r} is not CELL@ZONE")
+        found.setdefault(cell, {})[zone(where)] = urls
+    return found
+
+
 def url(text: str) -> str:
     """Read http://HOST:PORT."""
     found = text.rstrip("/")

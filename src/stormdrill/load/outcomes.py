@@ -8,9 +8,9 @@ The rule for money: only what is known not to have been done is a failure; what 
 | connection lost after sending | unknown, reset | unknown | yes |
 | nothing within the timeout | unknown, timeout | unknown | yes |
 | 429, or 503 with error "shed" | shed, overload or rate | fail | yes |
-| 5xx, read | failed, status (dependency: a 503 with a reason) | fail | yes |
-| 5xx, write | unknown, as above | unknown | yes |
-| 5xx of a write that states `"outcome": "none"` | failed, as above | fail | yes |
+| 5xx or 408, read | failed, status (dependency: a 503 with a reason) | fail | yes |
+| 5xx or 408, write | unknown, as above | unknown | yes |
+| 5xx or 408 of a write that states `"outcome": "none"` | failed, as above | fail | yes |
 | other status than the expected one | failed, status | fail (unknown if 2xx) | no |
 | the expected status, wrong or missing content (or another's key) | failed, content | unknown | no |
 
@@ -63,6 +63,8 @@ class Judgement:
         return self.outcome is Outcome.GOOD
 
 
+_EXPIRED = 408
+"""The caller's time was over when the request came: a matter of time, as a 504 is, and none of what was asked."""
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -81,7 +83,7 @@ def judge_answer(expected: Expectation, status: int, body: bytes) -> Judgement:
     if status == 429 or (status == 503 and content.get("error") == "shed"):
         reason = Reason.RATE if content.get("reason") == "rate" else Reason.OVERLOAD
         return Judgement(Outcome.SHED, reason, Act.FAIL, True, content)
-    if status >= 500:
+    if status >= 500 or status == _EXPIRED:
         return _judge_server_error(expected, status, content)
     act = Act.UNKNOWN if 200 <= status < 300 else Act.FAIL
     return Judgement(Outcome.FAILED, Reason.STATUS, act, False, content)

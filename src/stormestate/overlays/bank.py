@@ -5,8 +5,11 @@ from __future__ import annotations
 from stormestate import roles
 from stormestate.shape import NAMESPACE, Cell, Region, Shape, Site
 
-_SLOTS = 2
-"""Workers of a ledger in an estate of one cell, as in `base`: the cells of an estate share them."""
+_SLOTS = 4
+"""Workers of a ledger in an estate of one cell, twice as many as in `base`: only those of the cell's home zone work.
+
+The cells of an estate share them.
+"""
 
 
 _PATIENT = {"BANK_DB_SEARCH_S": "0.5"}
@@ -18,8 +21,15 @@ def region_settings(shape: Shape, region: Region) -> list[str]:
     ledgers = ",".join(f"{cell.name}={'|'.join(_ledgers(cell, region))}" for cell in shape.cells)
     cells = ",".join(cell.name for cell in shape.cells)
     zones = ",".join(zone.name for _, zone in shape.serving)
-    named = [f"BANK_CELLS={cells}", f"BANK_ZONES={zones}", f"BANK_LEDGERS={ledgers}"]
-    return [*named, *_asked(shape), *_capacity(len(shape.cells))]
+    by_zone = ",".join(each for cell in shape.cells for each in _by_zone(shape, cell, region))
+    return [
+        f"BANK_CELLS={cells}",
+        f"BANK_ZONES={zones}",
+        f"BANK_LEDGERS={ledgers}",
+        f"BANK_LEDGER_ZONES={by_zone}",
+        *_asked(shape),
+        *_capacity(len(shape.cells)),
+    ]
 
 
 def ledger_settings(cell: Cell, site: Site) -> dict[str, str]:
@@ -52,6 +62,19 @@ def _ledgers(cell: Cell, region: Region) -> list[str]:
     return [f"http://{cell.ledger}.{NAMESPACE}.svc.{site.region}.local:8090" for site in cell.sites]
 
 
+def _by_zone(shape: Shape, cell: Cell, region: Region) -> list[str]:
+    """The same ledgers zone by zone, under the names that `zone` gives them: a home is a zone."""
+    if cell.site_in(region.name) is not None:
+        return [
+            f"{cell.name}@{zone.name}=http://{cell.ledgers_in(zone.name)}:8090" for zone in region.serving
+        ]
+    return [
+        f"{cell.name}@{zone.name}=http://{cell.ledgers_in(zone.name)}.{NAMESPACE}.svc.{site.region}.local:8090"
+        for site in cell.sites
+        for zone in shape.region(site.region).serving
+    ]
+
+
 def _asked(shape: Shape) -> list[str]:
     """Where gateways find each service, under its own name in their region, and where other firms are found."""
     services = ",".join(f"{role.name}=http://{role.name}:{role.port}" for role in roles.ROLES if role.asked)
@@ -61,4 +84,4 @@ def _asked(shape: Shape) -> list[str]:
 
 def _capacity(cells: int) -> list[str]:
     """As many workers as one cell's ledgers have, over all cells, as near as whole ones come to it."""
-    return [] if cells == 1 else [f"BANK_SLOTS={max(1, round(_SLOTS / cells))}"]
+    return [f"BANK_SLOTS={max(1, round(_SLOTS / cells))}"]

@@ -2,11 +2,11 @@
 
 import schemathesis
 
-_LEAST_MS = 2000
+_LEAST_MS = 1000
 
 
 @schemathesis.hook
 def filter_case(context, case) -> bool:
-    """Leave out customers who hardly wait: that nothing is begun for them is a 504, as it should be, and no mistake."""
+    """Leave out customers who hardly wait: that nothing is begun for them may be a 504, and no mistake."""
     budget = str((case.headers or {}).get("X-Deadline-Ms", _LEAST_MS))
-    return not budget.removeprefix("-").isdigit() or int(budget) >= _LEAST_MS
+    return not budget.isdigit() or int(budget) not in range(1, _LEAST_MS)

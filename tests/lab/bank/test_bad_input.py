@@ -8,7 +8,10 @@ import uuid
 
 import pytest
 
+from stormbank.wrong import Wrong
+
 KEY = str(uuid.uuid4())
+CODES = {str(each) for each in Wrong}
 PAY = b'{"payee": "water", "amount": 5}'
 
 
@@ -87,27 +90,34 @@ WRONG = {
     "text": (lambda o: payment(o, kind="text/plain"), 415, "unsupported_media_type"),
     "a form": (lambda o: payment(o, kind="application/x-www-form-urlencoded"), 415, "unsupported_media_type"),
     "a type of no sense": (lambda o: payment(o, kind="\xff"), 415, "unsupported_media_type"),
-    "two keys": (lambda o: payment(o, more=f"idempotency-key: {uuid.uuid4()}\r\n"), 400, "bad_request"),
-    "two tokens": (lambda o: payment(o, more="Authorization: Bearer x\r\n"), 400, "bad_request"),
+    "two keys": (
+        lambda o: payment(o, more=f"idempotency-key: {uuid.uuid4()}\r\n"), 400, "bad_request", "repeated_header"),
+    "two tokens": (
+        lambda o: payment(o, more="Authorization: Bearer x\r\n"), 400, "bad_request", "repeated_header"),
     "two types": (lambda o: payment(o, more="Content-Type: text/plain\r\n"), 400, "malformed"),
     "two deadlines": (
-        lambda o: payment(o, more="X-Deadline-Ms: 900\r\nX-Deadline-Ms: 9\r\n"), 400, "bad_request"),
-    "a key of bytes": (lambda o: payment(o, key="\xff\xfe"), 400, "bad_request"),
-    "an empty key": (lambda o: payment(o, key=""), 400, "bad_request"),
-    "a deadline in words": (lambda o: payment(o, more="X-Deadline-Ms: soon\r\n"), 400, "bad_request"),
-    "an empty body": (lambda o: payment(o, body=b""), 400, "bad_request"),
-    "half a body": (lambda o: payment(o, body=b'{"payee":'), 400, "bad_request"),
-    "no text": (lambda o: payment(o, body=b'{"payee": "\xff\xfe", "amount": 5}'), 400, "bad_request"),
-    "half a pair": (lambda o: payment(o, body=b'{"payee": "\\ud800", "amount": 5}'), 400, "bad_request"),
+        lambda o: payment(o, more="X-Deadline-Ms: 900\r\nX-Deadline-Ms: 9\r\n"), 400, "bad_request", "repeated_header"),
+    "a key of bytes": (lambda o: payment(o, key="\xff\xfe"), 400, "bad_request", "idempotency_key"),
+    "an empty key": (lambda o: payment(o, key=""), 400, "bad_request", "idempotency_key"),
+    "a deadline in words": (lambda o: payment(o, more="X-Deadline-Ms: soon\r\n"), 400, "bad_request", "deadline"),
+    "an empty body": (lambda o: payment(o, body=b""), 400, "bad_request", "body"),
+    "half a body": (lambda o: payment(o, body=b'{"payee":'), 400, "bad_request", "body"),
+    "no text": (lambda o: payment(o, body=b'{"payee": "\xff\xfe", "amount": 5}'), 400, "bad_request", "body"),
+    "half a pair": (
+        lambda o: payment(o, body=b'{"payee": "\\ud800", "amount": 5}'), 400, "bad_request", "field_type"),
     "as deep as it goes": (lambda o: payment(o, body=DEEP), 400, "bad_request"),
     "an amount of many digits": (
         lambda o: payment(o, body=b'{"payee": "x", "amount": ' + b"9" * 4000 + b"}"), 400, "bad_request"),
-    "a fraction": (lambda o: payment(o, body=b'{"payee": "x", "amount": 5.0}'), 400, "bad_request"),
-    "no number": (lambda o: payment(o, body=b'{"payee": "x", "amount": NaN}'), 400, "bad_request"),
+    "a fraction": (
+        lambda o: payment(o, body=b'{"payee": "x", "amount": 5.0}'), 400, "bad_request", "field_type"),
+    "no number": (
+        lambda o: payment(o, body=b'{"payee": "x", "amount": NaN}'), 400, "bad_request", "field_type"),
+    "an amount of nothing": (
+        lambda o: payment(o, body=b'{"payee": "x", "amount": 0}'), 400, "bad_request", "amount_range"),
     "an amount twice": (
-        lambda o: payment(o, body=b'{"payee": "x", "amount": 5, "amount": 6}'), 400, "bad_request"),
+        lambda o: payment(o, body=b'{"payee": "x", "amount": 5, "amount": 6}'), 400, "bad_request", "body"),
     "a currency": (
-        lambda o: payment(o, body=b'{"payee": "x", "amount": 5, "currency": "XXX"}'), 400, "bad_request"),
+        lambda o: payment(o, body=b'{"payee": "x", "amount": 5, "currency": "XXX"}'), 400, "bad_request", "currency"),
     "a deep login": (lambda _: login(b"[" * 4000), 400, "bad_request"),
     "a password of half a pair": (
         lambda _: login(b'{"customer": 1, "device": "d", "password":"\\ud800"}'), 400, "bad_request"),
@@ -122,10 +132,12 @@ WRONG = {
 
 @pytest.mark.parametrize("what", WRONG)
 def test_it_is_refused_in_json_and_nothing_is_written(ours, what):
-    said, status, error = WRONG[what]
+    said, status, error, *reason = WRONG[what]
     got, headers, body = spoken(ours.front.port, said(ours))
     assert (got, json.loads(body)["error"]) == (status, error)
     assert json.loads(body)["reason"]
+    assert reason in ([], [json.loads(body)["reason"]])
+    assert error != "bad_request" or (json.loads(body)["reason"] in CODES and json.loads(body)["detail"])
     assert headers["content-type"] == "application/json"
     assert b"Traceback" not in body
     for process in ours.started:

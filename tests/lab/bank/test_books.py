@@ -74,25 +74,61 @@ def test_refusals_change_nothing(bank):
     for reply, status, reason in refused:
         assert (reply.status, reply.json["reason"]) == (status, reason)
     bad = [
-        call_transfer(gateway, token, 1, 5, key),
-        call_transfer(gateway, token, -3, 5, key),
-        call_transfer(gateway, token, 2, 0, key),
-        call_transfer(gateway, token, 2, True, key),
-        call_transfer(gateway, token, 2, 1.5, key),
-        call_transfer(gateway, token, 2, 10**30, key),
-        call_transfer(gateway, token, 10**30, 5, key),
-        call_transfer(gateway, token, 2, 5, "no-uuid"),
-        call_transfer(gateway, token, 2, 5, None),
-        gateway.call("POST", "/v1/transfers", b"{", token=token, key=key),
-        gateway.call("POST", "/v1/transfers", b"[1]", token=token, key=key),
-        gateway.call("POST", "/v1/transfers", {"to": 2, "amount": 5, "x": 1}, token=token, key=key),
-        gateway.call("POST", "/v1/payments", {"payee": "a\x00", "amount": 5}, token=token, key=key),
-        gateway.call("POST", "/v1/payments", b'{"payee": "\\ud800", "amount": 5}', token=token, key=key),
+        (call_transfer(gateway, token, 1, 5, key), "same_account"),
+        (call_transfer(gateway, token, -3, 5, key), "account"),
+        (call_transfer(gateway, token, 2, 0, key), "amount_range"),
+        (call_transfer(gateway, token, 2, -5, key), "amount_range"),
+        (call_transfer(gateway, token, 2, True, key), "field_type"),
+        (call_transfer(gateway, token, 2, 1.5, key), "field_type"),
+        (call_transfer(gateway, token, 2, 10**30, key), "amount_range"),
+        (call_transfer(gateway, token, 10**30, 5, key), "account"),
+        (call_transfer(gateway, token, 2, 5, "no-uuid"), "idempotency_key"),
+        (call_transfer(gateway, token, 2, 5, None), "idempotency_key"),
+        (gateway.call("POST", "/v1/transfers", b"{", token=token, key=key), "body"),
+        (gateway.call("POST", "/v1/transfers", b"[1]", token=token, key=key), "body"),
+        (
+            gateway.call("POST", "/v1/transfers", {"to": 2, "amount": 5, "x": 1}, token=token, key=key),
+            "unknown_field",
+        ),
+        (
+            gateway.call("POST", "/v1/payments", {"payee": "a\x00", "amount": 5}, token=token, key=key),
+            "text",
+        ),
+        (
+            gateway.call("POST", "/v1/payments", b'{"payee": "\\ud800", "amount": 5}', token=token, key=key),
+            "field_type",
+        ),
     ]
-    assert [(each.status, each.json["error"]) for each in bad] == [(400, "bad_request")] * len(bad)
+    for reply, reason in bad:
+        assert (reply.status, reply.json["error"], reply.json["reason"]) == (400, "bad_request", reason)
     assert bank.postgres.query("SELECT count(*) FROM movement") == [(0,)]
     # The key was not used up by any of that.
     assert call_transfer(gateway, token, 2, 5, key).status == 201
+
+
+def test_more_than_the_limit_is_refused_unless_it_was_booked_when_the_limit_was_another(bank):
+    before = bank.gateway(bank.ledger())
+    gateway = bank.gateway(bank.ledger(BANK_TRANSFER_LIMIT="1000"))
+    token, key = gateway.login(1), str(uuid.uuid4())
+    assert call_transfer(gateway, token, 2, 1000, str(uuid.uuid4())).status == 201
+    for reply in (call_transfer(gateway, token, 2, 1001, key), gateway.pay(token, key, amount=1001)):
+        assert (reply.status, reply.json) == (422, {"error": "refused", "reason": "over_limit", "most": 1000})
+    assert call_transfer(before, token, 2, 1001, key).json["repeated"] is False
+    again = call_transfer(gateway, token, 2, 1001, key)
+    assert (again.status, again.json["repeated"]) == (201, True)
+    assert bank.postgres.query("SELECT amount FROM movement ORDER BY 1") == [(1000,), (1001,)]
+
+
+def test_the_only_currency_may_be_said(bank):
+    gateway = bank.gateway(bank.ledger())
+    token = gateway.login(1)
+    for path, fields in (("/v1/transfers", {"to": 2}), ("/v1/payments", {"payee": "water"})):
+        key = str(uuid.uuid4())
+        said = {**fields, "amount": 5, "currency": "CNY"}
+        replies = [
+            gateway.call("POST", path, body, token=token, key=key) for body in (said, {**fields, "amount": 5})
+        ]
+        assert [(each.status, each.json["repeated"]) for each in replies] == [(201, False), (201, True)]
 
 
 def test_whoever_is_no_customer_learns_nothing(bank):

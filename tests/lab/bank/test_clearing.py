@@ -173,7 +173,10 @@ def test_two_cells_may_use_the_same_key_and_each_payment_is_paid(bank, eventuall
     bank.postgres.query("CREATE DATABASE bank_1", database="postgres")
     two, far = {"BANK_CELLS": "cell0,cell1"}, bank.dsn(database="bank_1")
     estate = Estate(bank, BANK_CELL="cell0", **two)
-    clearing = {"BANK_CLEARING_URL": estate.batch_env["BANK_CLEARING_URL"], "BANK_CLEARING_TIMEOUT_S": TIMEOUT_S}
+    clearing = {
+        "BANK_CLEARING_URL": estate.batch_env["BANK_CLEARING_URL"],
+        "BANK_CLEARING_TIMEOUT_S": TIMEOUT_S,
+    }
     other = bank.ledger(far, BANK_CELL="cell1", BANK_OUTBOX_LEASE_S="1", **clearing, **two)
     gateway = bank.gateway(**two, BANK_LEDGERS=f"cell0={urls(*estate.ledgers)},cell1={urls(other)}")
     estate.batch_env |= two

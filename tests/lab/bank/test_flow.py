@@ -46,8 +46,8 @@ def test_a_request_that_cannot_end_in_time_is_not_begun(bank, fast, at_once):
                 ("deadline", "unknown"),
             )
     assert bank.postgres.query("SELECT count(*) FROM movement") == [(2,)]
-    assert gateway.pay(token, deadline_ms=0).status == 504
-    assert gateway.call("GET", "/v1/balance", token=token, deadline_ms=-5).status == 504
+    assert gateway.pay(token, deadline_ms=0).status == 408
+    assert gateway.call("GET", "/v1/balance", token=token, deadline_ms=-5).status == 408
 
 
 @pytest.mark.parametrize("order", ["A1,A2,B,C", "C,B,A2,A1"])

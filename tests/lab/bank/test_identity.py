@@ -55,20 +55,23 @@ class City:
         fields = {"customer": customer, "device": device, "challenge": challenge, "code": code}
         return (gateway or self.gateway).call("POST", "/v1/devices", fields, key=key)
 
-    def stepup(self, token, challenge, code, **more):
-        return self.gateway.call(
-            "POST", "/v1/stepup", {"challenge": challenge, "code": code}, token=token, **more
-        )
+    def stepup(self, token, challenge, code, movement=None, **more):
+        """Answer a code for a `movement`: key and fields."""
+        movement = movement or (str(uuid.uuid4()), {"to": 2, "amount": 1001})
+        fields = {"challenge": challenge, "code": code, "key": movement[0], **movement[1]}
+        return self.gateway.call("POST", "/v1/stepup", fields, token=token, **more)
 
     def login(self, device, customer=1, **how):
         how = how or {"password": f"pw-{customer}"}
         return self.gateway.call("POST", "/v1/login", {"customer": customer, "device": device, **how})
 
-    def transfer(self, token, amount, step_up=None):
+    def transfer(self, token, amount, step_up=None, *, to=2, key=None):
+        return self.move("/v1/transfers", {"to": to, "amount": amount}, token, step_up, key)
+
+    def move(self, path, body, token, step_up=None, key=None):
         headers = {} if step_up is None else {"Bank-Step-Up": step_up}
-        body = {"to": 2, "amount": amount}
         return self.gateway.call(
-            "POST", "/v1/transfers", body, token=token, key=str(uuid.uuid4()), headers=headers
+            "POST", path, body, token=token, key=key or str(uuid.uuid4()), headers=headers
         )
 
     def written(self):
@@ -227,7 +230,7 @@ def test_a_request_that_makes_no_sense_is_refused_and_writes_nothing(city):
         {"customer": 1, "device": "a", "challenge": challenge, "code": code},
         key="not a key",
     )
-    assert said(key) == (400, "bad_request", "Idempotency-Key is not a UUID")
+    assert said(key) == (400, "bad_request", "idempotency_key")
     for customer in (0, -1, 201, 2**63, 10**30):
         otp = {"customer": customer, "password": "x", "purpose": "bind"}
         assert said(here.gateway.call("POST", "/v1/otp", otp)) == (401, "unauthorized", "credentials")
@@ -272,12 +275,25 @@ def test_a_large_transfer_needs_a_step_up(city):
     assert said(refused) == (403, "forbidden", "step_up_required")
     assert refused.json["above"] == 1000
     challenge, code = here.otp(purpose="stepup")
-    key = str(uuid.uuid4())
-    step_up = here.stepup(token, challenge, code, key=key).json["step_up"]
-    assert here.transfer(token, 1001, step_up).status == 201
-    # The same attempt has the same answer, which lasts no longer; another one has none.
-    assert here.stepup(token, challenge, code, key=key).json["step_up"] == step_up
-    assert said(here.stepup(token, challenge, code)) == (409, "conflict", "code_used")
+    key, order = str(uuid.uuid4()), str(uuid.uuid4())
+    wanted = (order, {"to": 2, "amount": 1001})
+    step_up = here.stepup(token, challenge, code, wanted, key=key).json["step_up"]
+    # For this movement and no other, whatever is changed.
+    for other in (
+        lambda: here.transfer(token, 1001, step_up),
+        lambda: here.transfer(token, 1002, step_up, key=order),
+        lambda: here.transfer(token, 1001, step_up, to=3, key=order),
+        lambda: here.move("/v1/payments", {"payee": "2", "amount": 1001}, token, step_up, order),
+    ):
+        assert said(other()) == (403, "forbidden", "step_up_invalid")
+    assert here.transfer(token, 1001, step_up, key=order).status == 201
+    again = here.transfer(token, 1001, step_up, key=order)
+    assert (again.status, again.json["repeated"]) == (201, True)
+    # The same attempt has the same answer, which lasts no longer; another one has none, and nor has another movement.
+    assert here.stepup(token, challenge, code, wanted, key=key).json["step_up"] == step_up
+    assert said(here.stepup(token, challenge, code, wanted)) == (409, "conflict", "code_used")
+    more = (order, {"to": 2, "amount": 5001})
+    assert said(here.stepup(token, challenge, code, more, key=key)) == (409, "conflict", "code_used")
     for wrong, reason in (
         (step_up[:-1] + "0", "step_up_invalid"),
         (token, "step_up_invalid"),
@@ -305,7 +321,9 @@ def test_as_shipped_a_large_transfer_passes_with_a_step_up_and_the_largest_does_
     settings = dict(each.split("=", 1) for each in literals)
     env = {name: settings[name] for name in settings if name.startswith(("BANK_RISK", "BANK_STEP_UP"))}
     above = int(env["BANK_STEP_UP_ABOVE"])
-    assert int(env["BANK_RISK_CLOSED_ABOVE"]) < above, "without a score nothing is booked that needs a step-up"
+    assert int(env["BANK_RISK_CLOSED_ABOVE"]) < above, (
+        "without a score nothing is booked that needs a step-up"
+    )
     here = city(gateway=env, services=[bank.service("risk", **env)])
     token = here.gateway.login(1)
     assert said(here.transfer(token, above + 1)) == (403, "forbidden", "step_up_required")
@@ -320,10 +338,31 @@ def test_as_shipped_a_large_transfer_passes_with_a_step_up_and_the_largest_does_
 def test_a_step_up_ends(city, eventually):
     here = city(gateway={"BANK_STEP_UP_ABOVE": "1000"}, identity={"BANK_STEP_UP_S": "1"})
     token = here.gateway.login(1)
-    step_up = here.stepup(token, *here.otp(purpose="stepup")).json["step_up"]
-    ended = lambda: here.transfer(token, 1001, step_up)  # noqa: E731
+    key = str(uuid.uuid4())
+    wanted = (key, {"to": 2, "amount": 1001})
+    step_up = here.stepup(token, *here.otp(purpose="stepup"), wanted).json["step_up"]
+    ended = lambda: here.transfer(token, 1001, step_up, key=key)  # noqa: E731
     refused = eventually(lambda: (reply := ended()).status == 403 and reply, 5, "it ends")
     assert said(refused) == (403, "forbidden", "step_up_expired")
+
+
+def test_a_large_payment_needs_a_step_up_too(city):
+    here = city(gateway={"BANK_STEP_UP_ABOVE": "1000"})
+    token, key, body = here.gateway.login(1), str(uuid.uuid4()), {"payee": "water", "amount": 1001}
+    assert said(here.move("/v1/payments", body, token)) == (403, "forbidden", "step_up_required")
+    reply = here.stepup(token, *here.otp(purpose="stepup"), (key, body))
+    assert here.move("/v1/payments", body, token, reply.json["step_up"], key).status == 201
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [({"key": "x"}, "idempotency_key"), ({"amount": "5"}, "field_type"), ({"payee": "x"}, "unknown_field")],
+)
+def test_a_step_up_says_what_for(city, changed, reason):
+    here = city()
+    fields = {"challenge": "c", "code": "123456", "key": str(uuid.uuid4()), "to": 2, "amount": 5, **changed}
+    reply = here.gateway.call("POST", "/v1/stepup", fields, token=here.gateway.login(1))
+    assert said(reply) == (400, "bad_request", reason)
 
 
 def test_without_step_ups_a_stolen_session_empties_the_account(city):
@@ -401,11 +440,9 @@ def test_the_trouble_of_a_party_can_be_changed_by_whoever_administers_it(city):
     began_s = time.monotonic()
     here.otp()
     assert time.monotonic() - began_s > 0.3
-    assert said(here.sms.trouble(error_share=2)) == (
-        400,
-        "bad_request",
-        "error_share is not within 0 to 1",
-    )
+    wrong = here.sms.trouble(error_share=2)
+    assert said(wrong) == (400, "bad_request", "value")
+    assert wrong.json["detail"] == "error_share is not within 0 to 1"
     # Not by whoever uses it.
     assert here.sms.call("PUT", "/admin/trouble", {"delay_ms": 1}).status == 404
     assert here.sms.call("DELETE", "/messages").status == 405

@@ -137,7 +137,7 @@ def test_without_fairness_one_customer_shuts_others_out(bank, fast):
 
 
 def test_without_deadlines_work_is_done_for_phones_that_have_gone(bank, fast):
-    for switched, expired, booked in (((), (504, "expired"), 0), (("deadline",), (201, None), 2)):
+    for switched, expired, booked in (((), (408, "deadline"), 0), (("deadline",), (201, None), 2)):
         ledger = bank.ledger(BANK_SERVICE_MS=fast(payment=300))
         gateway = bank.gateway(ledger, **off(*switched))
         token = gateway.login()

@@ -84,28 +84,64 @@ def test_offers_are_put_together_once(whole):
     assert first["offers"] == again["offers"] != []
 
 
-# Of every operation that takes a body: what is wrong with each is said in a precise 4xx.
+# Of every operation that takes a body: what is wrong with each is said in a precise 4xx, by a stable name.
 WRONG = {
-    "transfer": [{"to": 1, "amount": 5}, {"to": 2, "amount": 0}, {"to": 2, "amount": 5, "currency": "USD"}],
-    "payment": [{"payee": "", "amount": 5}, {"payee": "x" * 65, "amount": 5}, {"payee": 5, "amount": 5}],
-    "invest": [{"product": "bonds"}, {"product": 5, "amount": 5_000}, {"product": "a\nb", "amount": 5_000}],
-    "voice": [{"text": ""}, {"text": "x" * 201}, {"text": 5}, {"text": "a\x00b"}, {"text": "x", "to": 2}],
-    "checkin": [{"place": ""}, {"place": None}, {"place": "x" * 65}, {}],
+    "transfer": [
+        ({"to": 1, "amount": 5}, "same_account"),
+        ({"to": 0, "amount": 5}, "account"),
+        ({"to": 2**63, "amount": 5}, "account"),
+        ({"to": 2, "amount": 0}, "amount_range"),
+        ({"to": 2, "amount": 5, "currency": "USD"}, "currency"),
+        ({"to": 2, "amount": 5, "currency": 5}, "field_type"),
+        ({"to": 2, "amount": 5, "colour": "red"}, "unknown_field"),
+    ],
+    "payment": [
+        ({"payee": "", "amount": 5}, "text"),
+        ({"payee": "x" * 65, "amount": 5}, "text"),
+        ({"payee": 5, "amount": 5}, "field_type"),
+    ],
+    "invest": [
+        ({"product": "bonds"}, "missing_field"),
+        ({"product": 5, "amount": 5_000}, "field_type"),
+        ({"product": "a\nb", "amount": 5_000}, "text"),
+    ],
+    "voice": [
+        ({"text": ""}, "text"),
+        ({"text": "x" * 201}, "text"),
+        ({"text": 5}, "field_type"),
+        ({"text": "a\x00b"}, "text"),
+        ({"text": "x", "to": 2}, "unknown_field"),
+    ],
+    "checkin": [
+        ({"place": ""}, "text"),
+        ({"place": None}, "field_type"),
+        ({"place": "x" * 65}, "text"),
+        ({}, "missing_field"),
+    ],
 }
-AMOUNTS = ("true", "1.0", '"5"', "1e3", "NaN", "0", "-5", str(10**12 + 1), "9" * 3000)
+AMOUNTS = {
+    "field_type": ("true", "1.0", '"5"', "1e3", "NaN"),
+    "amount_range": ("0", "-5", str(10**12 + 1), "9" * 3000),
+}
 BODIES = (b"", b"nonsense", b"[]", b"[" * 4000, b"\xff")
 
 
 @pytest.mark.parametrize("name", sorted(WRONG))
 def test_a_bad_request_is_told_so_and_writes_nothing(bank, whole, name):
     operation, token = BY_NAME[name], whole.login()
-    bodies = [json.dumps(each).encode() for each in WRONG[name]] + list(BODIES)
+    bodies = [(json.dumps(each).encode(), reason) for each, reason in WRONG[name]]
+    bodies += [(each, "body") for each in BODIES]
     if operation.money:
         good = {"transfer": '"to": 2', "payment": '"payee": "x"', "invest": '"product": "bonds"'}[name]
-        bodies += [f'{{{good}, "amount": {amount}}}'.encode() for amount in AMOUNTS]
-    for body in bodies:
+        bodies += [
+            (f'{{{good}, "amount": {amount}}}'.encode(), reason)
+            for reason, some in AMOUNTS.items()
+            for amount in some
+        ]
+    for body, reason in bodies:
         reply = whole.call("POST", operation.path, body, token=token, key=str(uuid.uuid4()))
-        assert (reply.status, reply.json["error"]) == (400, "bad_request"), body
+        assert (reply.status, reply.json["error"], reply.json["reason"]) == (400, "bad_request", reason), body
+        assert reply.json["detail"]
     assert bank.postgres.query(WRITTEN) == [(0, 0)]
 
 
@@ -120,11 +156,12 @@ def test_too_much_too_late_without_a_key_or_a_session(bank, whole):
             for key in (None, "", "not-a-uuid"):
                 body = {"product": "bonds", "amount": 5_000} if operation.name == "invest" else {}
                 reply = whole.call("POST", operation.path, body, token=token, key=key)
-                assert reply.status == 400, (operation.name, key)
+                assert (reply.status, reply.json["reason"]) == (400, "idempotency_key"), (operation.name, key)
         if operation.method == "POST":
             assert whole.call("POST", operation.path, b" " * 5_000, token=token, key="k").status == 413
-            late = whole.call("POST", operation.path, {}, token=token, key="k", deadline_ms=0)
-            assert late.status in (400, 504)
+        late = whole.call(operation.method, operation.path, {}, token=token, key="k", deadline_ms=0)
+        assert (late.status, late.json["error"], late.json["reason"]) == (408, "expired", "deadline")
+        assert late.json["outcome"] == "none"
         assert whole.call("PUT", operation.path, {}, token=token).status == 405
     assert bank.postgres.query(WRITTEN) == [(0, 0)]
 

@@ -119,6 +119,17 @@ def test_gateways_know_the_ledgers_of_every_cell(objects):
         settings = ROLES["gateway"].read({**env, "BANK_TOKEN_SECRET": "x" * 16})
         assert settings.common.cells.names == ("cell0", "cell1")
         assert settings.ledgers == {"cell0": ("http://ledger:8090",), "cell1": ("http://ledger-cell1:8090",)}
+        assert settings.ledger_zones == {
+            cell: {
+                serving: (f"http://{name}-{serving}:8090",)
+                for serving in ("city1-a", "city1-b", "city2-a")
+                if serving.startswith(region)
+            }
+            for cell, name in (("cell0", "ledger"), ("cell1", "ledger-cell1"))
+        }
+        for name, selected in (("ledger", "cell0"), ("ledger-cell1", "cell1")):
+            spec = objects[region]["Service", f"{name}-{zone}"]["spec"]
+            assert spec["selector"] == {"app": "ledger", "cell": selected, ZONE: zone}
 
 
 def test_two_cells_share_the_declared_capacity_of_one(estate, objects):

@@ -78,6 +78,10 @@ def test_a_third_cell(estate):
     assert objects["city2"]["ConfigMap", "bank"]["data"]["BANK_LEDGERS"].endswith(
         "cell2=http://ledger-cell2.bank.svc.city1.local:8090"
     )
+    assert objects["city2"]["ConfigMap", "bank"]["data"]["BANK_LEDGER_ZONES"].endswith(
+        "cell2@city1-a=http://ledger-cell2-city1-a.bank.svc.city1.local:8090,"
+        "cell2@city1-b=http://ledger-cell2-city1-b.bank.svc.city1.local:8090"
+    )
     assert before.items() <= listening(lab).items()
 
 

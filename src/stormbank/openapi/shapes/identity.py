@@ -6,12 +6,22 @@ from typing import Any, Final
 
 from stormbank.openapi.shapes import Shape, record, whole, words
 from stormbank.openapi.shapes.account import CUSTOMER
+from stormbank.openapi.shapes.money import AMOUNT
 
 _TEXT: Final[dict[str, Any]] = {"type": "string"}
 _EXPIRES: Final = whole(0, 2**31, "how long it holds, in seconds")
 _DEVICE: Final = words("the phone's own name")
 _CODE: Final = {"type": "string", "description": "the one-time code that came by SMS"}
 _CHALLENGE: Final = {"type": "string", "description": "what the code was asked for with"}
+_ANSWERED: Final[dict[str, Any]] = {
+    "challenge": _CHALLENGE,
+    "code": _CODE,
+    "key": {
+        "type": "string",
+        "format": "uuid",
+        "description": "the Idempotency-Key that the movement will carry",
+    },
+}
 
 SHAPES: Final = {
     "login": Shape(
@@ -52,10 +62,15 @@ SHAPES: Final = {
         ),
     ),
     "stepup": Shape(
-        "A code for what large transfers need, to be shown in the header Bank-Step-Up.",
+        "A code for what one large transfer or payment needs, to be shown with it in the header Bank-Step-Up.",
         200,
         record({"step_up": _TEXT, "expires_s": _EXPIRES}),
-        record({"challenge": _CHALLENGE, "code": _CODE}),
+        {
+            "oneOf": [
+                record({**_ANSWERED, "to": CUSTOMER, "amount": AMOUNT}),
+                record({**_ANSWERED, "payee": words("name of the payee"), "amount": AMOUNT}),
+            ]
+        },
         problems=(403, 409, 422),
     ),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from stormbank.openapi.shapes import Shape, record, words
-from stormbank.openapi.shapes.money import AMOUNT, BOOKED
+from stormbank.openapi.shapes.money import AMOUNT, BOOKED, CURRENCY_NAMED
 
 _ANY: Final = {"type": "object"}
 
@@ -20,7 +20,7 @@ SHAPES: Final = {
         "Buy of a fund. The order is the movement that pays for it.",
         201,
         record({"order": {"type": "string"}, "product": {"type": "string"}, "amount": AMOUNT, **BOOKED}),
-        record({"product": words("name of the fund"), "amount": AMOUNT}),
+        record({"product": words("name of the fund"), "amount": AMOUNT}, currency=CURRENCY_NAMED),
         problems=(403, 409, 422),
     ),
 }
