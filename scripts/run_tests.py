@@ -63,6 +63,7 @@ ROUNDS: tuple[tuple[Part, ...], ...] = (
                 "tests/lab/test_harness_clients.py",
                 "tests/lab/release",  # like those before on the one lab `small`
                 "tests/lab/test_archives.py",
+                "tests/lab/test_remap_job.py",
             ),
         ),
         Part(

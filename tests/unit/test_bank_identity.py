@@ -237,6 +237,6 @@ def test_settings(role, name, value, says):
 def test_what_protects_is_on_unless_it_is_said_to_be_off():
     identity, ledger, gateway = (ROLES[role].read(ENV) for role in ("identity", "ledger", "gateway"))
     assert (identity.binding, identity.bulkheads, ledger.code_tries) == (True, True, 5)
-    assert gateway.step_up_above == 5_000_000
+    assert gateway.step_up_above == 1_000_000
     assert identity.sms.url is identity.face.url is None
     assert uuid.UUID(Codes(Signed(SECRET), identity.code_s).challenge(1, "bind").key.hex)

@@ -121,7 +121,7 @@ def test_settings_of_it():
     gateway = ROLES["gateway"]
     assert gateway.read(ENV).scoring is None
     named = {**ENV, "BANK_RISK": "on", "BANK_SERVICES": "risk=http://risk:8092"}
-    assert gateway.read(named).scoring == Patience(wait_s=0.15, closed_above=50_000)
+    assert gateway.read(named).scoring == Patience(wait_s=0.15, closed_above=45_000)
     for changed, says in (
         ({"BANK_SERVICES": ""}, "names no risk"),
         ({"BANK_RISK": "yes"}, "on or off"),
