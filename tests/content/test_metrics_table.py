@@ -54,7 +54,7 @@ def test_rules_and_topologies_ask_for_names_that_there_are():
     ]
     # Whatever stands behind a name: nothing else in these files is called so.
     asked = {name for file in files for name in NAME.findall(file.read_text())}
-    assert {"bank_admitted_total", "bank_admission_limit", "archive_gaps_total"} <= asked
+    assert {"bank_admitted_total", "bank_admission_limit", "bank_cell_version", "archive_gaps_total"} <= asked
     assert asked <= known
 
 
