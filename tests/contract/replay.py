@@ -36,6 +36,8 @@ _LOOSE = {
     "currentRevision",
     "updateRevision",
     "controller-revision-hash",
+    # Of a ControllerRevision: what follows the last dot of the label's name.
+    "io/hash",
 }
 # Whatever the cluster gives out.
 # Which node a pod is on, also where a DaemonSet asks for it.
