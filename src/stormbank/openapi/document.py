@@ -80,7 +80,7 @@ def _operation(operation: Operation, shape: Shape) -> Schema:
 
 
 def _parameters(operation: Operation, shape: Shape) -> list[Schema]:
-    budget = {"type": "integer", "default": DEFAULT_MS}
+    budget = {"type": "integer", "minimum": 1, "default": DEFAULT_MS}
     about = (
         f"how long the customer will wait, in milliseconds; more than {LONGEST_MS} is taken as {LONGEST_MS}, "
         "and with 0 or less it is over already: 408"
