@@ -55,7 +55,12 @@ def test_rules_and_topologies_ask_for_names_that_there_are():
     # Whatever stands behind a name: nothing else in these files is called so.
     texts = [*(file.read_text() for file in files), *_STATUS.values()]
     asked = {name for text in texts for name in NAME.findall(text)}
-    assert {"bank_admitted_total", "bank_admission_limit", "bank_cell_promotion", "archive_gaps_total"} <= asked
+    assert {
+        "bank_admitted_total",
+        "bank_admission_limit",
+        "bank_cell_promotion",
+        "archive_gaps_total",
+    } <= asked
     assert asked <= known
 
 
