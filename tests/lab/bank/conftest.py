@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import itertools
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -44,10 +46,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.lab)
 
 
+_PORTS = itertools.count(secrets.randbelow(1000))
+_BLOCK = 10_000 + 1_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw") or 0) % 10_000
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that no connection is given by chance: it must still be free when its server was killed."""
+    while True:
+        port = _BLOCK + next(_PORTS) % 1_000
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def eventually(check: Callable[[], Any], timeout_s: float, what: str) -> Any:
@@ -98,9 +108,16 @@ class Postgres:
         command = [*NOT_ROOT, str(BIN / "postgres"), "-D", str(self.data), "-p", str(self.port), "-k", ""]
         command += ["-c", "listen_addresses=127.0.0.1", "-c", "shared_buffers=16MB", "-c", "fsync=off"]
         command += ["-c", "wal_level=replica", "-c", "hot_standby=on"]
-        with (self.root / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        eventually(self.answers, 20, f"PostgreSQL answers, see {self.root}/log")
+
+        def answers() -> bool:
+            # After a crash a backend may be there for a moment that was born while it was killed: with it no new
+            # postmaster begins.
+            if self.process is None or self.process.poll() is not None:
+                with (self.root / "log").open("ab") as log:
+                    self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            return self.answers()
+
+        eventually(answers, 20, f"PostgreSQL answers, see {self.root}/log")
 
     def answers(self) -> bool:
         try:

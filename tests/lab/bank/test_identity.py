@@ -327,11 +327,17 @@ def test_as_shipped_a_large_transfer_passes_with_a_step_up_and_the_largest_does_
     here = city(gateway=env, services=[bank.service("risk", **env)])
     token = here.gateway.login(1)
     assert said(here.transfer(token, above + 1)) == (403, "forbidden", "step_up_required")
-    step_up = here.stepup(token, *here.otp(purpose="stepup")).json["step_up"]
+
+    def stepped_up(amount):
+        order = str(uuid.uuid4())
+        wanted = (order, {"to": 2, "amount": amount})
+        step_up = here.stepup(token, *here.otp(purpose="stepup"), wanted).json["step_up"]
+        return here.transfer(token, amount, step_up, key=order)
+
     for amount in (above + 1, 4 * above):
-        assert here.transfer(token, amount, step_up).status == 201
+        assert stepped_up(amount).status == 201
     assert here.gateway.metric("bank_scores_total", verdict="pass") == 2
-    assert said(here.transfer(token, 5 * above + 1, step_up)) == (422, "refused", "risk")
+    assert said(stepped_up(5 * above + 1)) == (422, "refused", "risk")
     assert here.written()[2] == 2
 
 
