@@ -33,8 +33,6 @@ class Pool:
         self._idle: list[Connection] = [first]
         self._lent: set[Connection] = set()
         self._closed = False
-        self.bare = asyncio.Event()
-        """Every connection has ended by itself: there is nothing left to hold on to."""
         first.add_termination_listener(self._ended)
 
     @asynccontextmanager
@@ -97,8 +95,6 @@ class Pool:
         # Who had it in use is told by it. Of an idle one nobody would know until somebody asks for it.
         if not self._closed and connection in self._idle:
             self._idle.remove(connection)
-            if not self._idle and not self._lent:
-                self.bare.set()
             self._lost()
 
     def _open_idle(self) -> Connection | None:

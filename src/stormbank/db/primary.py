@@ -108,7 +108,7 @@ class Primary:
             if suspected:
                 # On a connection of its own: one broken connection is not a lost server. An address that vanished
                 # is told apart sooner than a server that is slow.
-                await self._reach(pool)
+                await reach(self._dsn)
                 return await takes_writes(await pool.connect(), keep=False)
             async with pool.lease(CONNECT_TIMEOUT_S) as connection:
                 return await takes_writes(connection, keep=True)
@@ -120,19 +120,6 @@ class Primary:
                 # All connections may be busy, or this one broken. Ask again, as above.
                 self.suspect()
             return not suspected
-
-    async def _reach(self, pool: Pool) -> None:
-        """Raise OSError unless the address takes a connection, at once when the last one of `pool` has ended."""
-        both = [asyncio.create_task(reach(self._dsn)), asyncio.create_task(pool.bare.wait())]
-        try:
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            if pool.bare.is_set():
-                raise ConnectionAbortedError("every connection has ended")
-            await both[0]
-        finally:
-            for each in both:
-                each.cancel()
-            await asyncio.gather(*both, return_exceptions=True)
 
     def _let_go(self) -> None:
         if self._filling is not None:
