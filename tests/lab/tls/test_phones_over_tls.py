@@ -77,6 +77,8 @@ def settled(ended):
     return {one["id"]: one["verdict"] for one in checks if one["id"].startswith("settled.")}
 
 
+# Beside another lab two cores are too few for a verdict that is trusted.
+@pytest.mark.long
 def test_a_drill_passes_over_tls_and_a_release_of_the_edges_is_not_noticed(lab, runs):
     assert left_s(lab) > 3000 * 86_400
     ended = pod_kill(lab, runs, "15s", lambda: release_the_edges(lab))
