@@ -145,15 +145,19 @@ class Ledger:
 
     # Each of these reads its request and returns the work to do once there is a slot.
 
-    async def _balance(self, customer: int, _: web.BaseRequest) -> Work:
+    async def _balance(self, customer: int, request: web.BaseRequest) -> Work:
+        epoch = epoch_in(request)
+
         async def work(deadline: Deadline) -> Done:
-            return 200, {"account": customer, **await self._showing.balance(customer, deadline)}
+            return 200, {"account": customer, **await self._showing.balance(customer, epoch, deadline)}
 
         return work
 
-    async def _bills(self, customer: int, _: web.BaseRequest) -> Work:
+    async def _bills(self, customer: int, request: web.BaseRequest) -> Work:
+        epoch = epoch_in(request)
+
         async def work(deadline: Deadline) -> Done:
-            return 200, await self._showing.bills(customer, deadline)
+            return 200, await self._showing.bills(customer, epoch, deadline)
 
         return work
 
