@@ -26,6 +26,7 @@ from stormbank.db.showing import Showing
 from stormbank.db.standby import Standbys
 from stormbank.deadline import HEADER, Deadline
 from stormbank.epoch import Epoch
+from stormbank.funds import PAYEES
 from stormbank.ledger_customers import CustomerDesk
 from stormbank.ledger_transit import TransitDesk
 from stormbank.mark import Mark
@@ -50,7 +51,8 @@ class Ledger:
     """Answers operations from the books of one cell.
 
     `sent` is told of movements that something is to be done elsewhere for. `reached` are the other cells that its
-    customers can send to. `pays_out` says that payments leave the bank; else they are booked and nothing more.
+    customers can send to. `pays_out` says that payments leave the bank, but for those to its own funds; else they are
+    booked and nothing more.
     """
 
     def __init__(
@@ -202,7 +204,7 @@ class Ledger:
         mark = Mark.read(request.headers)
         key, amount = idempotency_key(request), amount_in(fields)
         movement = Movement(key, "payment", customer, through, amount, payee, mark=mark)
-        if self._pays_out:
+        if self._pays_out and payee not in PAYEES:
             movement = replace(movement, outgoing=Outgoing(KIND, content(customer, payee, amount)))
         return self._move(movement, epoch_in(request))
 

@@ -173,7 +173,10 @@ def test_two_cells_may_use_the_same_key_and_each_payment_is_paid(bank, eventuall
     bank.postgres.query("CREATE DATABASE bank_1", database="postgres")
     two, far = {"BANK_CELLS": "cell0,cell1"}, bank.dsn(database="bank_1")
     estate = Estate(bank, BANK_CELL="cell0", **two)
-    clearing = {"BANK_CLEARING_URL": estate.batch_env["BANK_CLEARING_URL"], "BANK_CLEARING_TIMEOUT_S": TIMEOUT_S}
+    clearing = {
+        "BANK_CLEARING_URL": estate.batch_env["BANK_CLEARING_URL"],
+        "BANK_CLEARING_TIMEOUT_S": TIMEOUT_S,
+    }
     other = bank.ledger(far, BANK_CELL="cell1", BANK_OUTBOX_LEASE_S="1", **clearing, **two)
     gateway = bank.gateway(**two, BANK_LEDGERS=f"cell0={urls(*estate.ledgers)},cell1={urls(other)}")
     estate.batch_env |= two
@@ -226,6 +229,21 @@ def test_without_a_party_a_payment_stays_in_the_bank(bank):
     gateway = bank.gateway(bank.ledger())
     assert gateway.pay(gateway.login(1)).json["state"] == "booked"
     assert bank.postgres.query("SELECT count(*) FROM outbox") == [(0,)]
+
+
+def test_an_order_of_the_banks_own_fund_does_not_leave_it(bank, books_agree):
+    """The clearing party has no say in it: it would refuse, and the order would be told as done and paid back."""
+    estate = Estate(bank, party={"BANK_CLEARING_REFUSE_SHARE": "1"})
+    gateway = bank.gateway(*estate.ledgers, services=[bank.service("wealth", *estate.ledgers)])
+    token, key = gateway.login(1), new_key()
+    order = {"product": "bonds", "amount": 5_000}
+    for repeated in (False, True):
+        reply = gateway.call("POST", "/v1/wealth/orders", order, token=token, key=key)
+        assert (reply.status, reply.json["state"], reply.json["repeated"]) == (201, "booked", repeated)
+    assert bank.postgres.query("SELECT count(*) FROM outbox") == [(0,)]
+    assert gateway.pay(token).json["state"] == "in_transit", "what is paid to others leaves"
+    assert estate.came(key) == 0
+    books_agree(bank.postgres)
 
 
 def test_reconciling_settles_what_the_party_decided_and_lists_the_rest(bank, eventually, books_agree):
