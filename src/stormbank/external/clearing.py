@@ -4,8 +4,8 @@
     GET /orders?origin=&key=    -> 200 {state: unknown | known | confirmed | refused, paid, came, orders: [...]}
     GET /days?day=&origin=&after=&limit=                  -> 200 {orders: [...], next: number or null}
 
-A 200 is durable: it is given again after any crash. An order that comes again is the same order. Each origin has keys of
-its own.
+A 200 is durable: it is given again after any crash. An order that comes again is the same order.
+Each origin has keys of its own.
 """
 
 from __future__ import annotations
