@@ -43,6 +43,9 @@ FUNDS: Final = {
     )
 }
 
+PAYEES: Final = frozenset(each.payee for each in FUNDS.values())
+"""Whose accounts are the bank's own: what is paid to them does not leave it."""
+
 
 def profile_of(customer: int) -> int:
     """Return how much risk a customer bears, 1 to 5: what a questionnaire would have found out."""

@@ -90,15 +90,15 @@ class Gateway:
                 self._step_ups.demand(customer, idempotency_key(request), body, request.headers)
             headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
             headers[CELL_HEADER] = cell
+            self._under_an_epoch(operation, cell, headers)
             if operation.writes:
-                self._under_an_epoch(cell, headers)
                 # What is sent twice on the way is the same attempt, also where the phone named none.
                 headers.setdefault("Idempotency-Key", str(uuid.uuid4()))
             if operation.scored and self._scoring is not None and customer is not None:
                 mark = await self._scoring.mark(operation, customer, headers, body, deadline)
                 headers |= mark.headers()
             answer = await who.ask(operation, headers, body, deadline, request.rel_url.raw_query_string)
-        if operation.writes and answer.status == 503 and _stale(answer.body):
+        if answer.status == 503 and _stale(answer.body):
             # Left to the phone to repeat, with the same key: it was made under the old map, and whether its customer
             # still waits here under the new one, only the phone knows.
             self._map.doubt(cell)
@@ -113,10 +113,11 @@ class Gateway:
         """Tell the map in use."""
         return reply(200, self._map.fields())
 
-    def _under_an_epoch(self, cell: str, headers: dict[str, str]) -> None:
-        if self._pulse.just_woke():
+    def _under_an_epoch(self, operation: Operation, cell: str, headers: dict[str, str]) -> None:
+        if operation.writes and self._pulse.just_woke():
             raise Unavailable("stalled")
         epoch = self._map.epoch(cell)
+        # A read needs it, too: a database that fell behind would show what is no more.
         # A write under none is for the ledger to refuse: it knows what is wrong.
         if epoch is not None:
             headers[EPOCH_HEADER] = epoch

@@ -26,6 +26,7 @@ from stormbank.db.showing import Showing
 from stormbank.db.standby import Standbys
 from stormbank.deadline import HEADER, Deadline
 from stormbank.epoch import Epoch
+from stormbank.funds import PAYEES
 from stormbank.ledger_customers import CustomerDesk
 from stormbank.ledger_transit import TransitDesk
 from stormbank.mark import Mark
@@ -51,8 +52,8 @@ class Ledger:
     """Answers operations from the books of one cell.
 
     `sent` is told of movements that something is to be done elsewhere for. `reached` are the other cells that its
-    customers can send to. `pays_out` says that payments leave the bank; else they are booked and nothing more.
-    `limit` is the most that a customer can move at a time, in fen.
+    customers can send to. `pays_out` says that payments leave the bank, but for those to its own funds; else they are
+    booked and nothing more. `limit` is the most that a customer can move at a time, in fen.
     """
 
     def __init__(
@@ -149,15 +150,19 @@ class Ledger:
 
     # Each of these reads its request and returns the work to do once there is a slot.
 
-    async def _balance(self, customer: int, _: web.BaseRequest) -> Work:
+    async def _balance(self, customer: int, request: web.BaseRequest) -> Work:
+        epoch = epoch_in(request)
+
         async def work(deadline: Deadline) -> Done:
-            return 200, {"account": customer, **await self._showing.balance(customer, deadline)}
+            return 200, {"account": customer, **await self._showing.balance(customer, epoch, deadline)}
 
         return work
 
-    async def _bills(self, customer: int, _: web.BaseRequest) -> Work:
+    async def _bills(self, customer: int, request: web.BaseRequest) -> Work:
+        epoch = epoch_in(request)
+
         async def work(deadline: Deadline) -> Done:
-            return 200, await self._showing.bills(customer, deadline)
+            return 200, await self._showing.bills(customer, epoch, deadline)
 
         return work
 
@@ -204,7 +209,7 @@ class Ledger:
         mark = Mark.read(request.headers)
         key, amount = idempotency_key(request), fields["amount"]
         movement = Movement(key, "payment", customer, through, amount, payee, mark=mark)
-        if self._pays_out:
+        if self._pays_out and payee not in PAYEES:
             movement = replace(movement, outgoing=Outgoing(KIND, content(customer, payee, amount)))
         return self._move(movement, epoch_in(request))
 

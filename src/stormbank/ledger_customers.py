@@ -32,9 +32,10 @@ class CustomerDesk:
         device = (await json_fields(request, {"device": str}))["device"]
         # Empty where no phone is asked about.
         device = device and short_text(device, "device")
+        epoch = epoch_in(request)
 
         async def work(deadline: Deadline) -> Done:
-            found = await self._credentials.known(customer, device, deadline)
+            found = await self._credentials.known(customer, device, epoch, deadline)
             if found is None:
                 raise Refused("unknown_customer")
             return 200, {

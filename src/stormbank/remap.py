@@ -50,7 +50,8 @@ async def remap(settings: LedgerSettings, home: str, timeout_s: float) -> CellSt
             except DeadlineExceeded:
                 raise UnknownError("its commit was not confirmed in time") from None
             except Unavailable as why:
-                if why.fields["outcome"] != "none":
+                # Whoever waited in vain has changed nothing, and repeating it is harmless.
+                if why.fields["outcome"] != "none" and why.fields["reason"] != "contention":
                     raise UnknownError("the database was lost in the middle") from None
                 if deadline.remaining_s() < AGAIN_S:
                     raise NotChangedError(f"no chance within {timeout_s:g} s: {why}") from None

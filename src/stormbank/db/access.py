@@ -28,6 +28,15 @@ SETTLE_S: Final = 0.25
 READ_RESERVE: Final = 2  # connections that writes may not take
 
 
+def _alone(waited: asyncpg.PostgresError) -> bool:
+    """Whether what waited in vain was the only try of its request: it waited for an account.
+
+    Nobody gets so far whose key another try has put in and not committed. Any other wait may be for just that try,
+    which is then booked all the same.
+    """
+    return "FROM account" in (waited.context or "")
+
+
 class Attempt(Protocol[R_co]):
     """One try; `again` for the second, which trusts no connection that was open before."""
 
@@ -120,8 +129,8 @@ class Access:
         for last in (False, True):
             try:
                 return await once(again=last)
-            except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
-                raise Unavailable("contention", outcome=known) from None
+            except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as waited:
+                raise Unavailable("contention", outcome=known if _alone(waited) else outcome) from None
             except (TimeoutError, asyncpg.InsufficientResourcesError):
                 # No connection within the time, nothing was sent.
                 self._primary.suspect()

@@ -9,13 +9,14 @@ from typing import Any, Final
 
 from stormbank.db.access import Access
 from stormbank.db.pool import Connection
-from stormbank.db.written import numbers, written
+from stormbank.db.written import not_behind, numbers, written
 from stormbank.deadline import Deadline
 from stormbank.epoch import Epoch
 
 _CREDENTIALS: Final = """
-SELECT salt, password_hash, EXISTS (SELECT FROM device d WHERE d.customer = c.id AND d.device = $2) AS bound
-FROM customer c WHERE id = $1
+SELECT e.promotion, e.version, c.salt, c.password_hash,
+    EXISTS (SELECT FROM device d WHERE d.customer = c.id AND d.device = $2) AS bound
+FROM cell_epoch e LEFT JOIN customer c ON c.id = $1
 """
 _TRY: Final = "SELECT outcome, used_at FROM bank_try_code($1, $2, $3, $4, $5, $6, $7)"
 _BIND: Final = "SELECT bank_bind_device($1, $2, $3, $4, $5, $6, $7)"
@@ -46,14 +47,20 @@ class Credentials:
         self._access = access
         self._tries = tries
 
-    async def known(self, customer: int, device: str, deadline: Deadline) -> Known | None:
-        """Return what is known of `customer` with `device`, None when there is no such customer."""
+    async def known(
+        self, customer: int, device: str, epoch: Epoch | None, deadline: Deadline
+    ) -> Known | None:
+        """Return what is known of `customer` with `device`, None when there is no such customer.
+
+        StaleEpoch when the database's epoch is older than the asker's.
+        """
 
         async def work(connection: Connection) -> Any:
             return await connection.fetchrow(_CREDENTIALS, customer, device)
 
         row = await self._access.read(work, deadline)
-        return None if row is None else Known(row["salt"], row["password_hash"], row["bound"])
+        not_behind(row, epoch)
+        return None if row["salt"] is None else Known(row["salt"], row["password_hash"], row["bound"])
 
     async def tried(
         self, code: Try, epoch: Epoch | None, deadline: Deadline, *, right: bool

@@ -58,8 +58,11 @@ class Outbox:
 
         await written(self._access, work, deadline)
 
-    async def settle(self, row: Row, done: Done, epoch: Epoch | None, deadline: Deadline) -> str:
-        """Settle `row`, once for all; returns the outcome that stands, after its commit. Refused changes nothing."""
+    async def settle(self, row: Row, done: Done, epoch: Epoch | None, deadline: Deadline) -> str | None:
+        """Settle `row`, once for all; returns the outcome that stands, after its commit. Refused changes nothing.
+
+        None when the other cell was promoted since `done` was heard: the row is due again.
+        """
         booking = done.booking
         moved: tuple[object, ...] = (None,) * 6
         if booking is not None:
@@ -77,7 +80,8 @@ class Outbox:
                 _SETTLE, *numbers(epoch), row.id, done.outcome, done.under, *moved
             )
 
-        return str(await written(self._access, work, deadline))
+        outcome = await written(self._access, work, deadline)
+        return None if outcome is None else str(outcome)
 
     async def recheck(
         self, cell: str, promotion: int, window_s: float, epoch: Epoch | None, deadline: Deadline

@@ -10,7 +10,7 @@ from stormbank.cells import Cells
 from stormbank.db.pool import Connection
 from stormbank.transit import transit_accounts
 
-VERSION: Final = 3
+VERSION: Final = 4
 _PARTS: Final = ("epoch.sql", "schema.sql", "transit.sql", "dayend.sql", "clearing.sql")
 CLEARING_ACCOUNTS: Final = 16
 OPENING_BALANCE: Final = 100_000_000

@@ -202,7 +202,9 @@ BEGIN
 END $$;
 
 -- Say what became of a row, and book with it what follows from that, if `p_operation` names something. The first
--- outcome stays; answers it. Errors as of bank_move.
+-- outcome stays; answers it. NULL and still open when it was heard under a promotion of the other cell (`p_under`) from
+-- before the one since which that cell is looked after again: bank_recheck has been, and did not see this row.
+-- The lock keeps one of the two waiting for the other, a commit that waits for its standby too. Errors as of bank_move.
 CREATE FUNCTION bank_settle(
     p_promotion integer, p_version integer, p_id bigint, p_outcome text, p_under integer,
     p_key uuid, p_operation text, p_from bigint, p_to bigint, p_amount bigint, p_payee text
@@ -211,10 +213,15 @@ DECLARE
     held outbox%ROWTYPE;
 BEGIN
     PERFORM bank_admit(p_promotion, p_version);
+    PERFORM pg_advisory_xact_lock_shared(91625968981572);
     SELECT * INTO STRICT held FROM outbox o WHERE o.id = p_id FOR UPDATE;
     IF held.done_at IS NOT NULL THEN
         PERFORM pg_logical_emit_message(true, 'stormbank', 'repeated');  -- as in bank_move
         RETURN held.outcome;
+    END IF;
+    IF EXISTS (SELECT FROM peer p WHERE held.kind = 'transfer.' || p.cell AND p_under < p.checked) THEN
+        UPDATE outbox SET next_at = clock_timestamp() WHERE id = p_id;
+        RETURN NULL;
     END IF;
     IF p_operation IS NOT NULL THEN
         PERFORM bank_move(p_promotion, p_version, p_key, gen_random_uuid(), p_operation, p_from, p_to, p_amount,

@@ -80,6 +80,7 @@ DECLARE
     opened bigint;
 BEGIN
     PERFORM bank_admit(p_promotion, p_version);
+    PERFORM pg_advisory_xact_lock(91625968981572);  -- as in bank_settle
     INSERT INTO peer AS p (cell, checked) VALUES (p_cell, p_theirs)
         ON CONFLICT (cell) DO UPDATE SET checked = excluded.checked WHERE p.checked < excluded.checked;
     IF NOT FOUND THEN

@@ -1,8 +1,8 @@
-"""Writing under an epoch: what the database refuses becomes the problem that it stands for."""
+"""Working under an epoch: what the database refuses becomes the problem that it stands for."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 
@@ -31,6 +31,15 @@ async def written(access: Access, work: Work[T], deadline: Deadline) -> T:
         if refusal is None:
             raise
         raise type(refusal)(refusal.fields["reason"]) from None
+
+
+def not_behind(row: Any, epoch: Epoch | None) -> None:
+    """Refuse what was read, with the epoch of its database beside it, when the asker knows a newer one: StaleEpoch.
+
+    Whoever asks under none takes what there is.
+    """
+    if epoch is not None and Epoch(row["promotion"], row["version"]) < epoch:
+        raise StaleEpoch(StaleEpoch.REASON)
 
 
 def numbers(epoch: Epoch | None) -> tuple[int | None, int | None]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -15,9 +16,15 @@ from stormbank.deadline import Deadline
 from stormbank.epoch import HEADER as EPOCH_HEADER
 from stormbank.guard.guarded import Asker
 from stormbank.operations import BY_NAME
-from stormbank.problem import Problem
+from stormbank.problem import Problem, Unavailable
 from stormbank.session import CUSTOMER_HEADER, Sessions
 from stormbank.upstream import UpstreamAnswer
+
+DISAGREED: Final = (401, 421)
+"""A service's word does not hold (clocks further apart than it lasts, another secret), or the cell is another one:
+nothing that a phone did, and nothing that it can mend by another login."""
+
+log = logging.getLogger(__name__)
 
 
 class Relayed(Problem):
@@ -47,7 +54,10 @@ class Asked:
 
 
 class Records:
-    """Asks the ledgers of the customer's cell. Every method raises what the ledger refuses with, as it is."""
+    """Asks the ledgers of the customer's cell. Every method raises what the ledger refuses with, as it is.
+
+    But for Unavailable where ledger and identity do not understand each other.
+    """
 
     def __init__(self, cells: Cells, ledgers: Mapping[str, Asker], sessions: Sessions) -> None:
         self._cells = cells
@@ -68,6 +78,9 @@ class Records:
         answer = await self._ledgers[cell].ask(
             BY_NAME[operation], headers, json.dumps(fields).encode(), deadline
         )
+        if answer.status in DISAGREED:
+            log.warning("a ledger of %s answers %s with %d: %r", cell, operation, answer.status, answer.body)
+            raise Unavailable("ledger")
         if answer.status != 200:
             raise Relayed(answer)
         found: dict[str, Any] = json.loads(answer.body)

@@ -119,7 +119,7 @@ class Dispatcher:
         deadline = Deadline.after_ms(WRITE_MS)
         if isinstance(answer, Done):
             outcome = await self._outbox.settle(row, answer, self._epoch(), deadline)
-            self._counts.ended(row.kind, outcome)
+            self._counts.ended(row.kind, outcome or "later")
         else:
             after_s = back_off_s(row.attempts) if answer.after_s is None else answer.after_s
             await self._outbox.put_off(row, after_s, self._epoch(), deadline)

@@ -87,7 +87,7 @@ def read(reader: Reader) -> LedgerSettings:
         outbox=reader.read("BANK_OUTBOX", "on", switch, True),
         outbox_lease_s=reader.read("BANK_OUTBOX_LEASE_S", "5", number(0, above=True), 5.0),
         outbox_parallel=reader.read("BANK_OUTBOX_PARALLEL", "8", whole(1), 1),
-        recheck_s=reader.read("BANK_TRANSIT_RECHECK_S", "120", number(0), 0.0),
+        recheck_s=reader.read("BANK_TRANSIT_RECHECK_S", "600", number(0), 0.0),
         clearing=_clearing(reader),
     )
     reader.settle(lambda: _contradictions(settings))

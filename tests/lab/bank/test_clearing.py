@@ -231,6 +231,21 @@ def test_without_a_party_a_payment_stays_in_the_bank(bank):
     assert bank.postgres.query("SELECT count(*) FROM outbox") == [(0,)]
 
 
+def test_an_order_of_the_banks_own_fund_does_not_leave_it(bank, books_agree):
+    """The clearing party has no say in it: it would refuse, and the order would be told as done and paid back."""
+    estate = Estate(bank, party={"BANK_CLEARING_REFUSE_SHARE": "1"})
+    gateway = bank.gateway(*estate.ledgers, services=[bank.service("wealth", *estate.ledgers)])
+    token, key = gateway.login(1), new_key()
+    order = {"product": "bonds", "amount": 5_000}
+    for repeated in (False, True):
+        reply = gateway.call("POST", "/v1/wealth/orders", order, token=token, key=key)
+        assert (reply.status, reply.json["state"], reply.json["repeated"]) == (201, "booked", repeated)
+    assert bank.postgres.query("SELECT count(*) FROM outbox") == [(0,)]
+    assert gateway.pay(token).json["state"] == "in_transit", "what is paid to others leaves"
+    assert estate.came(key) == 0
+    books_agree(bank.postgres)
+
+
 def test_reconciling_settles_what_the_party_decided_and_lists_the_rest(bank, eventually, books_agree):
     estate = Estate(bank)
     token = estate.gateway.login(1)

@@ -191,7 +191,7 @@ def test_a_database_of_another_version_or_cell_is_not_written_to(bank, eventuall
     assert (reply.returncode, reply.stdout) == (1, "")
     bank.postgres.query("UPDATE bank_schema SET version = 1")
     older = bank.ledger()
-    assert "schema version 1, not 3" in older.log.read_text()
+    assert "schema version 1, not 4" in older.log.read_text()
     assert older.metric("bank_database_available") == 0
     assert bank.postgres.query(EPOCH) == [(1, 0, "none", 1)]
 

@@ -134,6 +134,23 @@ def test_a_database_that_comes_back_from_the_past_is_not_written_to(bank, standb
         booked = sum(each.status == 201 for each in replies)
         assert standby.query("SELECT count(*) FROM movement WHERE promotion = 2") == [(booked,)]
         assert behind.metric("bank_stale_epoch_total") == 20 - booked
+        # It shows nothing either, and lets nobody in by a password that may be no more.
+        left = standby.query("SELECT balance FROM account WHERE id = 1")[0][0]
+        login = {"customer": 1, "device": "device-1", "password": "pw-1"}
+        for method, path, body, shown in (
+            ("GET", "/v1/balance", None, {"account": 1, "balance": left}),
+            ("GET", "/v1/bills", None, None),
+            ("POST", "/v1/login", login, None),
+        ):
+            replies = [
+                gateway.call(method, path, body, token=(body is None and token) or None) for _ in range(20)
+            ]
+            assert {each.status for each in replies} == {200, 503}, path
+            refused = [each for each in replies if each.status == 503]
+            assert {each.json["reason"] for each in refused} == {"stale_epoch"}
+            assert {each.headers["Retry-After"] for each in refused} == {"1"}
+            good = [each.json for each in replies if each.status == 200]
+            assert shown is None or all(each == shown for each in good)
     finally:
         whole_again(bank.postgres)
 

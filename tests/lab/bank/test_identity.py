@@ -241,6 +241,25 @@ def test_a_request_that_makes_no_sense_is_refused_and_writes_nothing(city):
         assert "Traceback" not in process.log.read_text()
 
 
+def test_a_ledger_that_does_not_take_identitys_word_is_unavailable_and_no_wrong_password(bank, urls, city):
+    """Clocks that are further apart than a word lasts look like another secret: no phone mends that by logging in."""
+    here = city(ledger={"BANK_TOKEN_SECRET": "fedcba9876543210-lab"})
+    for reply in (
+        here.login("device-1"),
+        here.gateway.call("POST", "/v1/otp", {"customer": 1, "password": "pw-1", "purpose": "bind"}),
+    ):
+        assert said(reply) == (503, "unavailable", "ledger")
+        assert reply.headers["Retry-After"] == "1"
+    # And whoever takes the customer for another cell's.
+    two = {
+        "BANK_CELLS": "cell0,cell1",
+        "BANK_LEDGERS": f"cell0={urls(here.ledger)},cell1={urls(here.ledger)}",
+    }
+    identity = bank.identity(**two)
+    fields = {"customer": 1, "device": "device-1", "password": "pw-1"}
+    assert said(identity.call("POST", "/v1/login", fields)) == (503, "unavailable", "ledger")
+
+
 def test_nobody_is_sent_a_code_without_the_password(city):
     here = city()
     reply = here.gateway.call("POST", "/v1/otp", {"customer": 1, "password": "pw-2", "purpose": "bind"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -238,6 +239,41 @@ def connections(bank):
             each.execute("SET synchronous_commit = off")
         yield opened
     bank.postgres.query("DROP DATABASE bank_1 WITH (FORCE)", database="postgres")
+
+
+WINDOW = "SELECT bank_recheck(1, 0, 'cell0', 'transfer.cell0', 2, interval '1 hour') AS opened"
+OUTCOME = "SELECT outcome FROM outbox"
+
+
+@pytest.mark.parametrize("first", ["settled", "rechecked"])
+@pytest.mark.parametrize("known", [True, False])
+def test_what_is_settled_while_the_other_cell_is_promoted_is_looked_after_again(
+    connections, bank, eventually, first, known
+):
+    """Answered under promotion 1, and the settlement's commit stands still while promotion 2 is rechecked."""
+    world = World(connections)
+    world.send(0, 1, True, 5)
+    for step in ("take", "ask"):
+        getattr(world, step)(1)
+    if known:
+        world.books[1].execute("INSERT INTO peer (cell, checked) VALUES ('cell0', 1)")
+    ((row,),) = bank.postgres.query("SELECT id FROM outbox", "bank_1")
+    settle = (0, row, "booked", *(None,) * 5)
+    steps = {"settled": (SETTLE, settle), "rechecked": (WINDOW, ())}
+    (other,) = set(steps) - {first}
+    with bank.postgres.connection("bank_1") as slow, ThreadPoolExecutor(1) as pool:
+        slow.execute("BEGIN")
+        slow.execute(*steps[first])
+        second = pool.submit(world.books[1].execute, *steps[other])
+        waits = "SELECT wait_event FROM pg_stat_activity WHERE wait_event = 'advisory'"
+        eventually(lambda: bank.postgres.query(waits) == [("advisory",)], 5, "it waits for the other")
+        slow.execute("COMMIT")
+        second.result(5)
+    assert bank.postgres.query(OUTCOME, "bank_1") == [(None,)], "the row is open"
+    assert bank.postgres.query("SELECT next_at <= clock_timestamp() FROM outbox", "bank_1") == [(True,)]
+    # Heard under the new promotion it is settled for good.
+    world.books[1].execute(SETTLE.replace("%s, 1,", "%s, 2,"), settle)
+    assert bank.postgres.query(OUTCOME, "bank_1") == [("booked",)]
 
 
 # Two ledgers of one cell take the same row, both ask, both settle.

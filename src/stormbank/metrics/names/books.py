@@ -24,7 +24,7 @@ WRITES: Final = CounterMetric(
     "Writes that a ledger took up, by their end.",
     ("operation", "cell", "outcome"),
 )
-STALE: Final = CounterMetric("bank_stale_epoch_total", "Writes refused for their epoch.", ("cell",))
+STALE: Final = CounterMetric("bank_stale_epoch_total", "Requests refused for their epoch.", ("cell",))
 STALE_READS: Final = CounterMetric(
     "bank_stale_reads_total", "Answers from a standby, marked as such.", ("operation", "cell")
 )
