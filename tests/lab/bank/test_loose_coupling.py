@@ -17,8 +17,9 @@ from stormbank.session import Sessions
 
 # As it is without a word about it.
 PROTECTED = {"BANK_FLOW_OFF": "none"}
-# Whatever is asked of whom, and how important it is, comes out of one room, and nothing else makes up for that.
-UNPROTECTED = {"BANK_FLOW_OFF": "bucket,adaptive,fairness,bulkhead,order", "BANK_LIMIT": "24"}
+# Whatever is asked of whom, and how important it is, comes out of one room, and nothing makes up for that: breakers
+# would empty it as soon as they have seen enough slow answers, which may be before or after anybody looks.
+UNPROTECTED = {"BANK_FLOW_OFF": "bucket,adaptive,fairness,bulkhead,order,breaker", "BANK_LIMIT": "24"}
 CROWD = 40
 ROUNDS = 12
 BODIES = {
