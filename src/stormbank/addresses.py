@@ -60,6 +60,15 @@ class Addresses:
                     return url
         return next(self._turned([*itertools.chain.from_iterable(groups)]))
 
+    def elsewhere(self, url: str) -> bool:
+        """Whether there is another than `url` that was not found wanting of late."""
+        now_s = self._clock()
+        return any(
+            other != url and self._avoid_until_s.get(other, now_s) <= now_s
+            for group in self._order()
+            for other in group
+        )
+
     def reached(self, url: str) -> None:
         """Report an answer."""
         self._avoid_until_s.pop(url, None)

@@ -6,6 +6,7 @@ never retried; that would multiply load on a system that is already behind. For 
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -116,21 +117,18 @@ class Upstream:
         """
         sent = False
         broke: str | None = None
+        turned_away: UpstreamAnswer | None = None
         self._retries.asked()
         for number, backoff_s in enumerate(BACKOFF_S):
             if number and not self._retries.take():
-                raise Unavailable(
-                    "retry_budget", outcome=_outcome(operation, sent=sent), dependency=self._name
-                )
+                return self._given_up("retry_budget", turned_away, operation, sent=sent)
             if backoff_s:
                 await pause(backoff_s)
             budget_ms = deadline.next_hop_ms()
             if budget_ms <= 0:
                 raise DeadlineExceeded(self._name, outcome=_outcome(operation, sent=sent))
             chosen = self._addresses.choose(broke)
-            address = self._address(chosen, operation.path)
-            if query:
-                address = URL(f"{address}?{query}", encoded=True)
+            address = self._address(chosen, operation.path, query)
             try:
                 passed_on = {**headers, HEADER: str(budget_ms)}
                 answer = await self._send(operation, address, passed_on, body, deadline)
@@ -142,12 +140,27 @@ class Upstream:
             except aiohttp.ClientError:
                 sent, broke = True, chosen
                 continue
+            if not sent and _without_books(answer) and self._addresses.elsewhere(chosen):
+                # It has done nothing, and one that has found the new primary already may do it: a zone that was cut off
+                # is there again before its ledgers know where the books are now.
+                self._addresses.unreachable(chosen)
+                turned_away = answer
+                continue
             self._addresses.reached(chosen)
             if answer.status >= 400 and _outcome(operation, sent=sent) == "unknown":
                 # Another one's refusal does not say what became of the try that was cut off.
                 break
             return answer
-        raise Unavailable(self._name, outcome=_outcome(operation, sent=sent))
+        return self._given_up(self._name, turned_away, operation, sent=sent)
+
+    def _given_up(
+        self, reason: str, turned_away: UpstreamAnswer | None, operation: Operation, *, sent: bool
+    ) -> UpstreamAnswer:
+        """Return the refusal that there was, or raise Unavailable with the reason."""
+        if turned_away is not None and not sent:
+            return turned_away
+        named = {} if reason == self._name else {"dependency": self._name}
+        raise Unavailable(reason, outcome=_outcome(operation, sent=sent), **named)
 
     async def serving(self) -> bool:
         """Whether one answers that business can be done; asked now, in turn, within a short time."""
@@ -161,11 +174,11 @@ class Upstream:
         except (aiohttp.ClientError, TimeoutError):
             return False
 
-    def _address(self, url: str, path: str) -> URL:
+    def _address(self, url: str, path: str, query: str = "") -> URL:
         found = self._known.get((url, path))
         if found is None:
             found = self._known[url, path] = URL(url + path)
-        return found
+        return URL(f"{found}?{query}", encoded=True) if query else found
 
     async def _send(
         self,
@@ -194,6 +207,17 @@ class Upstream:
                 queueing.note(queue_s)
             body = await response.read()
             return UpstreamAnswer(response.status, body, told.get("Retry-After"), queue_s, told.get(AS_OF))
+
+
+def _without_books(answer: UpstreamAnswer) -> bool:
+    """Whether a ledger says that it has no database, and so did nothing."""
+    if answer.status != 503:
+        return False
+    try:
+        said = json.loads(answer.body)
+        return bool(said["reason"] == "database" and said.get("outcome") == "none")
+    except (ValueError, TypeError, KeyError):
+        return False
 
 
 def _outcome(operation: Operation, *, sent: bool) -> str:

@@ -49,3 +49,23 @@ def test_without_zones_every_ledger_serves(bank):
     token = gateway.login()
     assert [gateway.pay(token).status for _ in range(10)] == [201] * 10
     assert all(moved(each) > 0 for each in ledgers)
+
+
+def test_a_home_that_has_not_found_its_books_yet_sends_nobody_away(bank, free_port, eventually):
+    """As after a cut: its ledgers are there again, and the books have moved meanwhile."""
+    there = bank.ledger(BANK_ZONE="city1-b")
+    bank.postgres.query("SELECT bank_remap('city1-a')")
+    here = bank.ledger(f"postgresql://bank@127.0.0.1:{free_port()}/bank", BANK_ZONE="city1-a")
+    zones = ",".join(
+        f"cell0@{zone}=http://127.0.0.1:{ledger.port}"
+        for zone, ledger in (("city1-a", here), ("city1-b", there))
+    )
+    gateway = bank.gateway(here, there, BANK_LEDGER_ZONES=zones, BANK_ZONE="city1-b")
+    token = gateway.login()
+    known = lambda: gateway.call("GET", "/cells").json["cells"]["cell0"]  # noqa: E731
+    assert eventually(known, 5, "the map is known")["home"] == "city1-a"
+    assert [gateway.pay(token).status for _ in range(10)] == [201] * 10
+    assert moved(there) == 10
+    there.stop()
+    # Where nobody has books, the answer is that of one who was there.
+    assert gateway.pay(token).json["reason"] == "database"

@@ -15,8 +15,13 @@ from tests.lab.bank.conftest import SECRET
 from stormbank.operations import BY_NAME
 from stormbank.session import Sessions
 
-# As it is without a word about it.
-PROTECTED = {"BANK_FLOW_OFF": "none"}
+# As it is without a word about it. What adapts to the time that answers take has its say on a machine that others use,
+# too, so that this is for one that does nothing else.
+AS_IT_COMES = {"BANK_FLOW_OFF": "none"}
+PROTECTED = {"BANK_FLOW_OFF": "bucket,adaptive,fairness", "BANK_LIMIT": "24"}
+PROTECTIONS = pytest.mark.parametrize(
+    "protected", [PROTECTED, pytest.param(AS_IT_COMES, marks=pytest.mark.long)], ids=["steady", "as it comes"]
+)
 # Whatever is asked of whom, and how important it is, comes out of one room, and nothing makes up for that: breakers
 # would empty it as soon as they have seen enough slow answers, which may be before or after anybody looks.
 UNPROTECTED = {"BANK_FLOW_OFF": "bucket,adaptive,fairness,bulkhead,order,breaker", "BANK_LIMIT": "24"}
@@ -119,9 +124,11 @@ def estate(bank, role, name, fast, settings):
 TROUBLED = [("wealth", "invest"), ("voice", "voice"), ("campus", "checkin"), ("marketing", "offers")]
 
 
-@pytest.mark.parametrize(("role", "name"), TROUBLED)
-def test_the_important_business_does_not_notice(bank, fast, books_agree, role, name):
-    gateway, service, token = estate(bank, role, name, fast, PROTECTED)
+@PROTECTIONS
+@pytest.mark.parametrize("troubled", TROUBLED, ids="-".join)
+def test_the_important_business_does_not_notice(bank, fast, books_agree, troubled, protected):
+    role, name = troubled
+    gateway, service, token = estate(bank, role, name, fast, protected)
     with crowd(gateway, name):
         slow = important(gateway, token)
     with crowd(gateway, name), service.frozen():
@@ -135,13 +142,17 @@ def test_the_important_business_does_not_notice(bank, fast, books_agree, role, n
     books_agree(bank.postgres)
 
 
-@pytest.mark.parametrize(("firm", "name"), [("sms", "otp"), ("face", "face")])
-def test_the_important_business_does_not_notice_a_firm_in_trouble(bank, urls, books_agree, firm, name):
+@PROTECTIONS
+@pytest.mark.parametrize("troubled", [("sms", "otp"), ("face", "face")], ids="-".join)
+def test_the_important_business_does_not_notice_a_firm_in_trouble(
+    bank, urls, books_agree, troubled, protected
+):
+    firm, name = troubled
     parties = {"sms": bank.sms(), "face": bank.face()}
     asked = {f"BANK_{each.upper()}_URL": urls(party) for each, party in parties.items()}
     ledger = bank.ledger()
     identity = bank.identity(ledger, **asked)
-    gateway = bank.gateway(ledger, BANK_SERVICES=f"identity={urls(identity)}", **PROTECTED)
+    gateway = bank.gateway(ledger, BANK_SERVICES=f"identity={urls(identity)}", **protected)
     token = gateway.login()
     assert parties[firm].trouble(delay_ms=60_000).status == 200
     with crowd(gateway, name):
