@@ -94,7 +94,9 @@ def test_every_process_tells_whom_it_asked_for_whose_customer_and_to_what_end(ba
     assert called(gateway, "identity", "ok") == called(gateway.identity, "ledger-cell0", "ok") == 2
     assert called(gateway.identity, "sms", "good") == 1
     assert [called(each, "ledger-cell0", "ok") for each in services] == [1, 1]
-    # What wealth orders is paid like any payment.
+    # What wealth orders of the bank's own funds stays in the bank.
+    assert called(ledger, "clearing", "good") == 0
+    assert gateway.pay(token).status == 201
     eventually(lambda: called(ledger, "clearing", "good") == 1, 5, "the payment has left")
     eventually(lambda: called(batch, "clearing", "good") > 0, 5, "the books were compared")
     everybody = (gateway, gateway.identity, ledger, batch, *services)
