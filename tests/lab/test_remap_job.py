@@ -34,7 +34,7 @@ def remapped(lab, home):
         wait(lambda: lab.kubectl(*phase).stdout in ("Succeeded", "Failed"), "the pod has ended", 60)
         said = lab.kubectl("city1", "-n", "bank", "logs", name).stdout
         assert lab.kubectl(*phase).stdout == "Succeeded", said
-        return json.loads(said.splitlines()[-1])
+        return json.loads(next(line for line in said.splitlines() if line.startswith("{")))
     finally:
         lab.kubectl("city1", "-n", "bank", "delete", name, "--wait=false")
         path.unlink()

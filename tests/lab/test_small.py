@@ -93,9 +93,13 @@ def test_phones_reach_a_gateway_through_either_edge(small_lab):
 
 
 def test_prometheus_sees_every_pod_every_second_with_its_place(small_lab):
-    pods = {pod["name"]: pod for pod in small_lab.status()["pods"]}
-    series = {row["metric"]["pod"]: row for row in query(small_lab, 'up{job="pods"}')}
-    assert set(series) == set(pods)
+    def seen():
+        """The pods and what Prometheus has of them, once it has forgotten those that a drill before replaced."""
+        pods = {pod["name"]: pod for pod in small_lab.status()["pods"]}
+        series = {row["metric"]["pod"]: row for row in query(small_lab, 'up{job="pods"}')}
+        return (pods, series) if set(series) == set(pods) else None
+
+    pods, series = wait(seen, "a series of every pod and of no other", 15)
     for name, row in series.items():
         assert row["value"][1] == "1", name
         assert row["metric"]["zone"] == pods[name]["zone"]
