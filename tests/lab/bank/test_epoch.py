@@ -242,3 +242,14 @@ def test_a_remap_whose_commit_is_not_confirmed_says_so(bank, eventually):
     finally:
         bank.postgres.setting("synchronous_standby_names", "")
     eventually(lambda: bank.postgres.query(EPOCH) == [(1, 1, "city1-b", 1)], 5, "it was committed after all")
+
+
+def test_a_promotion_is_recorded_though_nobody_asks(bank, standby, eventually):
+    """No gateway, no write: the ledger itself sees to it, each second in which it was not asked."""
+    ledger = bank.ledger(bank.dsn(standby))
+    eventually(lambda: ledger.metric("bank_cell_promotion", cell="cell0") == 1, 5, "it knows the first epoch")
+    eventually(lambda: standby.query("SELECT count(*) FROM cell_epoch") == [(1,)], 5, "the standby has it")
+    bank.postgres.kill()
+    standby.promote()
+    recorded = "SELECT promotion FROM cell_epoch"
+    eventually(lambda: standby.query(recorded) == [(2,)], 8, "the promotion is recorded")
